@@ -1,0 +1,63 @@
+//! The command line: one file per command, each with its arguments and `run`.
+
+pub mod check;
+pub mod demo;
+pub mod devices;
+pub mod evaluate;
+pub mod inspect;
+pub mod predict;
+pub mod synth;
+pub mod train;
+
+use crate::ui::Ui;
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Train rank-aware selective fusion models on any GPU or none.
+#[derive(Debug, Parser)]
+#[command(name = "blendfuse", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say only results, warnings and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List every adapter and which one `--device auto` takes
+    Devices(devices::Args),
+    /// Make a small pool, train, evaluate and predict: everything in one go
+    Demo(demo::Args),
+    /// Write a synthetic pool as real files
+    Synth(synth::Args),
+    /// Show what is in a pool
+    Inspect(inspect::Args),
+    /// Train one model
+    Train(train::Args),
+    /// Score clips with a trained model and write a submission file
+    Predict(predict::Args),
+    /// Score a submission file against labels
+    Evaluate(evaluate::Args),
+    /// Run every kernel against its CPU twin on this device
+    Check(check::Args),
+}
+
+/// Runs the command; errors carry what was found, what was expected and what to do.
+pub fn run(cli: Cli) -> Result<()> {
+    let ui = Ui { quiet: cli.quiet, verbose: cli.verbose };
+    match cli.command {
+        Command::Devices(args) => devices::run(args, ui),
+        Command::Demo(args) => demo::run(args, ui),
+        Command::Synth(args) => synth::run(args, ui),
+        Command::Inspect(args) => inspect::run(args, ui),
+        Command::Train(args) => train::run(args, ui),
+        Command::Predict(args) => predict::run(args, ui),
+        Command::Evaluate(args) => evaluate::run(args, ui),
+        Command::Check(args) => check::run(args, ui),
+    }
+}

@@ -1,0 +1,11 @@
+//! `blendfuse predict`
+
+use crate::ui::Ui;
+use anyhow::Result;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub fn run(_args: Args, _ui: Ui) -> Result<()> {
+    anyhow::bail!("predict is not built yet")
+}

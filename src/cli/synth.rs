@@ -1,0 +1,11 @@
+//! `blendfuse synth`
+
+use crate::ui::Ui;
+use anyhow::Result;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub fn run(_args: Args, _ui: Ui) -> Result<()> {
+    anyhow::bail!("synth is not built yet")
+}

@@ -1,0 +1,11 @@
+//! From files to a [`Pool`]: clips with labels and folds, and one feature matrix per encoder, rows aligned.
+
+pub mod encoders;
+pub mod labels;
+pub mod npz;
+pub mod pool;
+pub mod standardize;
+pub mod synth;
+
+pub use encoders::Modality;
+pub use pool::{Clip, Encoder, LoadOptions, Pool, Split};

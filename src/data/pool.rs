@@ -1,0 +1,56 @@
+//! A pool: every clip once, and for every encoder one row per clip in the same order.
+
+use super::Modality;
+use ndarray::Array2;
+
+/// Which part of the data a clip belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    Train,
+    Test,
+}
+
+/// One video clip.
+#[derive(Clone, Debug)]
+pub struct Clip {
+    /// File stem, the key that joins labels and features.
+    pub name: String,
+    pub split: Split,
+    /// Official fold of a training clip; `None` for test clips.
+    pub fold: Option<u32>,
+    /// Who is seen (`video_id`), where the labels say it.
+    pub actor: Option<String>,
+    /// Soft target over the classes (C), summing to 1; `None` where there is no label.
+    pub target: Option<Vec<f32>>,
+}
+
+/// One encoder's features.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    pub name: String,
+    pub modality: Modality,
+    /// (N, D_k), as stored in the file, not standardised; row i belongs to `Pool::clips[i]`.
+    pub features: Array2<f32>,
+}
+
+/// Everything a model is trained on or applied to.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// C names, in the order of targets and scores.
+    pub classes: Vec<String>,
+    /// Index of the class that never blends (BlEmoRE's `neu`), if the task has one.
+    pub neutral: Option<usize>,
+    /// N clips: training clips in metadata order, then test clips.
+    pub clips: Vec<Clip>,
+    /// K encoders.
+    pub encoders: Vec<Encoder>,
+}
+
+/// What to load and how strict to be.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// Drop clips that lack a row in some encoder instead of failing.
+    pub allow_missing: bool,
+    /// Load only this split's clips; `None` loads both.
+    pub split: Option<Split>,
+}

@@ -1,0 +1,1 @@
+//! From scores to decisions: which one or two emotions a clip shows, and how salient each is.
