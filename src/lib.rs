@@ -30,6 +30,19 @@
 
 pub mod config;
 pub mod data;
+
+pub mod real;
+pub mod step;
+pub mod buffer;
+pub mod chunk;
+pub mod matmul;
+pub mod philox;
+#[macro_use]
+pub mod kernel;
+pub mod kernels;
+pub mod engine;
+pub mod gpu;
+
 pub mod decode;
 pub mod metrics;
 

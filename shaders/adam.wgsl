@@ -1,0 +1,33 @@
+// m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  w ← w − lr m̂ / (√v̂ + ε)   (Kingma & Ba 2015)
+//
+// Weight decay: g + decay · w (as torch.optim.Adam) or, decoupled, w (1 − lr · decay) before (AdamW). τ: neither, but kept
+// inside its bounds. All (length). One invocation per element. Twin: src/kernels/adam.rs.
+
+struct Params { length: u32, temperature: u32, decoupled: u32, weight_decay: f32, tau_min: f32, tau_max: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(2) var<storage, read> grad: array<f32>;
+@group(0) @binding(3) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(4) var<storage, read_write> m: array<f32>;
+@group(0) @binding(5) var<storage, read_write> v: array<f32>;
+
+const BETA1 = 0.9;
+const BETA2 = 0.999;
+const EPSILON = 1e-8;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let i = linear_index(group, groups, lane, 64u);
+    if i >= p.length { return; }
+    let is_tau = i == p.temperature;
+    let decay = select(p.weight_decay, 0.0, is_tau);
+    var value = weight[i];
+    var g = grad[i];
+    if p.decoupled != 0u { value *= 1.0 - step.lr * decay; } else { g += decay * value; }
+    let m_new = BETA1 * m[i] + (1.0 - BETA1) * g;
+    let v_new = BETA2 * v[i] + (1.0 - BETA2) * g * g;
+    m[i] = m_new;
+    v[i] = v_new;
+    value -= step.lr * step.correction1 * m_new / (sqrt(v_new) * step.correction2 + EPSILON);
+    weight[i] = select(value, clamp(value, p.tau_min, p.tau_max), is_tau);
+}

@@ -1,0 +1,55 @@
+// partial[s] = x̂_k W_kᵀ over chunk s's columns, x̂ = (x − mean) · rstd: all encoders of a window in one launch
+//
+// x: (N, D_k) per encoder, rows picked by `rows`  w: (P, D_k) per encoder  →  partial (S, B, P)
+// Chunk s: eight words, see Chunk. Twin: src/kernels/project_forward.rs.
+
+struct Params { rows: u32, width: u32, chunks: u32, columns: u32, parts: u32, features: u32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(2) var<storage, read> x: array<f32>;
+@group(0) @binding(3) var<storage, read> rows: array<u32>;
+@group(0) @binding(4) var<storage, read> standard: array<f32>;  // (2, D): mean, rstd
+@group(0) @binding(5) var<storage, read> w: array<f32>;
+@group(0) @binding(6) var<storage, read> chunks: array<u32>;    // (chunks, 8)
+@group(0) @binding(7) var<storage, read_write> partial: array<f32>;
+
+const LEFT_BY_K = true;
+const RIGHT_BY_K = true;
+
+var<private> chunk: Chunk;
+
+fn feature(i: u32, k: u32, mean: f32, rstd: f32) -> f32 {
+    if i >= p.rows { return 0.0; }
+    return (x[chunk.x + rows[step.first + i] * chunk.width + k] - mean) * rstd;
+}
+
+fn left4(i: u32, k: u32) -> vec4<f32> {
+    let mean = standard[chunk.standard + k];
+    let rstd = standard[p.columns + chunk.standard + k];
+    return vec4(feature(i, k, mean, rstd), feature(i + 1u, k, mean, rstd), feature(i + 2u, k, mean, rstd), feature(i + 3u, k, mean, rstd));
+}
+
+fn weight(j: u32, k: u32) -> f32 {
+    if j >= p.width { return 0.0; }
+    return w[chunk.w + j * chunk.width + k];
+}
+
+fn right4(j: u32, k: u32) -> vec4<f32> {
+    return vec4(weight(j, k), weight(j + 1u, k), weight(j + 2u, k), weight(j + 3u, k));
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    chunk = chunk_at(group.z);
+    let i0 = group.y * TILE;
+    let j0 = group.x * TILE;
+    let sums = matmul(i0, j0, chunk.column, chunk.column + chunk.length, lane);
+    let at = corner(i0, j0, lane);
+    for (var r = 0u; r < 4u; r++) {
+        for (var c = 0u; c < 4u; c++) {
+            if at.x + r < p.rows && at.y + c < p.width {
+                partial[(chunk.part * p.rows + at.x + r) * p.width + at.y + c] = sums[r][c];
+            }
+        }
+    }
+}

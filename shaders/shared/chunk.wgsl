@@ -1,0 +1,17 @@
+// A run of one encoder's columns, in a window's list of chunks: src/kernels/chunk.rs.
+struct Chunk {
+    x: u32,         // where the encoder's features begin
+    w: u32,         // where its weights begin
+    standard: u32,  // where its columns begin in `standard`
+    width: u32,     // D_k
+    column: u32,    // first column of the chunk
+    length: u32,    // columns of the chunk
+    part: u32,      // which partial sum it makes
+    encoder: u32,   // k
+}
+
+fn chunk_at(index: u32) -> Chunk {
+    let i = index * 8u;
+    return Chunk(chunks[i], chunks[i + 1u], chunks[i + 2u], chunks[i + 3u], chunks[i + 4u], chunks[i + 5u], chunks[i + 6u], chunks[i + 7u]);
+}
+

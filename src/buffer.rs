@@ -1,0 +1,94 @@
+//! A typed array on one engine.
+
+use crate::real::{Element, Real};
+use std::sync::{Arc, RwLock};
+
+/// `len` elements on the engine that made it; cloning shares the same memory.
+#[derive(Clone, Debug)]
+pub struct Buffer<T: Element> {
+    pub label: Arc<str>,
+    pub len: usize,
+    pub(crate) data: Data<T>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Data<T: Element> {
+    Gpu(wgpu::Buffer),
+    Cpu(Host<T, f32>),
+    Wide(Host<T, f64>),
+}
+
+/// Memory of the CPU engine. Locks are never waited for: like wgpu, a kernel may not read what it writes.
+pub(crate) type Host<T, R> = Arc<RwLock<Vec<<T as Element>::Of<R>>>>;
+
+/// A `Real` that a CPU engine computes in.
+pub trait HostReal: Real {
+    #[doc(hidden)]
+    fn host<T: Element>(buffer: &Buffer<T>) -> &RwLock<Vec<T::Of<Self>>>;
+}
+
+impl HostReal for f32 {
+    fn host<T: Element>(buffer: &Buffer<T>) -> &RwLock<Vec<T::Of<f32>>> {
+        match &buffer.data {
+            Data::Cpu(host) => host,
+            _ => panic!("{}: not a buffer of the f32 CPU engine", buffer.label),
+        }
+    }
+}
+
+impl HostReal for f64 {
+    fn host<T: Element>(buffer: &Buffer<T>) -> &RwLock<Vec<T::Of<f64>>> {
+        match &buffer.data {
+            Data::Wide(host) => host,
+            _ => panic!("{}: not a buffer of the f64 CPU engine", buffer.label),
+        }
+    }
+}
+
+impl<T: Element> Buffer<T> {
+    /// The wgpu buffer behind it; panics for a CPU buffer.
+    pub(crate) fn gpu(&self) -> &wgpu::Buffer {
+        match &self.data {
+            Data::Gpu(raw) => raw,
+            _ => panic!("{}: not a GPU buffer", self.label),
+        }
+    }
+
+    /// Read access for a twin; panics when another argument of the same kernel writes it.
+    pub(crate) fn borrow<R: HostReal>(&self) -> std::sync::RwLockReadGuard<'_, Vec<T::Of<R>>> {
+        R::host(self).try_read().unwrap_or_else(|_| panic!("{} is read and written by one kernel", self.label))
+    }
+
+    /// Write access for a twin; panics when another argument of the same kernel uses it.
+    pub(crate) fn borrow_mut<R: HostReal>(&self) -> std::sync::RwLockWriteGuard<'_, Vec<T::Of<R>>> {
+        R::host(self).try_write().unwrap_or_else(|_| panic!("{} is used twice by one kernel", self.label))
+    }
+}
+
+/// A buffer of either type, for code that walks over all arguments of a kernel.
+#[derive(Clone, Debug)]
+pub enum AnyBuffer {
+    F32(Buffer<f32>),
+    U32(Buffer<u32>),
+}
+
+impl From<&Buffer<f32>> for AnyBuffer {
+    fn from(buffer: &Buffer<f32>) -> Self {
+        Self::F32(buffer.clone())
+    }
+}
+
+impl From<&Buffer<u32>> for AnyBuffer {
+    fn from(buffer: &Buffer<u32>) -> Self {
+        Self::U32(buffer.clone())
+    }
+}
+
+impl AnyBuffer {
+    pub fn label(&self) -> &str {
+        match self {
+            Self::F32(buffer) => &buffer.label,
+            Self::U32(buffer) => &buffer.label,
+        }
+    }
+}

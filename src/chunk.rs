@@ -1,0 +1,63 @@
+//! A run of one encoder's columns: the unit into which the grouped projection is split. WGSL: shaders/shared/chunk.wgsl.
+
+use crate::matmul::matrix;
+use crate::real::Real;
+use ndarray::Array2;
+
+/// Words of a chunk in its buffer.
+pub const WORDS: usize = 8;
+
+/// Offsets are in elements, within the window that the chunk belongs to.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Chunk {
+    /// Where the encoder's features (N, D_k) begin
+    pub x: u32,
+    /// Where its weights (P, D_k) begin
+    pub w: u32,
+    /// Where its columns begin in mean and rstd
+    pub standard: u32,
+    /// D_k
+    pub width: u32,
+    /// First column of the chunk within the encoder
+    pub column: u32,
+    /// Columns of the chunk
+    pub length: u32,
+    /// Which of the S partial sums it makes
+    pub part: u32,
+    /// k
+    pub encoder: u32,
+}
+
+impl Chunk {
+    /// The chunks in a buffer of words.
+    pub fn list(words: &[u32]) -> impl Iterator<Item = Self> {
+        words.chunks_exact(WORDS).map(|words| bytemuck::pod_read_unaligned(bytemuck::cast_slice(words)))
+    }
+
+    /// x̂ (B, length): the chunk's columns of the picked rows, standardised. standard (2, D): mean, rstd.
+    pub fn standardised<R: Real>(&self, x: &[R], rows: &[u32], standard: &[R], columns: usize) -> Array2<R> {
+        let (start, width) = (self.x as usize, self.width as usize);
+        let (column, length) = (self.column as usize, self.length as usize);
+        let mean = &standard[self.standard as usize + column..][..length];
+        let rstd = &standard[columns + self.standard as usize + column..][..length];
+        let mut out = Array2::zeros((rows.len(), length));
+        for (mut out, &row) in out.rows_mut().into_iter().zip(rows) {
+            let x = &x[start + row as usize * width + column..][..length];
+            for (((out, &x), &mean), &rstd) in out.iter_mut().zip(x).zip(mean).zip(rstd) {
+                *out = (x - mean) * rstd;
+            }
+        }
+        out
+    }
+
+    /// The encoder's weights (P, D_k) within a window's.
+    pub fn weights<'a, R: Real>(&self, w: &'a [R], outputs: usize) -> ndarray::ArrayView2<'a, R> {
+        matrix(&w[self.w as usize..], outputs, self.width as usize)
+    }
+
+    /// The chunk's columns within its encoder.
+    pub fn span(&self) -> std::ops::Range<usize> {
+        self.column as usize..(self.column + self.length) as usize
+    }
+}

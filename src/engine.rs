@@ -1,0 +1,158 @@
+//! Where kernels run: a GPU through wgpu, or the CPU through the twins. One model, several executors.
+
+use crate::buffer::{Buffer, Data};
+use crate::gpu::{Gpu, adapter};
+use crate::kernel::{Call, Run};
+use crate::real::Element;
+use crate::step::Step;
+use anyhow::{Result, bail};
+use std::sync::{Arc, RwLock};
+
+/// An executor of kernels and owner of buffers.
+pub enum Engine {
+    Gpu(Box<Gpu>),
+    /// Twins in f32: the built-in CPU engine
+    Cpu,
+    /// Twins in f64: what gradients are checked with
+    Wide,
+}
+
+impl Engine {
+    /// Opens the device that `--device` names: `auto`, `cpu`, `gpu`, `software`, `gpu:NAME` or `gpu:INDEX`.
+    ///
+    /// # Errors
+    /// No such adapter, or one whose limits are too small; the message lists what there is.
+    pub fn open(device: &str) -> Result<Self> {
+        if device == "cpu" {
+            return Ok(Self::Cpu);
+        }
+        let adapters = adapter::all();
+        let found = match device {
+            "auto" => match adapter::hardware(&adapters) {
+                Some(found) => found,
+                None => return Ok(Self::Cpu),
+            },
+            "gpu" => match adapter::hardware(&adapters) {
+                Some(found) => found,
+                None => bail!("--device gpu: found no hardware adapter ({}); install the GPU's Vulkan driver, or use --device cpu", listing(&adapters)),
+            },
+            "software" => match adapters.iter().find(|a| adapter::is_software(&a.get_info())) {
+                Some(found) => found,
+                None => bail!("--device software: found no software adapter ({}); install one (Debian/Ubuntu: mesa-vulkan-drivers), or use --device cpu", listing(&adapters)),
+            },
+            _ => named(device, &adapters)?,
+        };
+        Ok(Self::Gpu(Box::new(Gpu::open(found)?)))
+    }
+
+    /// One line for logs: what computes.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Gpu(gpu) => format!("{} ({}, {} {})", gpu.info.name, gpu.info.backend, gpu.info.driver, gpu.info.driver_info),
+            Self::Cpu => format!("built-in CPU engine ({} threads)", rayon::current_num_threads()),
+            Self::Wide => "built-in CPU engine in f64".into(),
+        }
+    }
+
+    /// The most elements one buffer may have.
+    pub fn max_elements(&self) -> usize {
+        match self {
+            Self::Gpu(gpu) => usize::try_from(gpu.max_binding() / 4).unwrap_or(usize::MAX),
+            Self::Cpu | Self::Wide => usize::MAX,
+        }
+    }
+
+    /// A zeroed buffer.
+    ///
+    /// # Errors
+    /// On a GPU, where it does not fit (see [`Gpu::buffer`]).
+    pub fn buffer<T: Element>(&self, label: &str, len: usize) -> Result<Buffer<T>> {
+        Ok(match self {
+            Self::Gpu(gpu) => gpu.buffer(label, len)?,
+            Self::Cpu => Buffer { label: label.into(), len, data: Data::Cpu(Arc::new(RwLock::new(vec![T::Of::<f32>::default(); len]))) },
+            Self::Wide => Buffer { label: label.into(), len, data: Data::Wide(Arc::new(RwLock::new(vec![T::Of::<f64>::default(); len]))) },
+        })
+    }
+
+    /// A buffer that holds `values`.
+    ///
+    /// # Errors
+    /// As [`Engine::buffer`].
+    pub fn upload<T: Element>(&self, label: &str, values: &[T]) -> Result<Buffer<T>> {
+        let buffer = self.buffer(label, values.len())?;
+        self.write(&buffer, 0, values);
+        Ok(buffer)
+    }
+
+    /// Writes `values` from element `offset` on.
+    pub fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, values: &[T]) {
+        assert!(offset + values.len() <= buffer.len, "{}: writing past the end", buffer.label);
+        match self {
+            Self::Gpu(gpu) => gpu.write(buffer, offset, values),
+            Self::Cpu => fill(&mut buffer.borrow_mut::<f32>()[offset..], values.iter().map(|v| v.widen::<f32>())),
+            Self::Wide => fill(&mut buffer.borrow_mut::<f64>()[offset..], values.iter().map(|v| v.widen::<f64>())),
+        }
+    }
+
+    /// Reads elements `offset..offset + len`, after everything submitted before.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn read<T: Element>(&self, buffer: &Buffer<T>, offset: usize, len: usize) -> Result<Vec<T>> {
+        assert!(offset + len <= buffer.len, "{}: reading past the end", buffer.label);
+        Ok(match self {
+            Self::Gpu(gpu) => gpu.read(buffer, offset, len)?,
+            Self::Cpu => buffer.borrow::<f32>()[offset..offset + len].iter().map(|&v| T::narrow::<f32>(v)).collect(),
+            Self::Wide => buffer.borrow::<f64>()[offset..offset + len].iter().map(|&v| T::narrow::<f64>(v)).collect(),
+        })
+    }
+
+    /// Runs recorded calls in order; on a GPU one submit, without waiting.
+    pub fn run(&self, calls: &[Call], step: &Step) {
+        match self {
+            Self::Gpu(gpu) => gpu.run(
+                calls.iter().map(|call| match &call.run {
+                    Run::Gpu(dispatch) => dispatch,
+                    Run::Cpu(_) => panic!("{}: recorded on another engine", call.kernel.name),
+                }),
+                step,
+            ),
+            Self::Cpu | Self::Wide => {
+                for call in calls {
+                    match &call.run {
+                        Run::Cpu(twin) => twin(step),
+                        Run::Gpu(_) => panic!("{}: recorded on another engine", call.kernel.name),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn fill<T>(target: &mut [T], values: impl Iterator<Item = T>) {
+    for (target, value) in target.iter_mut().zip(values) {
+        *target = value;
+    }
+}
+
+fn named<'a>(device: &str, adapters: &'a [wgpu::Adapter]) -> Result<&'a wgpu::Adapter> {
+    let Some(wanted) = device.strip_prefix("gpu:") else {
+        bail!("--device {device}: expected auto, cpu, gpu, software, gpu:NAME or gpu:INDEX");
+    };
+    let found = match wanted.parse::<usize>() {
+        Ok(index) => adapters.get(index),
+        Err(_) => adapters.iter().find(|a| a.get_info().name.to_lowercase().contains(&wanted.to_lowercase())),
+    };
+    match found {
+        Some(found) => Ok(found),
+        None => bail!("--device {device}: found no such adapter ({}); see `blendfuse devices`", listing(adapters)),
+    }
+}
+
+fn listing(adapters: &[wgpu::Adapter]) -> String {
+    if adapters.is_empty() {
+        return "there is no adapter at all".into();
+    }
+    let names: Vec<_> = adapters.iter().enumerate().map(|(i, a)| format!("{i}: {}", a.get_info().name)).collect();
+    format!("there are {}", names.join(", "))
+}

@@ -1,0 +1,256 @@
+//! Kernels on a wgpu device: buffers, pipelines, recorded dispatches, one submit per step.
+
+pub mod adapter;
+mod reflect;
+
+use crate::buffer::{AnyBuffer, Buffer, Data};
+use crate::kernel::{Grid, Kernel};
+use crate::real::Element;
+use crate::step::Step;
+use anyhow::{Context as _, Result, bail};
+use reflect::Reflection;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// An open device with its compiled kernels.
+pub struct Gpu {
+    pub info: wgpu::AdapterInfo,
+    pub limits: wgpu::Limits,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    /// Uniform `step`, rewritten before each submit
+    step: wgpu::Buffer,
+    pipelines: Mutex<HashMap<&'static str, Arc<Compiled>>>,
+    allocated: AtomicU64,
+}
+
+struct Compiled {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+    reflection: Reflection,
+}
+
+/// One bound kernel and its number of workgroups.
+pub struct Dispatch {
+    compiled: Arc<Compiled>,
+    group: wgpu::BindGroup,
+    workgroups: [u32; 3],
+}
+
+const MAX_GROUPS: usize = 65_535;
+
+impl Gpu {
+    /// Opens an adapter with WebGPU's default limits, storage bindings as large as it has, and no optional feature.
+    ///
+    /// # Errors
+    /// Where the adapter lacks one of the default compute limits (named), or the driver refuses the device.
+    pub fn open(adapter: &wgpu::Adapter) -> Result<Self> {
+        let info = adapter.get_info();
+        let limits = adapter::required_limits(&info.name, &adapter.limits())?;
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("blendfuse"),
+            required_limits: limits.clone(),
+            ..Default::default()
+        }))
+        .with_context(|| format!("{}: the driver did not open the device", info.name))?;
+        let step = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("step"),
+            size: size_of::<Step>() as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Ok(Self { info, limits, device, queue, step, pipelines: Mutex::default(), allocated: AtomicU64::new(0) })
+    }
+
+    /// The most bytes one storage binding may have.
+    pub fn max_binding(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+    }
+
+    /// Bytes of all buffers made so far.
+    pub fn allocated(&self) -> u64 {
+        self.allocated.load(Ordering::Relaxed)
+    }
+
+    /// A zeroed buffer of `len` elements.
+    ///
+    /// # Errors
+    /// Where it is larger than one binding may be, or the device has no memory left.
+    pub fn buffer<T: Element>(&self, label: &str, len: usize) -> Result<Buffer<T>> {
+        // wgpu has no empty bindings: an unused argument still gets one element.
+        let size = len.max(1) as u64 * 4;
+        if size > self.max_binding() {
+            bail!(
+                "{label}: needs {size} bytes in one buffer, but {} allows {} (max_storage_buffer_binding_size); \
+                 use a smaller model or --device cpu",
+                self.info.name,
+                self.max_binding()
+            );
+        }
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let raw = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        if let Some(error) = pollster::block_on(scope.pop()) {
+            bail!("{label}: {} has no {size} bytes left ({error}); use a smaller pool, batch or --device cpu", self.info.name);
+        }
+        self.allocated.fetch_add(size, Ordering::Relaxed);
+        Ok(Buffer { label: label.into(), len, data: Data::Gpu(raw) })
+    }
+
+    /// Writes `values` from element `offset` on, before everything submitted later.
+    pub fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, values: &[T]) {
+        self.queue.write_buffer(buffer.gpu(), offset as u64 * 4, bytemuck::cast_slice(values));
+    }
+
+    /// Waits for the device and reads elements `offset..offset + len`.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn read<T: Element>(&self, buffer: &Buffer<T>, offset: usize, len: usize) -> Result<Vec<T>> {
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        let size = len as u64 * 4;
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("read"),
+            size,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer.gpu(), offset as u64 * 4, &staging, 0, size);
+        self.queue.submit([encoder.finish()]);
+        let (send, receive) = std::sync::mpsc::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |mapped| drop(send.send(mapped)));
+        self.device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .with_context(|| format!("{}: the device was lost while reading {}", self.info.name, buffer.label))?;
+        receive.recv()?.with_context(|| format!("{}: reading {} failed", self.info.name, buffer.label))?;
+        let view = staging.get_mapped_range(..)?;
+        Ok(bytemuck::pod_collect_to_vec(&view[..]))
+    }
+
+    /// Binds a kernel to its parameters and buffers, by name.
+    pub(crate) fn bind(&self, kernel: &'static Kernel, params: &[u8], buffers: &[AnyBuffer], grid: Grid) -> Dispatch {
+        let compiled = self.compiled(kernel);
+        let uniform = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(kernel.name),
+            size: params.len().next_multiple_of(16) as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        self.queue.write_buffer(&uniform, 0, params);
+        let resource = |name: &str| match name {
+            "p" => uniform.as_entire_binding(),
+            "step" => self.step.as_entire_binding(),
+            _ => {
+                let slot = kernel.slots.iter().position(|slot| slot.name == name).expect("checked by reflection");
+                match &buffers[slot] {
+                    AnyBuffer::F32(buffer) => buffer.gpu().as_entire_binding(),
+                    AnyBuffer::U32(buffer) => buffer.gpu().as_entire_binding(),
+                }
+            }
+        };
+        let entries: Vec<_> = compiled
+            .reflection
+            .bindings
+            .iter()
+            .map(|binding| wgpu::BindGroupEntry { binding: binding.index, resource: resource(&binding.name) })
+            .collect();
+        let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.name),
+            layout: &compiled.layout,
+            entries: &entries,
+        });
+        let workgroups = workgroups(kernel, &compiled.reflection, grid);
+        Dispatch { compiled, group, workgroups }
+    }
+
+    /// Submits the dispatches in order as one command buffer; returns without waiting.
+    pub(crate) fn run<'a>(&self, dispatches: impl Iterator<Item = &'a Dispatch>, step: &Step) {
+        self.queue.write_buffer(&self.step, 0, bytemuck::bytes_of(step));
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for dispatch in dispatches {
+            let [x, y, z] = dispatch.workgroups;
+            if x * y * z > 0 {
+                pass.set_pipeline(&dispatch.compiled.pipeline);
+                pass.set_bind_group(0, &dispatch.group, &[]);
+                pass.dispatch_workgroups(x, y, z);
+            }
+        }
+        drop(pass);
+        self.queue.submit([encoder.finish()]);
+    }
+
+    /// Waits until everything submitted is done.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn wait(&self) -> Result<()> {
+        self.device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .with_context(|| format!("{}: the device was lost", self.info.name))?;
+        Ok(())
+    }
+
+    fn compiled(&self, kernel: &'static Kernel) -> Arc<Compiled> {
+        let mut pipelines = self.pipelines.lock().expect("no panic while compiling");
+        pipelines.entry(kernel.name).or_insert_with(|| Arc::new(self.compile(kernel))).clone()
+    }
+
+    fn compile(&self, kernel: &Kernel) -> Compiled {
+        let reflection = Reflection::of(kernel);
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(kernel.name),
+            source: wgpu::ShaderSource::Wgsl(kernel.text().into()),
+        });
+        let entries: Vec<_> = reflection.bindings.iter().map(|binding| binding.layout()).collect();
+        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(kernel.name),
+            entries: &entries,
+        });
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(kernel.name),
+            bind_group_layouts: &[Some(&layout)],
+            ..Default::default()
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel.name),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            // Every kernel writes workgroup memory before it reads it.
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Compiled { pipeline, layout, reflection }
+    }
+}
+
+fn workgroups(kernel: &Kernel, reflection: &Reflection, grid: Grid) -> [u32; 3] {
+    let groups = match grid {
+        Grid::Threads(threads) => {
+            let [x, y, z] = reflection.workgroup_size.map(|size| size as usize);
+            let groups = threads.div_ceil(x * y * z);
+            // The kernel finds its place from num_workgroups: shaders/shared/linear_index.wgsl.
+            let rows = groups.div_ceil(MAX_GROUPS).max(1);
+            [groups.div_ceil(rows), rows, 1]
+        }
+        Grid::Tiles([columns, rows, count]) => {
+            let tile = reflection.tile.unwrap_or_else(|| panic!("{}: no TILE in its WGSL", kernel.name)) as usize;
+            [columns.div_ceil(tile), rows.div_ceil(tile), count]
+        }
+        Grid::Groups(groups) => groups,
+    };
+    assert!(groups.iter().all(|&n| n <= MAX_GROUPS), "{}: {groups:?} workgroups are too many", kernel.name);
+    groups.map(|n| n as u32)
+}

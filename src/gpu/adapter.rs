@@ -1,0 +1,83 @@
+//! Which adapters there are, which one a `--device` names, and what blendfuse needs of it.
+
+use anyhow::{Result, bail};
+
+/// Every adapter of the machine, hardware first: discrete, integrated, other, then software.
+pub fn all() -> Vec<wgpu::Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends = wgpu::Backends::PRIMARY | wgpu::Backends::GL;
+    let instance = wgpu::Instance::new(descriptor);
+    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    // The same card also shows up under GL: keep the first of each name, native back ends first.
+    adapters.sort_by_key(|adapter| (rank(&adapter.get_info()), adapter.get_info().backend == wgpu::Backend::Gl));
+    adapters
+}
+
+/// True for drivers that compute on the CPU (lavapipe, SwiftShader, WARP, llvmpipe).
+pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    let name = format!("{} {}", info.name, info.driver).to_lowercase();
+    info.device_type == wgpu::DeviceType::Cpu
+        || ["llvmpipe", "swiftshader", "softpipe", "basic render"].iter().any(|software| name.contains(software))
+}
+
+/// The hardware adapter `auto` and `gpu` take: discrete, then integrated, then virtual; GL only where nothing else is.
+pub fn hardware(adapters: &[wgpu::Adapter]) -> Option<&wgpu::Adapter> {
+    adapters.iter().find(|adapter| !is_software(&adapter.get_info()) && required_limits("", &adapter.limits()).is_ok())
+}
+
+fn rank(info: &wgpu::AdapterInfo) -> u32 {
+    match info.device_type {
+        _ if is_software(info) => 4,
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        _ => 3,
+    }
+}
+
+/// WebGPU's default limits, with storage bindings as large as the adapter has.
+///
+/// # Errors
+/// Names the first limit that the adapter does not reach.
+pub fn required_limits(name: &str, found: &wgpu::Limits) -> Result<wgpu::Limits> {
+    // Rendering limits are of no use here, and old drivers lack some of them: ask for what they have.
+    let limits = wgpu::Limits {
+        max_storage_buffer_binding_size: found.max_storage_buffer_binding_size,
+        max_buffer_size: found.max_buffer_size,
+        ..wgpu::Limits::default().using_resolution(found.clone()).or_worse_values_from(found)
+    };
+    let default = wgpu::Limits::default();
+    let needs = [
+        (
+            "max_storage_buffers_per_shader_stage",
+            found.max_storage_buffers_per_shader_stage,
+            default.max_storage_buffers_per_shader_stage,
+        ),
+        (
+            "max_compute_invocations_per_workgroup",
+            found.max_compute_invocations_per_workgroup,
+            default.max_compute_invocations_per_workgroup,
+        ),
+        ("max_compute_workgroup_size_x", found.max_compute_workgroup_size_x, default.max_compute_workgroup_size_x),
+        (
+            "max_compute_workgroup_storage_size",
+            found.max_compute_workgroup_storage_size,
+            default.max_compute_workgroup_storage_size,
+        ),
+        (
+            "max_compute_workgroups_per_dimension",
+            found.max_compute_workgroups_per_dimension,
+            default.max_compute_workgroups_per_dimension,
+        ),
+    ];
+    for (limit, found, needed) in needs {
+        if found < needed {
+            bail!("{name}: its limit {limit} is {found}, blendfuse needs {needed}; choose another device (`blendfuse devices`) or --device cpu");
+        }
+    }
+    let (binding, needed) = (found.max_storage_buffer_binding_size, default.max_storage_buffer_binding_size);
+    if binding < needed {
+        bail!("{name}: its limit max_storage_buffer_binding_size is {binding}, blendfuse needs {needed}; choose another device (`blendfuse devices`) or --device cpu");
+    }
+    Ok(limits)
+}

@@ -1,0 +1,178 @@
+//! A kernel: one WGSL file, the parameters and buffers the host agrees with it on, its launch shape, its CPU twin.
+
+use crate::buffer::AnyBuffer;
+use crate::gpu::Dispatch;
+use crate::step::Step;
+use wgpu::naga;
+
+/// What a kernel does with a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Read,
+    /// Read and written
+    Update,
+    /// Written only: what it held before does not matter
+    Write,
+}
+
+/// One buffer of a declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    pub name: &'static str,
+    /// WGSL's element type: `f32` or `u32`
+    pub element: &'static str,
+    pub role: Role,
+}
+
+/// What `kernel!` knows about one `shaders/<name>.wgsl`.
+#[derive(Debug)]
+pub struct Kernel {
+    pub name: &'static str,
+    pub source: &'static str,
+    /// Files of `shaders/shared/` joined in front of the source
+    pub shared: &'static [&'static str],
+    /// Name and WGSL type of every parameter
+    pub params: &'static [(&'static str, &'static str)],
+    pub slots: &'static [Slot],
+}
+
+/// How much work a launch covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grid {
+    /// That many invocations; folded over x and y where one dimension is too short
+    Threads(usize),
+    /// Outputs (columns, rows) of a matrix kernel, divided by the WGSL's own `TILE`, and a count on z
+    Tiles([usize; 3]),
+    /// That many workgroups
+    Groups([usize; 3]),
+}
+
+/// One kernel with its parameters and buffers, ready to be replayed every step.
+pub struct Call {
+    pub kernel: &'static Kernel,
+    /// In the order of `kernel.slots`
+    pub buffers: Vec<AnyBuffer>,
+    pub(crate) run: Run,
+}
+
+pub(crate) enum Run {
+    Gpu(Dispatch),
+    Cpu(Box<dyn Fn(&Step) + Send + Sync>),
+}
+
+/// Declares a kernel; the module must also define its twin
+/// `fn twin<R: Real>(p: Params, step: &Step, b: Slices<R>)`.
+///
+/// Every buffer states the number of elements it must have at least, in terms of the parameters (as `usize`).
+#[macro_export]
+macro_rules! kernel {
+    (
+        $name:ident $([$($shared:ident),*])?;
+        params $p:ident { $($f:ident : $t:ident),* $(,)? }
+        read { $($r:ident : $rt:ident [$rl:expr]),* $(,)? }
+        $(update { $($u:ident : $ut:ident [$ul:expr]),* $(,)? })?
+        write { $($w:ident : $wt:ident [$wl:expr]),* $(,)? }
+        grid $grid:ident($extent:expr);
+    ) => {
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+        pub struct Params { $(pub $f: $t),* }
+
+        /// Parameters as `usize`, for lengths and loops.
+        #[derive(Clone, Copy, Debug)]
+        #[allow(dead_code, reason = "not every parameter is a length")]
+        struct Sizes { $($f: usize),* }
+
+        impl Params {
+            fn sizes(&self) -> Sizes {
+                Sizes { $($f: self.$f as usize),* }
+            }
+        }
+
+        /// Buffers by name.
+        pub struct Args<'a> {
+            $(pub $r: &'a $crate::buffer::Buffer<$rt>,)*
+            $($(pub $u: &'a $crate::buffer::Buffer<$ut>,)*)?
+            $(pub $w: &'a $crate::buffer::Buffer<$wt>,)*
+        }
+
+        /// The same buffers as the twin sees them.
+        pub struct Slices<'a, R: $crate::real::Real> {
+            $(pub $r: &'a [<$rt as $crate::real::Element>::Of<R>],)*
+            $($(pub $u: &'a mut [<$ut as $crate::real::Element>::Of<R>],)*)?
+            $(pub $w: &'a mut [<$wt as $crate::real::Element>::Of<R>],)*
+            #[doc(hidden)]
+            pub real: std::marker::PhantomData<R>,
+        }
+
+        pub static KERNEL: $crate::kernel::Kernel = $crate::kernel::Kernel {
+            name: stringify!($name),
+            source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", stringify!($name), ".wgsl")),
+            shared: &[$($(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/shared/", stringify!($shared), ".wgsl"))),*)?],
+            params: &[$((stringify!($f), <$t as $crate::real::Element>::WGSL)),*],
+            slots: &[
+                $($crate::kernel::Slot { name: stringify!($r), element: <$rt as $crate::real::Element>::WGSL, role: $crate::kernel::Role::Read },)*
+                $($($crate::kernel::Slot { name: stringify!($u), element: <$ut as $crate::real::Element>::WGSL, role: $crate::kernel::Role::Update },)*)?
+                $($crate::kernel::Slot { name: stringify!($w), element: <$wt as $crate::real::Element>::WGSL, role: $crate::kernel::Role::Write },)*
+            ],
+        };
+
+        /// Binds the kernel on the buffers' engine; replay it with [`Engine::run`](crate::engine::Engine::run).
+        pub fn call(engine: &$crate::engine::Engine, params: Params, args: Args<'_>) -> $crate::kernel::Call {
+            let $p = params.sizes();
+            let lengths = [
+                $((args.$r.len, $rl),)*
+                $($((args.$u.len, $ul),)*)?
+                $((args.$w.len, $wl),)*
+            ];
+            KERNEL.check_lengths(&lengths);
+            let buffers: Vec<$crate::buffer::AnyBuffer> =
+                vec![$(args.$r.into(),)* $($(args.$u.into(),)*)? $(args.$w.into(),)*];
+            let run = match engine {
+                $crate::engine::Engine::Gpu(gpu) => {
+                    let grid = $crate::kernel::Grid::$grid($extent);
+                    $crate::kernel::Run::Gpu(gpu.bind(&KERNEL, bytemuck::bytes_of(&params), &buffers, grid))
+                }
+                $crate::engine::Engine::Cpu => on_cpu::<f32>(params, args),
+                $crate::engine::Engine::Wide => on_cpu::<f64>(params, args),
+            };
+            $crate::kernel::Call { kernel: &KERNEL, buffers, run }
+        }
+
+        fn on_cpu<R: $crate::buffer::HostReal>(params: Params, args: Args<'_>) -> $crate::kernel::Run {
+            $(let $r = args.$r.clone();)*
+            $($(let $u = args.$u.clone();)*)?
+            $(let $w = args.$w.clone();)*
+            $crate::kernel::Run::Cpu(Box::new(move |step| {
+                twin::<R>(params, step, Slices {
+                    $($r: &$r.borrow::<R>(),)*
+                    $($($u: &mut $u.borrow_mut::<R>(),)*)?
+                    $($w: &mut $w.borrow_mut::<R>(),)*
+                    real: std::marker::PhantomData,
+                })
+            }))
+        }
+    };
+}
+
+impl Kernel {
+    /// The whole WGSL text: what it shares, then its own.
+    pub fn text(&self) -> String {
+        let mut text = self.shared.concat();
+        text.push_str(self.source);
+        text
+    }
+
+    /// Parses the text; panics with the compiler's message, since the text is ours.
+    pub fn parse(&self) -> naga::Module {
+        let text = self.text();
+        naga::front::wgsl::parse_str(&text)
+            .unwrap_or_else(|e| panic!("{}", e.emit_to_string_with_path(&text, self.name)))
+    }
+
+    pub(crate) fn check_lengths(&self, lengths: &[(usize, usize)]) {
+        for (slot, (found, expected)) in self.slots.iter().zip(lengths) {
+            assert!(found >= expected, "{}: {} has {found} elements, needs {expected}", self.name, slot.name);
+        }
+    }
+}

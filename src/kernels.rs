@@ -1,0 +1,48 @@
+//! One module per file in `shaders/`, in the order a step runs them.
+
+pub mod adam;
+pub mod batchnorm_backward;
+pub mod batchnorm_forward;
+pub mod batchnorm_infer;
+pub mod fuse_activate;
+pub mod fuse_forward;
+pub mod fuse_input_grad;
+pub mod fuse_weight_grad;
+pub mod gate_backward;
+pub mod gate_forward;
+pub mod gate_input_grad;
+pub mod gate_weight_grad;
+pub mod head_backward;
+pub mod head_forward;
+pub mod head_input_grad;
+pub mod head_weight_grad;
+pub mod linear_forward;
+pub mod linear_weight_grad;
+pub mod loss;
+pub mod project_forward;
+pub mod project_weight_grad;
+
+/// Every kernel, in the order of a training step; inference replaces `batchnorm_forward` by `batchnorm_infer`.
+pub static ALL: [&crate::kernel::Kernel; 21] = [
+    &project_forward::KERNEL,
+    &batchnorm_forward::KERNEL,
+    &batchnorm_infer::KERNEL,
+    &linear_forward::KERNEL,
+    &gate_forward::KERNEL,
+    &fuse_forward::KERNEL,
+    &fuse_activate::KERNEL,
+    &head_forward::KERNEL,
+    &loss::KERNEL,
+    &head_backward::KERNEL,
+    &head_weight_grad::KERNEL,
+    &linear_weight_grad::KERNEL,
+    &head_input_grad::KERNEL,
+    &fuse_weight_grad::KERNEL,
+    &fuse_input_grad::KERNEL,
+    &gate_backward::KERNEL,
+    &gate_weight_grad::KERNEL,
+    &gate_input_grad::KERNEL,
+    &batchnorm_backward::KERNEL,
+    &project_weight_grad::KERNEL,
+    &adam::KERNEL,
+];

@@ -1,0 +1,29 @@
+//! `dU = dfuseᵀ [w_1 h_1; …; w_K h_K]`, `de = Σ_b dfuse`: dfuse (B, F), h (B, M), w (B, K) → dweight (F, M), grads at bias (F).
+
+use super::fuse_forward::weighted;
+use crate::matmul::{matmul, matrix, matrix_mut};
+use crate::real::Real;
+use crate::step::Step;
+
+kernel! {
+    fuse_weight_grad [matmul];
+    // bias: offset in grads
+    params p { rows: u32, encoders: u32, width: u32, fused: u32, bias: u32 }
+    read {
+        dfuse: f32 [p.rows * p.fused],
+        h: f32 [p.rows * p.encoders * p.width],
+        w: f32 [p.rows * p.encoders],
+    }
+    write { dweight: f32 [p.fused * p.encoders * p.width], grads: f32 [p.bias + p.fused] }
+    grid Tiles([p.encoders * p.width, p.fused, 1]);
+}
+
+fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
+    let p = params.sizes();
+    let dfuse = matrix(b.dfuse, p.rows, p.fused);
+    let x = weighted(b.h, b.w, p.rows, p.encoders, p.width);
+    matmul(dfuse.t(), x.view(), matrix_mut(b.dweight, p.fused, p.encoders * p.width));
+    for (grad, column) in b.grads[p.bias..].iter_mut().zip(dfuse.columns()) {
+        *grad = column.sum();
+    }
+}

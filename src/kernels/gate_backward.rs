@@ -1,0 +1,46 @@
+//! `dw_k = Σ_p dq_k h_k` for k in S, `du_k = w_k (dw_k − Σ_j w_j dw_j) / τ`, `dg = V₂ᵀ du` where g > 0, else 0.
+//! dq, h (B, M), w (B, K), g (B, A) → du (B, K), dg (B, A). The set S is a constant of the step.
+
+use crate::real::Real;
+use crate::step::Step;
+
+kernel! {
+    gate_backward [];
+    // weight1, temperature: offsets in small
+    params p {
+        rows: u32, encoders: u32, width: u32, hidden: u32, weight1: u32, temperature: u32, tau_min: f32, tau_max: f32,
+    }
+    read {
+        dq: f32 [p.rows * p.encoders * p.width],
+        h: f32 [p.rows * p.encoders * p.width],
+        w: f32 [p.rows * p.encoders],
+        g: f32 [p.rows * p.hidden],
+        small: f32 [(p.weight1 + p.encoders * p.hidden).max(p.temperature + 1)],
+    }
+    write { du: f32 [p.rows * p.encoders], dg: f32 [p.rows * p.hidden] }
+    grid Groups([p.rows, 1, 1]);
+}
+
+fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
+    let p = params.sizes();
+    let (tau_min, tau_max) = (R::of(f64::from(params.tau_min)), R::of(f64::from(params.tau_max)));
+    let tau = b.small[p.temperature].max(tau_min).min(tau_max);
+    for row in 0..p.rows {
+        let w = &b.w[row * p.encoders..][..p.encoders];
+        let dw = |k: usize| -> R {
+            let first = (row * p.encoders + k) * p.width;
+            (first..first + p.width).map(|i| b.dq[i] * b.h[i]).sum()
+        };
+        let dw: Vec<R> = (0..p.encoders).map(|k| if w[k] != R::zero() { dw(k) } else { R::zero() }).collect();
+        let mean: R = w.iter().zip(&dw).map(|(&w, &dw)| w * dw).sum();
+        let du = &mut b.du[row * p.encoders..][..p.encoders];
+        for ((du, &w), &dw) in du.iter_mut().zip(w).zip(&dw) {
+            *du = w * (dw - mean) / tau;
+        }
+        for a in 0..p.hidden {
+            let sum: R = (0..p.encoders).map(|k| du[k] * b.small[p.weight1 + k * p.hidden + a]).sum();
+            let i = row * p.hidden + a;
+            b.dg[i] = if b.g[i] > R::zero() { sum } else { R::zero() };
+        }
+    }
+}

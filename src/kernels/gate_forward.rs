@@ -1,0 +1,53 @@
+//! `g = relu(Σ_s partial[s] + c₁)`, `u = V₂ g + c₂`, w = softmax over the n largest of u / τ, 0 elsewhere.
+//! Ties: the lower index wins. Ranks are taken on u, which orders as softmax(u / τ) does.
+
+use crate::real::{Real, relu};
+use crate::step::Step;
+
+/// Most encoders that the WGSL has room for.
+pub const MAX_ENCODERS: usize = 256;
+
+kernel! {
+    gate_forward [relu];
+    // bias0, weight1, bias1, temperature: offsets in small
+    params p {
+        rows: u32, encoders: u32, hidden: u32, parts: u32, top_n: u32,
+        bias0: u32, weight1: u32, bias1: u32, temperature: u32, tau_min: f32, tau_max: f32,
+    }
+    read {
+        partial: f32 [p.parts * p.rows * p.hidden],
+        small: f32 [(p.bias0 + p.hidden).max(p.weight1 + p.encoders * p.hidden).max(p.bias1 + p.encoders).max(p.temperature + 1)],
+    }
+    write { g: f32 [p.rows * p.hidden], u: f32 [p.rows * p.encoders], w: f32 [p.rows * p.encoders] }
+    grid Groups([p.rows, 1, 1]);
+}
+
+fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
+    let p = params.sizes();
+    let tau = temperature(&params, b.small[p.temperature]);
+    for row in 0..p.rows {
+        let g = &mut b.g[row * p.hidden..][..p.hidden];
+        for (a, g) in g.iter_mut().enumerate() {
+            let sum: R = (0..p.parts).map(|s| b.partial[(s * p.rows + row) * p.hidden + a]).sum();
+            *g = relu(sum + b.small[p.bias0 + a]);
+        }
+        let u = &mut b.u[row * p.encoders..][..p.encoders];
+        for (k, u) in u.iter_mut().enumerate() {
+            let weights = &b.small[p.weight1 + k * p.hidden..][..p.hidden];
+            *u = b.small[p.bias1 + k] + weights.iter().zip(&*g).map(|(&v, &g)| v * g).sum();
+        }
+        let highest = u.iter().copied().fold(R::neg_infinity(), R::max);
+        let w = &mut b.w[row * p.encoders..][..p.encoders];
+        for (k, w) in w.iter_mut().enumerate() {
+            let rank = (0..p.encoders).filter(|&j| u[j] > u[k] || (u[j] == u[k] && j < k)).count();
+            *w = if rank < p.top_n { ((u[k] - highest) / tau).exp() } else { R::zero() };
+        }
+        let total: R = w.iter().copied().sum();
+        w.iter_mut().for_each(|w| *w /= total);
+    }
+}
+
+/// τ as it is used: inside its bounds.
+fn temperature<R: Real>(params: &Params, tau: R) -> R {
+    tau.max(R::of(f64::from(params.tau_min))).min(R::of(f64::from(params.tau_max)))
+}

@@ -1,0 +1,43 @@
+//! `t = relu(Σ_s partial[s] + q₁)`, `logits = Q₂ t + q₂`, every output from its own head's H hidden values.
+//! partial (S, B, G·H) for G heads side by side → t (B, G·H), logits (B, O). Outputs: C per head, the domain head 2.
+
+use crate::real::{Real, relu};
+use crate::step::Step;
+
+kernel! {
+    head_forward [relu];
+    // bias0, weight1, bias1: offsets in small
+    params p {
+        rows: u32, hidden: u32, heads: u32, classes: u32, outputs: u32, parts: u32,
+        bias0: u32, weight1: u32, bias1: u32,
+    }
+    read {
+        partial: f32 [p.parts * p.rows * p.heads * p.hidden],
+        small: f32 [(p.bias0 + p.heads * p.hidden).max(p.weight1 + p.outputs * p.hidden).max(p.bias1 + p.outputs)],
+    }
+    write { t: f32 [p.rows * p.heads * p.hidden], logits: f32 [p.rows * p.outputs] }
+    grid Groups([p.rows, 1, 1]);
+}
+
+fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
+    let p = params.sizes();
+    let all = p.heads * p.hidden;
+    for row in 0..p.rows {
+        let t = &mut b.t[row * all..][..all];
+        for (j, t) in t.iter_mut().enumerate() {
+            let sum: R = (0..p.parts).map(|s| b.partial[(s * p.rows + row) * all + j]).sum();
+            *t = relu(sum + b.small[p.bias0 + j]);
+        }
+        for o in 0..p.outputs {
+            let weights = &b.small[p.weight1 + o * p.hidden..][..p.hidden];
+            let t = &t[head(o, p.classes, p.heads) * p.hidden..][..p.hidden];
+            b.logits[row * p.outputs + o] =
+                b.small[p.bias1 + o] + weights.iter().zip(t).map(|(&q, &t)| q * t).sum::<R>();
+        }
+    }
+}
+
+/// Which head makes output `o`: C outputs per head, the last head has what is left.
+pub(super) fn head(o: usize, classes: usize, heads: usize) -> usize {
+    (o / classes).min(heads - 1)
+}

@@ -1,0 +1,25 @@
+//! `partial[s] = x Wᵀ` over part s of the inner sum: x (B, I), W (O, I) → partial (S, B, O).
+
+use crate::matmul::{matmul, matrix, matrix_mut};
+use crate::real::Real;
+use crate::step::Step;
+use ndarray::s;
+
+kernel! {
+    linear_forward [matmul];
+    // part: length of a part of the inner sum; weight: offset in small
+    params p { rows: u32, inner: u32, outer: u32, part: u32, weight: u32 }
+    read { x: f32 [p.rows * p.inner], small: f32 [p.weight + p.outer * p.inner] }
+    write { partial: f32 [p.inner.div_ceil(p.part) * p.rows * p.outer] }
+    grid Tiles([p.outer, p.rows, p.inner.div_ceil(p.part)]);
+}
+
+fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
+    let p = params.sizes();
+    let x = matrix(b.x, p.rows, p.inner);
+    let w = matrix(&b.small[p.weight..], p.outer, p.inner);
+    for (s, partial) in b.partial.chunks_exact_mut(p.rows * p.outer).take(p.inner.div_ceil(p.part)).enumerate() {
+        let part = s![.., s * p.part..((s + 1) * p.part).min(p.inner)];
+        matmul(x.slice(part), w.slice(part).t(), matrix_mut(partial, p.rows, p.outer));
+    }
+}

@@ -1,0 +1,34 @@
+//! `partial[s] = x̂_k W_kᵀ` over the columns of chunk s, x̂ standardised: all encoders of a window in one launch.
+
+use crate::chunk::{Chunk, WORDS};
+use crate::matmul::{matmul, matrix_mut};
+use crate::real::Real;
+use crate::step::Step;
+use ndarray::s;
+
+kernel! {
+    project_forward [step, chunk, matmul];
+    // columns: D of the window; parts: S over all windows; features: elements of x
+    params p { rows: u32, width: u32, chunks: u32, columns: u32, parts: u32, features: u32 }
+    read {
+        x: f32 [p.features],
+        rows: u32 [p.rows],
+        standard: f32 [2 * p.columns],
+        w: f32 [p.width * p.columns],
+        chunks: u32 [p.chunks * WORDS],
+    }
+    write { partial: f32 [p.parts * p.rows * p.width] }
+    grid Tiles([p.width, p.rows, p.chunks]);
+}
+
+fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
+    let p = params.sizes();
+    let rows = &b.rows[step.first as usize..][..p.rows];
+    let block = p.rows * p.width;
+    for chunk in Chunk::list(&b.chunks[..p.chunks * WORDS]) {
+        let x = chunk.standardised(b.x, rows, b.standard, p.columns);
+        let w = chunk.weights(b.w, p.width);
+        let partial = &mut b.partial[chunk.part as usize * block..][..block];
+        matmul(x.view(), w.slice(s![.., chunk.span()]).t(), matrix_mut(partial, p.rows, p.width));
+    }
+}
