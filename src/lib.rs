@@ -40,6 +40,8 @@ pub mod philox;
 #[macro_use]
 pub mod kernel;
 pub mod kernels;
+pub mod model;
+pub mod check;
 pub mod engine;
 pub mod gpu;
 

@@ -25,6 +25,8 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
     let of = |value: f32| R::of(f64::from(value));
     let (beta1, beta2) = (R::of(BETA1), R::of(BETA2));
+    // 1 − β is rounded once, as in torch: 1 − 0.999 in f32 would be off by 5e-5.
+    let (rest1, rest2) = (R::of(1.0 - BETA1), R::of(1.0 - BETA2));
     let lr = of(step.lr);
     for i in 0..p.length {
         let is_tau = i == p.temperature;
@@ -35,8 +37,8 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
         } else {
             g += decay * value;
         }
-        b.m[i] = beta1 * b.m[i] + (R::one() - beta1) * g;
-        b.v[i] = beta2 * b.v[i] + (R::one() - beta2) * g * g;
+        b.m[i] = beta1 * b.m[i] + rest1 * g;
+        b.v[i] = beta2 * b.v[i] + rest2 * g * g;
         value -= lr * of(step.correction1) * b.m[i] / (b.v[i].sqrt() * of(step.correction2) + R::of(EPSILON));
         b.weight[i] = if is_tau { value.max(of(params.tau_min)).min(of(params.tau_max)) } else { value };
     }

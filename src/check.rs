@@ -1,0 +1,142 @@
+//! Every kernel on a device against its CPU twin, call by call through whole training and inference steps.
+//!
+//! Both engines record the same step. Before each call the device gets the twin's inputs, so errors do not add up, and
+//! both get poisoned outputs, so that what a kernel leaves unwritten shows. Bound: `spec`'s ‖out − ref‖/‖ref‖ ≤ 1e-5.
+
+mod cases;
+
+pub use cases::{Case, cases};
+
+use crate::buffer::{AnyBuffer, Buffer};
+use crate::engine::Engine;
+use crate::kernel::{Call, Role};
+use crate::model::{Dims, Features, Model, Windows};
+use crate::step::Step;
+use anyhow::Result;
+use std::sync::Arc;
+
+/// Relative error that a device may have, norm-wise over an output.
+pub const BOUND: f64 = 1e-5;
+
+/// A NaN that no kernel computes.
+const POISON: u32 = 0x7fc0_dead;
+
+/// One output of one call, compared.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    pub kernel: &'static str,
+    pub output: &'static str,
+    pub case: &'static str,
+    /// Elements that the twin wrote
+    pub elements: usize,
+    /// ‖out − ref‖/‖ref‖; infinite where one engine wrote an element and the other did not, or one is not finite
+    pub error: f64,
+}
+
+impl Comparison {
+    pub fn passes(&self) -> bool {
+        self.error <= BOUND
+    }
+}
+
+/// Runs a case's training step and inference on both engines in lockstep.
+///
+/// # Errors
+/// Where the device has no room or is lost.
+pub fn compare(device: &Arc<Engine>, case: &Case) -> Result<Vec<Comparison>> {
+    let cpu = Arc::new(Engine::Cpu);
+    let rows = case.sources + case.targets;
+    let (reference, from) = build(&cpu, case, rows)?;
+    let (tested, to) = build(device, case, rows)?;
+    let step = case.step();
+    let mut comparisons = Vec::new();
+    for (ours, theirs) in [
+        (reference.training_step(&from, case.sources, case.targets), tested.training_step(&to, case.sources, case.targets)),
+        (reference.inference(&from, case.infer_rows()), tested.inference(&to, case.infer_rows())),
+    ] {
+        for (i, (reference, tested)) in ours.iter().zip(&theirs).enumerate() {
+            assert_eq!(reference.kernel.name, tested.kernel.name, "both engines record the same step");
+            let mut compared = lockstep(&cpu, device, &ours[i..=i], &theirs[i..=i], &step)?;
+            compared.iter_mut().for_each(|comparison| comparison.case = case.name);
+            comparisons.extend(compared);
+        }
+    }
+    Ok(comparisons)
+}
+
+fn build(engine: &Arc<Engine>, case: &Case, rows: usize) -> Result<(Model, Features)> {
+    let config = case.config();
+    let dims = Dims::new(&config, &case.widths, case.classes)?;
+    let windows = Windows::new(&dims, case.clips(), case.max_elements)?;
+    let model = Model::new(engine.clone(), &config, dims, windows, rows, true)?;
+    model.initialise(1);
+    case.disturb(&model);
+    let features = case.features(&model)?;
+    Ok((model, features))
+}
+
+/// One call on both engines, on the same inputs.
+fn lockstep(cpu: &Engine, device: &Engine, ours: &[Call], theirs: &[Call], step: &Step) -> Result<Vec<Comparison>> {
+    let (reference, tested) = (&ours[0], &theirs[0]);
+    let mut before = Vec::new();
+    for (slot, (from, to)) in reference.kernel.slots.iter().zip(reference.buffers.iter().zip(&tested.buffers)) {
+        match (from, to) {
+            (AnyBuffer::F32(from), AnyBuffer::F32(to)) => {
+                let values = cpu.read(from, 0, from.len)?;
+                if slot.role == Role::Write {
+                    let poison = vec![f32::from_bits(POISON); from.len];
+                    cpu.write(from, 0, &poison);
+                    device.write(to, 0, &poison);
+                    before.push((slot.name, from, to, values));
+                } else {
+                    device.write(to, 0, &values);
+                    if slot.role == Role::Update {
+                        before.push((slot.name, from, to, values));
+                    }
+                }
+            }
+            (AnyBuffer::U32(from), AnyBuffer::U32(to)) => device.write(to, 0, &cpu.read(from, 0, from.len)?),
+            _ => panic!("{}: {} has two types", reference.kernel.name, slot.name),
+        }
+    }
+    cpu.run(ours, step);
+    device.run(theirs, step);
+    let mut comparisons = Vec::new();
+    for (output, from, to, before) in before {
+        let expected = cpu.read(from, 0, from.len)?;
+        let found = device.read(to, 0, to.len)?;
+        let (elements, error) = difference(&expected, &found);
+        comparisons.push(Comparison { kernel: reference.kernel.name, output, case: "", elements, error });
+        restore(cpu, from, expected, &before);
+    }
+    Ok(comparisons)
+}
+
+/// What the call did not write gets its old value back.
+fn restore(cpu: &Engine, buffer: &Buffer<f32>, mut values: Vec<f32>, before: &[f32]) {
+    for (value, &before) in values.iter_mut().zip(before) {
+        if value.to_bits() == POISON {
+            *value = before;
+        }
+    }
+    cpu.write(buffer, 0, &values);
+}
+
+/// Number of elements written, and ‖found − expected‖/‖expected‖ over them.
+fn difference(expected: &[f32], found: &[f32]) -> (usize, f64) {
+    let (mut elements, mut square_error, mut square_norm) = (0, 0.0, 0.0);
+    for (&expected, &found) in expected.iter().zip(found) {
+        let untouched = [expected, found].map(|value| value.to_bits() == POISON);
+        if untouched == [true, true] {
+            continue;
+        }
+        elements += 1;
+        if !expected.is_finite() || !found.is_finite() {
+            return (elements, f64::INFINITY);
+        }
+        square_error += (f64::from(found) - f64::from(expected)).powi(2);
+        square_norm += f64::from(expected).powi(2);
+    }
+    let error = if square_error == 0.0 { 0.0 } else { (square_error / square_norm).sqrt() };
+    (elements, error)
+}

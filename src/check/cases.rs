@@ -1,0 +1,151 @@
+//! Shapes and switches under which kernels are compared: sizes 1, odd, not a multiple of any tile, K = 1, n = 1, n = K,
+//! ties in the gate, ragged widths up to 5 000, several windows, adaptation, every loss and optimiser.
+
+use crate::config::{Attention, Config, Heads, Optimizer, PresenceLoss, TopN};
+use crate::data::{Encoder, Modality};
+use crate::model::{Features, Model, Standard};
+use crate::step::Step;
+use anyhow::Result;
+use ndarray::Array2;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution as _, StandardNormal};
+
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub name: &'static str,
+    /// D_k
+    pub widths: Vec<usize>,
+    /// P, A, F, H
+    pub sizes: [usize; 4],
+    pub classes: usize,
+    pub top_n: TopN,
+    /// Labelled and unlabelled rows of the batch
+    pub sources: usize,
+    pub targets: usize,
+    pub dropout: f32,
+    /// Every encoder gets the same gate logit
+    pub ties: bool,
+    pub attention: Attention,
+    pub heads: Heads,
+    pub presence_loss: PresenceLoss,
+    pub optimizer: Optimizer,
+    /// Largest buffer, to force several windows
+    pub max_elements: usize,
+}
+
+/// All cases; together a few seconds on a software driver.
+pub fn cases() -> Vec<Case> {
+    let base = Case {
+        name: "base",
+        widths: vec![6, 33, 17, 70, 5],
+        sizes: [24, 20, 36, 28],
+        classes: 6,
+        top_n: TopN::Count(3),
+        sources: 13,
+        targets: 0,
+        dropout: 0.33,
+        ties: false,
+        attention: Attention::Gate,
+        heads: Heads::Dual,
+        presence_loss: PresenceLoss::SoftCe,
+        optimizer: Optimizer::Adam,
+        max_elements: usize::MAX,
+    };
+    vec![
+        base.clone(),
+        Case { name: "all ones", widths: vec![1], sizes: [1; 4], classes: 2, top_n: TopN::Count(1), sources: 3, ..base.clone() },
+        Case { name: "one encoder", widths: vec![40], top_n: TopN::Count(1), ..base.clone() },
+        Case { name: "n = 1", top_n: TopN::Count(1), ..base.clone() },
+        Case { name: "n = K", top_n: TopN::Count(5), dropout: 0.0, ..base.clone() },
+        Case { name: "ties", ties: true, ..base.clone() },
+        Case { name: "ragged", widths: vec![1, 5000, 2, 129, 1023, 1025, 64], sizes: [65, 67, 129, 66], sources: 65, ..base.clone() },
+        Case { name: "wide batch", sources: 131, sizes: [64, 128, 64, 32], ..base.clone() },
+        Case { name: "256 encoders", widths: (0..256).map(|k| 1 + k % 4).collect(), sizes: [3, 7, 9, 5], top_n: TopN::Auto, sources: 5, ..base.clone() },
+        Case { name: "windows", max_elements: 3000, ..base.clone() },
+        Case { name: "adaptation", sources: 9, targets: 7, ..base.clone() },
+        Case { name: "uniform", attention: Attention::Uniform, ..base.clone() },
+        Case { name: "one head, BCE, AdamW", heads: Heads::Single, presence_loss: PresenceLoss::Bce, optimizer: Optimizer::AdamW, ..base.clone() },
+        Case { name: "one head, adaptation", heads: Heads::Single, sources: 6, targets: 5, ..base },
+    ]
+}
+
+impl Case {
+    /// Rows of the pool: more than the batch takes.
+    pub fn clips(&self) -> usize {
+        self.sources + self.targets + 7
+    }
+
+    /// Rows of the inference that follows; 1 where the case is about smallest sizes.
+    pub fn infer_rows(&self) -> usize {
+        if self.sizes == [1; 4] { 1 } else { self.sources + self.targets }
+    }
+
+    pub fn config(&self) -> Config {
+        let mut config = Config::default();
+        let model = &mut config.model;
+        [model.projection, model.gate_hidden, model.fused, model.head_hidden] = self.sizes;
+        (model.top_n, model.attention, model.heads) = (self.top_n, self.attention, self.heads);
+        model.dropout = self.dropout;
+        config.loss.presence_loss = self.presence_loss;
+        config.train.optimizer = self.optimizer;
+        config.adaptation.enabled = self.targets > 0;
+        config
+    }
+
+    pub fn step(&self) -> Step {
+        let step = Step { seed_low: 7, seed_high: 9, first: 2, slot: 3, reversal: 0.3, ..Step::default() };
+        step.with_dropout(self.dropout).with_update(4, 1e-3)
+    }
+
+    /// Moves what starts out equal (norms, running statistics, moments), and makes ties where the case wants them.
+    pub fn disturb(&self, model: &Model) {
+        let engine = &model.engine;
+        let mut random = ChaCha8Rng::seed_from_u64(11);
+        let mut uniform = |len: usize, low: f32, high: f32| -> Vec<f32> { (0..len).map(|_| random.random_range(low..high)).collect() };
+        let at = &model.layout.at;
+        let channels = model.dims.channels();
+        engine.write(&model.weights.small, at.gamma as usize, &uniform(channels, 0.5, 1.5));
+        engine.write(&model.weights.small, at.beta as usize, &uniform(channels, -0.3, 0.5));
+        engine.write(&model.running, 0, &uniform(channels, -0.2, 0.2));
+        engine.write(&model.running, channels, &uniform(channels, 0.5, 2.0));
+        if let Some(training) = &model.training {
+            for (m, v) in training.m.project.iter().zip(&training.v.project) {
+                engine.write(m, 0, &uniform(m.len, -0.1, 0.1));
+                engine.write(v, 0, &uniform(v.len, 0.0, 0.1));
+            }
+        }
+        if self.ties {
+            engine.write(&model.weights.small, at.gate1 as usize, &vec![0.0; model.dims.encoders() * model.dims.gate_hidden]);
+            engine.write(&model.weights.small, at.gate1_bias as usize, &vec![0.25; model.dims.encoders()]);
+        }
+    }
+
+    /// A pool of random features off 0 and 1, soft targets, and a batch of rows in no order.
+    pub fn features(&self, model: &Model) -> Result<Features> {
+        let mut random = ChaCha8Rng::seed_from_u64(5);
+        let clips = self.clips();
+        let encoders: Vec<Encoder> = self
+            .widths
+            .iter()
+            .map(|&width| Encoder {
+                name: String::new(),
+                modality: Modality::Unknown,
+                features: Array2::from_shape_simple_fn((clips, width), || {
+                    let x: f32 = StandardNormal.sample(&mut random);
+                    2.0 * x + 1.0
+                }),
+            })
+            .collect();
+        let mut targets = Array2::from_shape_simple_fn((clips, self.classes), || random.random_range(0.0..1.0f32));
+        targets.rows_mut().into_iter().for_each(|mut row| row /= row.sum());
+        let standard = Standard {
+            mean: self.widths.iter().map(|&width| vec![1.0; width]).collect(),
+            std: self.widths.iter().map(|&width| vec![2.0; width]).collect(),
+        };
+        let mut features = Features::new(&model.engine, &model.dims, &model.windows, encoders, targets.into_raw_vec_and_offset().0, clips, false)?;
+        features.set_standard(&model.engine, &model.windows, &standard);
+        features.set_order(&model.engine, (0..clips as u32).rev().collect());
+        Ok(features)
+    }
+}

@@ -1,0 +1,89 @@
+//! Sizes and switches of one network: the letters of `lib.rs` with their values.
+
+use crate::config::{Attention, Config, Heads};
+use crate::kernels::gate_forward::MAX_ENCODERS;
+use anyhow::{Result, bail};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dims {
+    /// D_k of every encoder
+    pub widths: Vec<usize>,
+    /// P
+    pub projection: usize,
+    /// A
+    pub gate_hidden: usize,
+    /// F
+    pub fused: usize,
+    /// H
+    pub head_hidden: usize,
+    /// C
+    pub classes: usize,
+    /// n
+    pub top_n: usize,
+    /// A gate ranks the encoders; without it w = 1/K
+    pub gate: bool,
+    /// A salience head of its own
+    pub dual: bool,
+    /// A domain classifier on the fused features
+    pub domain: bool,
+}
+
+impl Dims {
+    /// The network that `config` describes for encoders of these widths and C classes.
+    ///
+    /// # Errors
+    /// K of 0 or above 256, an encoder without columns, or n above K.
+    pub fn new(config: &Config, widths: &[usize], classes: usize) -> Result<Self> {
+        let encoders = widths.len();
+        if !(1..=MAX_ENCODERS).contains(&encoders) {
+            bail!("the pool has {encoders} encoders; expected 1 to {MAX_ENCODERS}; name the ones to use in encoders.toml");
+        }
+        if let Some(k) = widths.iter().position(|&width| width == 0) {
+            bail!("encoder {k} has no columns; remove it or list the ones to use in encoders.toml");
+        }
+        let gate = config.model.attention == Attention::Gate;
+        let top_n = config.model.top_n.resolve(encoders)?;
+        Ok(Self {
+            widths: widths.to_vec(),
+            projection: config.model.projection,
+            gate_hidden: config.model.gate_hidden,
+            fused: config.model.fused,
+            head_hidden: config.model.head_hidden,
+            classes,
+            top_n: if gate { top_n } else { encoders },
+            gate,
+            dual: config.model.heads == Heads::Dual,
+            domain: config.adaptation.enabled,
+        })
+    }
+
+    /// K
+    pub fn encoders(&self) -> usize {
+        self.widths.len()
+    }
+
+    /// D
+    pub fn columns(&self) -> usize {
+        self.widths.iter().sum()
+    }
+
+    /// M = K·P
+    pub fn channels(&self) -> usize {
+        self.encoders() * self.projection
+    }
+
+    /// G, heads side by side: presence, salience unless single, domain where there is adaptation
+    pub fn heads(&self) -> usize {
+        1 + usize::from(self.dual) + usize::from(self.domain)
+    }
+
+    /// G·H
+    pub fn hidden(&self) -> usize {
+        self.heads() * self.head_hidden
+    }
+
+    /// O, logits of a row: C per emotion head, 2 of the domain head
+    pub fn outputs(&self) -> usize {
+        self.classes * (1 + usize::from(self.dual)) + 2 * usize::from(self.domain)
+    }
+}

@@ -1,0 +1,76 @@
+//! Buffers of everything that is trained: the same three groups for weights, gradients and Adam's two moments.
+
+use crate::buffer::Buffer;
+use crate::engine::Engine;
+use crate::model::layout::{Layout, Place, Tensor};
+use crate::model::{Dims, Windows};
+use anyhow::Result;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+/// One value per trained weight.
+pub struct Trained {
+    /// Per window: (P, D_k) of each of its encoders, one after the other
+    pub project: Vec<Buffer<f32>>,
+    /// (F, M)
+    pub fuse: Buffer<f32>,
+    /// All other tensors, at the layout's offsets
+    pub small: Buffer<f32>,
+}
+
+impl Trained {
+    /// Zeroed buffers; `what` goes into their labels.
+    ///
+    /// # Errors
+    /// As [`Engine::buffer`].
+    pub fn new(engine: &Engine, what: &str, dims: &Dims, windows: &Windows, layout: &Layout) -> Result<Self> {
+        let project = windows
+            .list
+            .iter()
+            .enumerate()
+            .map(|(i, window)| engine.buffer(&format!("{what} project.{i}"), dims.projection * window.columns))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            project,
+            fuse: engine.buffer(&format!("{what} fuse"), dims.fused * dims.channels())?,
+            small: engine.buffer(&format!("{what} small"), layout.small)?,
+        })
+    }
+
+    /// Buffer and offset of a tensor; `None` for what is not trained.
+    pub fn place(&self, place: Place) -> Option<(&Buffer<f32>, usize)> {
+        match place {
+            Place::Project(window, offset) => Some((&self.project[window], offset)),
+            Place::Fuse => Some((&self.fuse, 0)),
+            Place::Small(offset) => Some((&self.small, offset)),
+            Place::Running(_) | Place::Standard => None,
+        }
+    }
+}
+
+/// torch.nn.Linear's initial values, uniform ±1/√fan_in for weights and biases; batch norm 1 and 0; τ as given.
+/// Every tensor draws from a stream of its own name, so other tensors do not shift it.
+pub fn initial(tensor: &Tensor, dims: &Dims, seed: u64, temperature: f32) -> Vec<f32> {
+    let parts: Vec<&str> = tensor.name.split('.').collect();
+    let fan_in = match parts[..] {
+        ["norm", _, "weight" | "running_var"] => return vec![1.0; tensor.len()],
+        ["norm", ..] => return vec![0.0; tensor.len()],
+        ["gate", "temperature"] => return vec![temperature; tensor.len()],
+        // No bias in a projection: batch norm cancels it.
+        ["project", ..] => tensor.shape[1],
+        ["gate", "0", _] | ["fuse", _] => dims.channels(),
+        ["gate", "1", _] => dims.gate_hidden,
+        [_, "0", _] => dims.fused,
+        [_, "1", _] => dims.head_hidden,
+        _ => panic!("{} has no initial value", tensor.name),
+    };
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(name_hash(&tensor.name));
+    let bound = 1.0 / (fan_in as f32).sqrt();
+    (0..tensor.len()).map(|_| random.random_range(-bound..bound)).collect()
+}
+
+/// FNV-1a, 64 bits: a stream number that does not depend on the standard library's version.
+fn name_hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

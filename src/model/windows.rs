@@ -1,0 +1,99 @@
+//! The encoders split into windows, so that no buffer of features or projection weights outgrows one binding.
+
+use crate::chunk::{Chunk, WORDS};
+use crate::model::Dims;
+use anyhow::{Result, bail};
+use std::ops::Range;
+
+/// Columns of a chunk at most: long enough that partial sums are few beside the weights, short enough to fill a GPU.
+const CHUNK: usize = 1024;
+
+/// Encoders whose features and weights share buffers.
+#[derive(Clone, Debug)]
+pub struct Window {
+    pub encoders: Range<usize>,
+    /// D of these encoders
+    pub columns: usize,
+    pub chunks: Vec<Chunk>,
+}
+
+impl Window {
+    /// The chunks as words of their buffer.
+    pub fn words(&self) -> Vec<u32> {
+        bytemuck::cast_slice(&self.chunks).to_vec()
+    }
+
+    /// Columns of the longest chunk.
+    pub fn longest(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.length as usize).max().unwrap_or(0)
+    }
+}
+
+/// All windows, and which partial sums belong to which encoder.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    pub list: Vec<Window>,
+    /// (K, 2): first part, parts
+    pub spans: Vec<u32>,
+    /// S
+    pub parts: usize,
+}
+
+impl Windows {
+    /// Windows for `rows` rows of features in a buffer (all of a pool, or a streamed batch) and buffers of at most
+    /// `max_elements`.
+    ///
+    /// # Errors
+    /// Where one encoder alone does not fit.
+    pub fn new(dims: &Dims, rows: usize, max_elements: usize) -> Result<Self> {
+        // Offsets are u32 in WGSL.
+        let max_columns = max_elements.min(u32::MAX as usize) / rows.max(dims.projection);
+        let mut windows = Self { list: Vec::new(), spans: Vec::new(), parts: 0 };
+        let mut first = 0;
+        let mut columns = 0;
+        for (k, &width) in dims.widths.iter().enumerate() {
+            if width > max_columns {
+                bail!(
+                    "encoder {k} of width {width}: {} rows of it need {} bytes in one buffer, the device allows {} \
+                     (max_storage_buffer_binding_size); use engine.features=streamed, a smaller model.projection or --device cpu",
+                    rows.max(dims.projection),
+                    4 * width * rows.max(dims.projection),
+                    4 * max_elements
+                );
+            }
+            if columns + width > max_columns {
+                windows.push(dims, rows, first..k);
+                (first, columns) = (k, 0);
+            }
+            columns += width;
+        }
+        windows.push(dims, rows, first..dims.encoders());
+        Ok(windows)
+    }
+
+    fn push(&mut self, dims: &Dims, rows: usize, encoders: Range<usize>) {
+        let mut window = Window { encoders: encoders.clone(), columns: 0, chunks: Vec::new() };
+        for k in encoders {
+            let width = dims.widths[k];
+            let first = self.parts;
+            for column in (0..width).step_by(CHUNK) {
+                window.chunks.push(Chunk {
+                    x: (rows * window.columns) as u32,
+                    w: (dims.projection * window.columns) as u32,
+                    standard: window.columns as u32,
+                    width: width as u32,
+                    column: column as u32,
+                    length: CHUNK.min(width - column) as u32,
+                    part: self.parts as u32,
+                    encoder: k as u32,
+                });
+                self.parts += 1;
+            }
+            self.spans.extend([first as u32, (self.parts - first) as u32]);
+            window.columns += width;
+        }
+        self.list.push(window);
+    }
+}
+
+const _: () = assert!(size_of::<Chunk>() == 4 * WORDS);
