@@ -1,5 +1,13 @@
 //! The configuration: every key with its default, TOML files and `--set key=value`.
 
+mod defaults;
+mod load;
+mod validate;
+mod word_or_number;
+
+pub use validate::Invalid;
+pub use word_or_number::{Threshold, TopN};
+
 use serde::{Deserialize, Serialize};
 
 /// `[model]`: sizes and switches of the network.
@@ -23,15 +31,6 @@ pub struct Model {
     pub attention: Attention,
     pub heads: Heads,
     pub temperature: Temperature,
-}
-
-/// How many encoders each row keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "toml::Value", into = "toml::Value")]
-pub enum TopN {
-    /// round(22/36 · K), at least 1
-    Auto,
-    Count(usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,14 +159,6 @@ pub struct Decode {
     pub salience_rule: SalienceRule,
 }
 
-/// A fixed threshold, or `"search"` over 20 values from 0.05 to 0.95.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "toml::Value", into = "toml::Value")]
-pub enum Threshold {
-    Search,
-    Fixed(f64),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SalienceRule {
@@ -211,124 +202,4 @@ pub struct Config {
     pub train: Train,
     pub decode: Decode,
     pub engine: Engine,
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        Self {
-            projection: 256,
-            gate_hidden: 128,
-            fused: 512,
-            head_hidden: 256,
-            top_n: TopN::Auto,
-            dropout: 0.33,
-            dropout_warmup_epochs: 0,
-            attention: Attention::Gate,
-            heads: Heads::Dual,
-            temperature: Temperature::default(),
-        }
-    }
-}
-
-impl Default for Temperature {
-    fn default() -> Self {
-        Self { mode: TemperatureMode::Learned, initial: 0.7, min: 0.55, max: 1.25 }
-    }
-}
-
-impl Default for Loss {
-    fn default() -> Self {
-        Self { presence: 0.68, salience: 0.32, presence_loss: PresenceLoss::SoftCe }
-    }
-}
-
-impl Default for Adaptation {
-    fn default() -> Self {
-        Self { enabled: false, weight: 0.15, reversal: 0.3, schedule: ReversalSchedule::Constant }
-    }
-}
-
-impl Default for Train {
-    fn default() -> Self {
-        Self {
-            optimizer: Optimizer::Adam,
-            lr: 3e-4,
-            weight_decay: 1e-3,
-            batch: 64,
-            max_epochs: 100,
-            max_steps: 0,
-            shuffle: true,
-            seed: 0,
-            patience: 7,
-            min_delta: 1e-3,
-            plateau: Plateau::default(),
-        }
-    }
-}
-
-impl Default for Plateau {
-    fn default() -> Self {
-        Self { factor: 0.5, patience: 3, threshold: 1e-4, min_lr: 1e-6 }
-    }
-}
-
-impl Default for Decode {
-    fn default() -> Self {
-        Self {
-            gamma: 1.0,
-            epsilon: 1e-6,
-            alpha: Threshold::Search,
-            beta: Threshold::Search,
-            salience_rule: SalienceRule::Official,
-        }
-    }
-}
-
-impl Default for Engine {
-    fn default() -> Self {
-        Self { precision: Precision::F32, features: Features::Auto }
-    }
-}
-
-impl TryFrom<toml::Value> for TopN {
-    type Error = String;
-
-    fn try_from(value: toml::Value) -> Result<Self, String> {
-        match &value {
-            toml::Value::String(word) if word == "auto" => Ok(Self::Auto),
-            toml::Value::Integer(n) if *n >= 1 => Ok(Self::Count(*n as usize)),
-            _ => Err(format!("{value} is not a number of encoders; use \"auto\" or an integer from 1 to K")),
-        }
-    }
-}
-
-impl From<TopN> for toml::Value {
-    fn from(top_n: TopN) -> Self {
-        match top_n {
-            TopN::Auto => "auto".into(),
-            TopN::Count(n) => (n as i64).into(),
-        }
-    }
-}
-
-impl TryFrom<toml::Value> for Threshold {
-    type Error = String;
-
-    fn try_from(value: toml::Value) -> Result<Self, String> {
-        match &value {
-            toml::Value::String(word) if word == "search" => Ok(Self::Search),
-            toml::Value::Float(threshold) => Ok(Self::Fixed(*threshold)),
-            toml::Value::Integer(threshold) => Ok(Self::Fixed(*threshold as f64)),
-            _ => Err(format!("{value} is not a threshold; use \"search\" or a number from 0 to 1")),
-        }
-    }
-}
-
-impl From<Threshold> for toml::Value {
-    fn from(threshold: Threshold) -> Self {
-        match threshold {
-            Threshold::Search => "search".into(),
-            Threshold::Fixed(value) => value.into(),
-        }
-    }
 }

@@ -1,0 +1,80 @@
+//! The default of every key: what the paper reports, and the choices made where it leaves something open.
+
+use super::*;
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            projection: 256,
+            gate_hidden: 128,
+            fused: 512,
+            head_hidden: 256,
+            top_n: TopN::Auto,
+            dropout: 0.33,
+            dropout_warmup_epochs: 0,
+            attention: Attention::Gate,
+            heads: Heads::Dual,
+            temperature: Temperature::default(),
+        }
+    }
+}
+
+impl Default for Temperature {
+    fn default() -> Self {
+        Self { mode: TemperatureMode::Learned, initial: 0.7, min: 0.55, max: 1.25 }
+    }
+}
+
+impl Default for Loss {
+    fn default() -> Self {
+        Self { presence: 0.68, salience: 0.32, presence_loss: PresenceLoss::SoftCe }
+    }
+}
+
+impl Default for Adaptation {
+    fn default() -> Self {
+        Self { enabled: false, weight: 0.15, reversal: 0.3, schedule: ReversalSchedule::Constant }
+    }
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        Self {
+            optimizer: Optimizer::Adam,
+            lr: 3e-4,
+            weight_decay: 1e-3,
+            batch: 64,
+            max_epochs: 100,
+            max_steps: 0,
+            shuffle: true,
+            seed: 0,
+            patience: 7,
+            min_delta: 1e-3,
+            plateau: Plateau::default(),
+        }
+    }
+}
+
+impl Default for Plateau {
+    fn default() -> Self {
+        Self { factor: 0.5, patience: 3, threshold: 1e-4, min_lr: 1e-6 }
+    }
+}
+
+impl Default for Decode {
+    fn default() -> Self {
+        Self {
+            gamma: 1.0,
+            epsilon: 1e-6,
+            alpha: Threshold::Search,
+            beta: Threshold::Search,
+            salience_rule: SalienceRule::Official,
+        }
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { precision: Precision::F32, features: Features::Auto }
+    }
+}

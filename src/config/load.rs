@@ -1,0 +1,178 @@
+//! defaults < file < `--set`, with errors that name where a value came from, its key and what is allowed there.
+//!
+//! The serialised defaults are the list of keys, and serde is the list of allowed values: neither is repeated here.
+
+use super::Config;
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize as _;
+use std::{collections::BTreeMap, path::Path};
+use toml::{Table, Value};
+
+impl Config {
+    /// Reads a configuration: every key's default, then `file`, then each `key=value` of `overrides` in turn.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or is not TOML, and for an unknown key, a value of the wrong type, an unknown
+    /// word or a number out of range; the message names the file or flag, the key, and what is allowed.
+    pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
+        let mut layers = Layers { values: default_table(), sources: BTreeMap::new() };
+        if let Some(path) = file {
+            layers.add(read_table(path)?, &path.display().to_string())?;
+        }
+        for flag in overrides {
+            let source = format!("--set {flag}");
+            layers.add(parse_override(flag, &source)?, &source)?;
+        }
+        layers.resolve()
+    }
+
+    /// Every key with its value, as TOML that [`Config::load`] reads back to an equal configuration.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("sections of numbers, words and switches are TOML")
+    }
+
+    /// Every key as a path such as `train.lr`, sections left out.
+    pub fn keys() -> Vec<String> {
+        let mut keys = Vec::new();
+        walk(&default_table(), "", &mut |key, value| {
+            if !value.is_table() {
+                keys.push(key.to_owned());
+            }
+        });
+        keys
+    }
+}
+
+/// Values laid over the defaults, and where each of them came from.
+struct Layers {
+    values: Table,
+    /// key path → file or flag
+    sources: BTreeMap<String, String>,
+}
+
+impl Layers {
+    fn add(&mut self, given: Table, source: &str) -> Result<()> {
+        lay_over(&mut self.values, given, "", source, &mut self.sources)
+    }
+
+    fn resolve(self) -> Result<Config> {
+        let config = Config::deserialize(self.values).expect("every value was tried on its own before");
+        if let Err(invalid) = config.validate() {
+            let source = self.sources.get(invalid.key).map_or("configuration", String::as_str);
+            bail!("{source}: {invalid}");
+        }
+        Ok(config)
+    }
+}
+
+/// Copies `given` over `known`, which holds every key there is under `section`.
+fn lay_over(
+    known: &mut Table,
+    given: Table,
+    section: &str,
+    source: &str,
+    sources: &mut BTreeMap<String, String>,
+) -> Result<()> {
+    for (name, value) in given {
+        let key = join(section, &name);
+        match (known.get_mut(&name), value) {
+            (None, _) => bail!("unknown key `{key}` in {source}; did you mean `{}`?", nearest_key(&key)),
+            (Some(Value::Table(known)), Value::Table(given)) => lay_over(known, given, &key, source, sources)?,
+            (Some(Value::Table(known)), value) => {
+                let inside: Vec<_> = known.keys().map(|name| format!("`{key}.{name}`")).collect();
+                bail!("{source}: `{key}`: found {value}, expected a section; set one of {}", inside.join(", "));
+            }
+            (Some(slot), value) => {
+                if let Err(refusal) = try_value(&key, value.clone()) {
+                    let expected = expected(&key, slot, &value, &refusal);
+                    bail!("{source}: `{key}`: found {value}, expected {expected}");
+                }
+                *slot = value;
+                sources.insert(key, source.to_owned());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether serde takes `value` for `key`, all else at its default.
+fn try_value(key: &str, value: Value) -> Result<(), String> {
+    Config::deserialize(nest(key, value)).map(drop).map_err(|error| error.message().to_owned())
+}
+
+/// What may stand at `key`, in words: told by the default's type, and for words by serde's own list.
+fn expected(key: &str, default: &Value, found: &Value, refusal: &str) -> String {
+    let after_expected = |message: &str| message.rsplit_once("expected ").map(|(_, list)| list.to_owned());
+    match (default, found) {
+        (Value::Float(_), _) => "a number".into(),
+        (Value::Boolean(_), _) => "true or false".into(),
+        (Value::Integer(_), Value::Integer(0..)) => format!("a whole number up to {}", u32::MAX),
+        (Value::Integer(_), _) => "a whole number, 0 or more".into(),
+        // A word that is surely not in the list makes serde name the list, also where `found` is no word at all.
+        _ => try_value(key, Value::String(String::new()))
+            .err()
+            .and_then(|message| after_expected(&message))
+            .unwrap_or_else(|| refusal.to_owned()),
+    }
+}
+
+/// The key or section whose name is most like that of the unknown `key`; one in the same section wins a near tie.
+fn nearest_key(key: &str) -> String {
+    let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let mut best = (f64::MIN, String::new());
+    walk(&default_table(), "", &mut |candidate, _| {
+        let (candidate_section, candidate_name) = candidate.rsplit_once('.').unwrap_or(("", candidate));
+        let bonus = if candidate_section == section { 0.1 } else { 0.0 };
+        let likeness = strsim::jaro_winkler(name, candidate_name) + bonus;
+        if likeness > best.0 {
+            best = (likeness, candidate.to_owned());
+        }
+    });
+    best.1
+}
+
+fn read_table(path: &Path) -> Result<Table> {
+    let text = std::fs::read_to_string(path).with_context(|| {
+        format!("{}: the configuration cannot be read; give the path of a TOML file", path.display())
+    })?;
+    text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        anyhow::anyhow!("{}: line {line} is not valid TOML: {}", path.display(), error.message())
+    })
+}
+
+/// `a.b=value` as the table it stands for; a value that is not TOML is a bare word, taken as a string.
+fn parse_override(flag: &str, source: &str) -> Result<Table> {
+    let Some((key, value)) = flag.split_once('=').map(|(key, value)| (key.trim(), value.trim())) else {
+        bail!("{source}: found no `=`, expected key=value such as --set train.lr=0.001");
+    };
+    let value = value.parse().unwrap_or_else(|_| Value::String(value.to_owned()));
+    Ok(nest(key, value))
+}
+
+/// `a.b` and a value as `{ a = { b = value } }`.
+fn nest(key: &str, value: Value) -> Table {
+    match key.rsplit_once('.') {
+        Some((section, name)) => nest(section, Value::Table(nest(name, value))),
+        None => Table::from_iter([(key.to_owned(), value)]),
+    }
+}
+
+/// Visits every section and key below `table` with its path.
+fn walk(table: &Table, section: &str, visit: &mut impl FnMut(&str, &Value)) {
+    for (name, value) in table {
+        let key = join(section, name);
+        visit(&key, value);
+        if let Value::Table(inner) = value {
+            walk(inner, &key, visit);
+        }
+    }
+}
+
+fn join(section: &str, name: &str) -> String {
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
+}
+
+fn default_table() -> Table {
+    Config::default().to_toml().parse().expect("the defaults read back")
+}

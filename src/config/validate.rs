@@ -1,0 +1,138 @@
+//! Ranges that need no data to check. What depends on K or on the folds is checked where those are known.
+
+use super::{Config, TemperatureMode, Threshold, TopN};
+use std::fmt;
+
+/// A value out of its range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// Path such as `train.lr`
+    pub key: &'static str,
+    pub found: String,
+    pub expected: String,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{}`: found {}, expected {}", self.key, self.found, self.expected)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// Largest size of a layer and largest batch; K·P stays below 2^25 with K = 256.
+const LARGEST_SIZE: usize = 65_536;
+
+impl Config {
+    /// Checks every range that needs no data.
+    ///
+    /// # Errors
+    /// The first key that is out of its range, with the value found and what was expected.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        self.validate_model()?;
+        self.validate_training()?;
+        self.validate_decoding()
+    }
+
+    fn validate_model(&self) -> Result<(), Invalid> {
+        let model = &self.model;
+        size("model.projection", model.projection, 1)?;
+        size("model.gate_hidden", model.gate_hidden, 1)?;
+        size("model.fused", model.fused, 1)?;
+        size("model.head_hidden", model.head_hidden, 1)?;
+        if let TopN::Count(n) = model.top_n {
+            require(n >= 1, "model.top_n", n, "\"auto\" or a whole number from 1 to K")?;
+        }
+        require((0.0..1.0).contains(&model.dropout), "model.dropout", model.dropout, "a rate from 0 to below 1")?;
+
+        // Only the numbers that the mode uses have to fit together.
+        let temperature = &model.temperature;
+        let (initial, min, max) = (temperature.initial, temperature.min, temperature.max);
+        positive("model.temperature.initial", initial)?;
+        positive("model.temperature.min", min)?;
+        positive("model.temperature.max", max)?;
+        if temperature.mode != TemperatureMode::Fixed {
+            require(min <= max, "model.temperature.min", min, format!("at most model.temperature.max, {max}"))?;
+        }
+        if temperature.mode == TemperatureMode::Learned {
+            let range = format!("a number from model.temperature.min to model.temperature.max, {min} to {max}");
+            require((min..=max).contains(&initial), "model.temperature.initial", initial, range)?;
+        }
+        Ok(())
+    }
+
+    fn validate_training(&self) -> Result<(), Invalid> {
+        let (loss, adaptation, train) = (&self.loss, &self.adaptation, &self.train);
+        not_negative("loss.presence", loss.presence)?;
+        not_negative("loss.salience", loss.salience)?;
+        let has_loss = loss.presence > 0.0 || loss.salience > 0.0;
+        require(has_loss, "loss.presence", loss.presence, "above 0, because loss.salience is 0 too")?;
+        not_negative("adaptation.weight", adaptation.weight)?;
+        not_negative("adaptation.reversal", adaptation.reversal)?;
+
+        positive("train.lr", train.lr)?;
+        not_negative("train.weight_decay", train.weight_decay)?;
+        // Batch norm needs two rows to have a variance.
+        size("train.batch", train.batch, 2)?;
+        require(train.max_epochs >= 1, "train.max_epochs", train.max_epochs, "1 or more")?;
+        require(train.patience >= 1, "train.patience", train.patience, "1 or more")?;
+        not_negative("train.min_delta", train.min_delta)?;
+        for (key, number) in [("train.max_steps", train.max_steps), ("train.seed", train.seed)] {
+            require(i64::try_from(number).is_ok(), key, number, format!("at most {}, TOML's largest", i64::MAX))?;
+        }
+        let plateau = &train.plateau;
+        let shrinks = plateau.factor > 0.0 && plateau.factor < 1.0;
+        require(shrinks, "train.plateau.factor", plateau.factor, "a number above 0 and below 1")?;
+        share("train.plateau.threshold", plateau.threshold)?;
+        not_negative("train.plateau.min_lr", plateau.min_lr)
+    }
+
+    fn validate_decoding(&self) -> Result<(), Invalid> {
+        let decode = &self.decode;
+        not_negative("decode.gamma", decode.gamma)?;
+        let epsilon_fits = decode.epsilon > 0.0 && decode.epsilon <= 1.0;
+        require(epsilon_fits, "decode.epsilon", decode.epsilon, "a number above 0 and at most 1")?;
+        for (key, threshold) in [("decode.alpha", decode.alpha), ("decode.beta", decode.beta)] {
+            if let Threshold::Fixed(value) = threshold {
+                share(key, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// f32 or f64, shown as it was written: 0.1f32 widened would read 0.10000000149.
+trait Number: Copy + Into<f64> + fmt::Display {}
+impl<T: Copy + Into<f64> + fmt::Display> Number for T {}
+
+fn size(key: &'static str, value: usize, least: usize) -> Result<(), Invalid> {
+    require(
+        (least..=LARGEST_SIZE).contains(&value),
+        key,
+        value,
+        format!("a whole number from {least} to {LARGEST_SIZE}"),
+    )
+}
+
+fn share(key: &'static str, value: f64) -> Result<(), Invalid> {
+    require((0.0..=1.0).contains(&value), key, value, "a number from 0 to 1")
+}
+
+fn positive(key: &'static str, value: impl Number) -> Result<(), Invalid> {
+    let wide = value.into();
+    require(wide.is_finite() && wide > 0.0, key, value, "a finite number above 0")
+}
+
+fn not_negative(key: &'static str, value: impl Number) -> Result<(), Invalid> {
+    let wide = value.into();
+    require(wide.is_finite() && wide >= 0.0, key, value, "a finite number, 0 or more")
+}
+
+fn require(
+    holds: bool,
+    key: &'static str,
+    found: impl fmt::Display,
+    expected: impl Into<String>,
+) -> Result<(), Invalid> {
+    if holds { Ok(()) } else { Err(Invalid { key, found: found.to_string(), expected: expected.into() }) }
+}
