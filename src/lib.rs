@@ -32,6 +32,7 @@ pub mod config;
 pub mod data;
 pub mod decode;
 pub mod metrics;
+pub mod submission;
 
 pub mod cli;
 pub mod ui;
