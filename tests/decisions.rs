@@ -418,6 +418,112 @@ fn read(text: &str) -> anyhow::Result<std::collections::BTreeMap<String, Decisio
     submission::read(&path, &classes())
 }
 
+// ---- evaluate ----
+
+const METADATA: &str = "filename,video_id,emotion_1,emotion_2,emotion_1_salience,emotion_2_salience,fold
+a,A1,ang,,,,0
+b,A1,ang,hap,30,70,0
+c,A2,ang,hap,50,50,1
+d,A2,neu,,,,1
+";
+
+/// `a` right, `b` with the right set only, `c` under an unknown suffix, `d` missing, `e` without a label.
+const PREDICTIONS: &str = r#"{"predictions": {
+    "a.mov": [{"emotion": "ang", "salience": 100}],
+    "b.mp4": [{"emotion": "hap", "salience": 50}, {"emotion": "ang", "salience": 50}],
+    "c.clip": [{"emotion": "hap", "salience": 50}, {"emotion": "ang", "salience": 50}],
+    "e.mov": [{"emotion": "sad", "salience": 100}]}}"#;
+
+fn evaluate(labels: &str, predictions: &str, more: &[&str]) -> assert_cmd::assert::Assert {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("labels.csv"), labels).unwrap();
+    fs::write(folder.path().join("predictions.json"), predictions).unwrap();
+    let mut command = assert_cmd::Command::cargo_bin("blendfuse").unwrap();
+    command.current_dir(&folder).args(["evaluate", "--predictions", "predictions.json", "--metadata", "labels.csv"]);
+    command.args(more).assert()
+}
+
+#[test]
+fn evaluate_reports_every_figure_as_json() {
+    let assert = evaluate(METADATA, PREDICTIONS, &["--json"]).success();
+    let report: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    let expected = serde_json::json!({
+        "presence": 0.75, "salience": 0.5, "mean": 0.625, "clips": 4, "without_prediction": 1, "without_label": 1,
+        "baselines": [
+            {"name": "most frequent single emotion", "presence": 0.25, "salience": 0.0, "mean": 0.125},
+            {"name": "most frequent pair at 50/50", "presence": 0.5, "salience": 0.5, "mean": 0.5},
+        ],
+        "ratios": [
+            {"ratio": "30/70", "clips": 1, "presence": 1.0, "salience": 0.0},
+            {"ratio": "50/50", "clips": 1, "presence": 1.0, "salience": 1.0},
+        ],
+        "confusion": {
+            "truths": ["ang+hap", "ang", "neu"],
+            "predicted": ["ang+hap", "ang", "none"],
+            "counts": [[2, 0, 0], [0, 1, 0], [0, 0, 1]],
+        },
+    });
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(&report[key], value, "{key}");
+    }
+    assert_eq!(report["classes"].as_array().unwrap().len(), 6);
+    assert_eq!(
+        report["classes"][3],
+        serde_json::json!({"class": "hap", "support": 2, "precision": 1.0, "recall": 1.0, "f1": 1.0})
+    );
+    let warnings = String::from_utf8_lossy(&assert.get_output().stderr);
+    assert!(warnings.contains("1 of 4 labelled clips have no prediction and count as wrong: d\n"), "{warnings}");
+    assert!(warnings.contains("1 of 4 predictions are for clips without a label and do not count: e\n"), "{warnings}");
+}
+
+#[test]
+fn evaluate_prints_tables_that_fit_a_terminal() {
+    // As wide as the challenge gets: sixteen sets and missing predictions, and longer names than fit.
+    let long = blemore_sized();
+    for names in [
+        ["ang", "disg", "fea", "hap", "sad", "neu"],
+        ["anger", "disgust", "fearfulness", "happiness", "sadness", "neutrality"],
+    ] {
+        let mut labels = format!("filename,fold,{}\n", names.join(","));
+        let mut predictions = serde_json::Map::new();
+        for (i, truth) in long.iter().enumerate() {
+            let percents: Vec<String> = (0..6)
+                .map(|c| truth.iter().find(|share| share.0 == c).map_or(0, |share| share.1).to_string())
+                .collect();
+            labels += &format!("clip{i},0,{}\n", percents.join(","));
+            let emotion = |share: &(usize, u32)| serde_json::json!({"emotion": names[share.0], "salience": share.1});
+            if i % 10 != 0 {
+                predictions.insert(format!("clip{i}.mov"), truth.iter().map(emotion).collect());
+            }
+        }
+        let assert = evaluate(&labels, &serde_json::json!({"predictions": predictions}).to_string(), &[]).success();
+        let text = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= 100, "{widest} columns\n{text}");
+        assert_eq!(text.contains("others"), names[0] == "anger", "{text}");
+        for needle in ["2456 clips, 1326 of them blends", "0.078     0.000", "0.057     0.035", "30/70", names[5]] {
+            assert!(text.contains(needle), "{needle} is not in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn evaluate_refuses_what_does_not_belong_together() {
+    let stderr = |assert: assert_cmd::assert::Assert| {
+        String::from_utf8(assert.failure().code(1).get_output().stderr.clone()).unwrap()
+    };
+    let other = r#"{"predictions": {"x.mov": [{"emotion": "ang", "salience": 100}]}}"#;
+    let error = stderr(evaluate(METADATA, other, &[]));
+    assert!(
+        error.contains(r#"predictions.json: found no clip of labels.csv, but names like "x", expected names like "a""#),
+        "{error}"
+    );
+    let error = stderr(evaluate("filename,fold,ang,hap\nx,test,,\n", other, &[]));
+    assert!(error.contains("labels.csv: found no clip with a label"), "{error}");
+    let error = stderr(evaluate("filename,fold,calm,hap\nx,0,1,0\n", other, &[]));
+    assert!(error.contains(r#"found emotion "ang", expected one of calm, hap"#), "{error}");
+}
+
 // ---- whatever the scores ----
 
 proptest! {
