@@ -47,6 +47,7 @@ pub mod gpu;
 
 pub mod decode;
 pub mod metrics;
+pub mod submission;
 
 pub mod cli;
 pub mod ui;
