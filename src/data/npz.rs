@@ -1,1 +1,10 @@
-//! TODO
+//! numpy archives (`.npz`): matrices of floats and arrays of text, read as a stream and written to the same bytes each time.
+
+mod read;
+mod write;
+
+pub use read::NpzReader;
+pub use write::NpzWriter;
+
+/// What makes an archive of features readable, for error messages.
+pub(crate) const RESAVE: &str = "np.savez(path, X=X, filenames=np.asarray(filenames, dtype=str))";

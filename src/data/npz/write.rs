@@ -1,0 +1,104 @@
+//! Writes `.npz` archives that numpy and [`NpzReader`](super::NpzReader) read; the same arrays give the same bytes.
+
+use anyhow::{Context as _, Result};
+use ndarray::ArrayView2;
+use ndarray_npy::WriteNpyExt as _;
+use ndarray_npy::npy::header::{Header, Layout};
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+/// Arrays of this many bytes and more take zip's 64-bit fields.
+const LARGE: usize = u32::MAX as usize;
+
+/// An archive being written. It takes its name only in [`finish`](Self::finish), so a failed run leaves no half-written file
+/// under that name (but may leave one ending in `.partial`).
+pub struct NpzWriter {
+    path: PathBuf,
+    partial: PathBuf,
+    zip: ZipWriter<BufWriter<File>>,
+    compression: CompressionMethod,
+}
+
+impl NpzWriter {
+    /// Starts an archive of stored arrays, as `np.savez` makes.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub fn create(path: &Path) -> Result<Self> {
+        Self::with_compression(path, CompressionMethod::Stored)
+    }
+
+    /// Starts an archive of deflated arrays, as `np.savez_compressed` makes.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub fn create_compressed(path: &Path) -> Result<Self> {
+        Self::with_compression(path, CompressionMethod::Deflated)
+    }
+
+    fn with_compression(path: &Path, compression: CompressionMethod) -> Result<Self> {
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let file = File::create(&partial).with_context(|| format!("{}: cannot be written", partial.display()))?;
+        Ok(Self { path: path.to_owned(), partial, zip: ZipWriter::new(BufWriter::new(file)), compression })
+    }
+
+    /// Adds text, one string per row, as a `<U` array (N,).
+    ///
+    /// # Errors
+    /// If the disk is full or the file cannot be written.
+    pub fn strings<S: AsRef<str>>(&mut self, name: &str, strings: &[S]) -> Result<()> {
+        // numpy pads every string to the longest with zeros, four bytes a character; its shortest width is 1.
+        let width = strings.iter().map(|text| text.as_ref().chars().count()).max().unwrap_or(0).max(1);
+        let header = Header {
+            type_descriptor: format!("'<U{width}'").parse().expect("a Python string"),
+            layout: Layout::Standard,
+            shape: vec![strings.len()],
+        };
+        let mut bytes = header.to_bytes().context("a numpy header of one dimension")?;
+        for text in strings {
+            let padding = std::iter::repeat('\0');
+            let characters = text.as_ref().chars().chain(padding).take(width);
+            bytes.extend(characters.flat_map(|character| u32::from(character).to_le_bytes()));
+        }
+        self.start(name, bytes.len())?;
+        self.zip.write_all(&bytes).with_context(|| self.failed(name))
+    }
+
+    /// Adds a matrix of float32 in C order.
+    ///
+    /// # Errors
+    /// If the disk is full or the file cannot be written.
+    pub fn matrix(&mut self, name: &str, matrix: ArrayView2<f32>) -> Result<()> {
+        self.start(name, matrix.len() * size_of::<f32>())?;
+        // A matrix in Fortran order would be written so; which order it has must not change the bytes.
+        matrix.as_standard_layout().write_npy(&mut self.zip).with_context(|| self.failed(name))
+    }
+
+    /// Ends the archive and gives it its name, in place of any file that had it.
+    ///
+    /// # Errors
+    /// If the disk is full or the file cannot be renamed.
+    pub fn finish(self) -> Result<()> {
+        let path = self.path.display();
+        let mut file = self.zip.finish().with_context(|| format!("{path}: cannot be finished"))?;
+        file.flush().with_context(|| format!("{path}: cannot be finished"))?;
+        std::fs::rename(&self.partial, &self.path).with_context(|| format!("{path}: cannot be named"))
+    }
+
+    fn start(&mut self, name: &str, bytes: usize) -> Result<()> {
+        let options = SimpleFileOptions::default()
+            .compression_method(self.compression)
+            .last_modified_time(DateTime::default()) // 1980-01-01: no clock in the bytes
+            .large_file(bytes >= LARGE);
+        self.zip.start_file(format!("{name}.npy"), options).with_context(|| self.failed(name))
+    }
+
+    fn failed(&self, name: &str) -> String {
+        format!("{}: `{name}` cannot be written; is the disk full?", self.path.display())
+    }
+}
