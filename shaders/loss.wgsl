@@ -30,12 +30,15 @@ fn log_sum_exp(start: u32, count: u32) -> f32 {
 // Soft cross-entropy of a row; adds scale · gradient
 fn soft_cross_entropy(start: u32, target_start: u32, scale: f32) -> f32 {
     let norm = log_sum_exp(start, p.classes);
+    // 1 up to rounding; the gradient keeps that
+    var total = 0.0;
+    for (var c = 0u; c < p.classes; c++) { total += targets[target_start + c]; }
     var loss = 0.0;
     for (var c = 0u; c < p.classes; c++) {
         let y = targets[target_start + c];
         let log_p = logits[start + c] - norm;
         loss -= y * log_p;
-        dlogits[start + c] += scale * (exp(log_p) - y);
+        dlogits[start + c] += scale * (exp(log_p) * total - y);
     }
     return loss;
 }

@@ -92,3 +92,15 @@ impl AnyBuffer {
         }
     }
 }
+
+impl Buffer<f32> {
+    /// One value of the f64 engine, in full; panics for another engine's buffer.
+    pub fn wide(&self, index: usize) -> f64 {
+        self.borrow::<f64>()[index]
+    }
+
+    /// Sets one value of the f64 engine; panics for another engine's buffer.
+    pub fn set_wide(&self, index: usize, value: f64) {
+        self.borrow_mut::<f64>()[index] = value;
+    }
+}

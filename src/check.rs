@@ -10,7 +10,6 @@ pub use cases::{Case, cases};
 use crate::buffer::{AnyBuffer, Buffer};
 use crate::engine::Engine;
 use crate::kernel::{Call, Role};
-use crate::model::{Dims, Features, Model, Windows};
 use crate::step::Step;
 use anyhow::Result;
 use std::sync::Arc;
@@ -45,9 +44,8 @@ impl Comparison {
 /// Where the device has no room or is lost.
 pub fn compare(device: &Arc<Engine>, case: &Case) -> Result<Vec<Comparison>> {
     let cpu = Arc::new(Engine::Cpu);
-    let rows = case.sources + case.targets;
-    let (reference, from) = build(&cpu, case, rows)?;
-    let (tested, to) = build(device, case, rows)?;
+    let (reference, from) = case.build(&cpu)?;
+    let (tested, to) = case.build(device)?;
     let step = case.step();
     let mut comparisons = Vec::new();
     for (ours, theirs) in [
@@ -62,17 +60,6 @@ pub fn compare(device: &Arc<Engine>, case: &Case) -> Result<Vec<Comparison>> {
         }
     }
     Ok(comparisons)
-}
-
-fn build(engine: &Arc<Engine>, case: &Case, rows: usize) -> Result<(Model, Features)> {
-    let config = case.config();
-    let dims = Dims::new(&config, &case.widths, case.classes)?;
-    let windows = Windows::new(&dims, case.clips(), case.max_elements)?;
-    let model = Model::new(engine.clone(), &config, dims, windows, rows, true)?;
-    model.initialise(1);
-    case.disturb(&model);
-    let features = case.features(&model)?;
-    Ok((model, features))
 }
 
 /// One call on both engines, on the same inputs.

@@ -3,10 +3,12 @@
 
 use crate::config::{Attention, Config, Heads, Optimizer, PresenceLoss, TopN};
 use crate::data::{Encoder, Modality};
-use crate::model::{Features, Model, Standard};
+use crate::engine::Engine;
+use crate::model::{Dims, Features, Model, Standard, Windows};
 use crate::step::Step;
 use anyhow::Result;
 use ndarray::Array2;
+use std::sync::Arc;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
@@ -72,7 +74,7 @@ pub fn cases() -> Vec<Case> {
 
 impl Case {
     /// Rows of the pool: more than the batch takes.
-    pub fn clips(&self) -> usize {
+    fn clips(&self) -> usize {
         self.sources + self.targets + 7
     }
 
@@ -81,7 +83,7 @@ impl Case {
         if self.sizes == [1; 4] { 1 } else { self.sources + self.targets }
     }
 
-    pub fn config(&self) -> Config {
+    fn config(&self) -> Config {
         let mut config = Config::default();
         let model = &mut config.model;
         [model.projection, model.gate_hidden, model.fused, model.head_hidden] = self.sizes;
@@ -98,8 +100,23 @@ impl Case {
         step.with_dropout(self.dropout).with_update(4, 1e-3)
     }
 
+    /// The case's network and features on an engine.
+    ///
+    /// # Errors
+    /// Where the engine has no room.
+    pub fn build(&self, engine: &Arc<Engine>) -> Result<(Model, Features)> {
+        let config = self.config();
+        let dims = Dims::new(&config, &self.widths, self.classes)?;
+        let windows = Windows::new(&dims, self.clips(), self.max_elements)?;
+        let model = Model::new(engine.clone(), &config, dims, windows, self.sources + self.targets, true)?;
+        model.initialise(1);
+        self.disturb(&model);
+        let features = self.features(&model)?;
+        Ok((model, features))
+    }
+
     /// Moves what starts out equal (norms, running statistics, moments), and makes ties where the case wants them.
-    pub fn disturb(&self, model: &Model) {
+    fn disturb(&self, model: &Model) {
         let engine = &model.engine;
         let mut random = ChaCha8Rng::seed_from_u64(11);
         let mut uniform = |len: usize, low: f32, high: f32| -> Vec<f32> { (0..len).map(|_| random.random_range(low..high)).collect() };
@@ -122,7 +139,7 @@ impl Case {
     }
 
     /// A pool of random features off 0 and 1, soft targets, and a batch of rows in no order.
-    pub fn features(&self, model: &Model) -> Result<Features> {
+    fn features(&self, model: &Model) -> Result<Features> {
         let mut random = ChaCha8Rng::seed_from_u64(5);
         let clips = self.clips();
         let encoders: Vec<Encoder> = self

@@ -2,15 +2,20 @@
 
 use anyhow::{Result, bail};
 
-/// Every adapter of the machine, hardware first: discrete, integrated, other, then software.
+/// Every adapter of the machine, hardware first: discrete, integrated, other, then software. GL is only asked where
+/// there is nothing else: it lists the same cards again, and prints complaints of its own without a display.
 pub fn all() -> Vec<wgpu::Adapter> {
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-    descriptor.backends = wgpu::Backends::PRIMARY | wgpu::Backends::GL;
-    let instance = wgpu::Instance::new(descriptor);
-    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    // The same card also shows up under GL: keep the first of each name, native back ends first.
-    adapters.sort_by_key(|adapter| (rank(&adapter.get_info()), adapter.get_info().backend == wgpu::Backend::Gl));
+    let mut adapters = of(wgpu::Backends::PRIMARY);
+    if adapters.is_empty() {
+        adapters = of(wgpu::Backends::GL);
+    }
+    adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
     adapters
+}
+
+fn of(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
+    let descriptor = wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle_from_env() };
+    pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends))
 }
 
 /// True for drivers that compute on the CPU (lavapipe, SwiftShader, WARP, llvmpipe).

@@ -52,14 +52,15 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     losses[1..].copy_from_slice(&parts);
 }
 
-/// −Σ y log softmax(logits), Σ y = 1; adds scale · gradient to `grad`.
+/// −Σ y log softmax(logits); adds scale · gradient to `grad`. Σ y is 1 up to rounding, and the gradient keeps that.
 pub(crate) fn soft_cross_entropy<R: Real>(logits: &[R], y: &[R], scale: R, grad: &mut [R]) -> R {
     let highest = logits.iter().copied().fold(R::neg_infinity(), R::max);
     let norm = highest + logits.iter().map(|&x| (x - highest).exp()).sum::<R>().ln();
+    let total: R = y.iter().copied().sum();
     let mut loss = R::zero();
     for ((&x, &y), grad) in logits.iter().zip(y).zip(grad) {
         loss -= y * (x - norm);
-        *grad += scale * ((x - norm).exp() - y);
+        *grad += scale * ((x - norm).exp() * total - y);
     }
     loss
 }
