@@ -118,7 +118,8 @@ fn bad_archives_are_refused_by_name() {
         npy("<U1", "False", "(3,)", &"abc".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect::<Vec<_>>());
     let x = npy("<f4", "False", "(3, 1)", &[0; 12]);
     let resave = "np.savez(path, X=X, filenames=np.asarray(filenames, dtype=str))";
-    let cases: Vec<(&str, Vec<(&str, Vec<u8>)>, Vec<&str>)> = vec![
+    type Arrays = Vec<(&'static str, Vec<u8>)>;
+    let cases: Vec<(&str, Arrays, Vec<&str>)> = vec![
         ("no X", vec![("filenames", names.clone())], vec!["`X` is missing", "[\"filenames\"]", resave]),
         ("no filenames", vec![("X", x.clone())], vec!["`filenames` is missing", resave]),
         (
@@ -290,7 +291,7 @@ fn missing_rows_stop_or_are_dropped() {
     features(dir.path(), "features/two.npz", &many.iter().map(String::as_str).collect::<Vec<_>>(), |_| vec![1.0]);
     let expected = ["found 12 of 12", "one lacks 9 (t0, t1, t2, t3, t4, … and 4 more)"];
     fails(dir.path(), &LoadOptions::default(), &expected, "the first few are listed");
-    fails(dir.path(), &options, &["found no clips, expected at least one"], "nothing left");
+    fails(dir.path(), &options, &["found no clip, expected at least one"], "nothing left");
 }
 
 #[test]
@@ -445,17 +446,18 @@ fn any_task_has_labels_csv() {
 
 #[test]
 fn standardisation_uses_the_given_rows_and_keeps_small_deviations() {
-    // Column 1 sits on 10⁴ with a deviation of 1/64: in one f32 pass its variance would drown. Column 2 is constant.
+    // Column 1 sits on 8 192 with a deviation of 1/4: in one f32 pass its variance would drown. Column 2 is constant.
+    #[rustfmt::skip]
     let features = array![
-        [1.0, 10_000.0, 0.1],
-        [3.0, 10_000.031_25, 0.1],
+        [1.0, 8_192.0, 0.1],
+        [3.0, 8_192.5, 0.1],
         [99.0, 0.0, 0.7],
-        [5.0, 10_000.0, 0.1],
-        [7.0, 10_000.031_25, 0.1]
+        [5.0, 8_192.0, 0.1],
+        [7.0, 8_192.5, 0.1],
     ];
     let (mean, std) = standardize::columns(features.view(), &[0, 1, 3, 4]);
-    assert_eq!(mean.to_vec(), [4.0, 10_000.016, 0.1]);
-    assert_eq!(std.to_vec(), [5.0_f32.sqrt(), 0.015_625, 1.0]);
+    assert_eq!(mean.to_vec(), [4.0, 8_192.25, 0.1]);
+    assert_eq!(std.to_vec(), [5.0_f32.sqrt(), 0.25, 1.0]);
 }
 
 #[test]

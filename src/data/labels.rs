@@ -1,7 +1,8 @@
 //! Labels: BlEmoRE's `train_metadata.csv` and `test_metadata.csv`, or any task's `labels.csv`.
 //!
 //! `labels.csv` has `filename`, `fold` (a number; empty or `test` for test clips), if known `video_id` (who is seen), and one
-//! column of soft scores per class. BlEmoRE's columns are in [`Table::blemore_clip`]; other columns are passed over.
+//! column of soft scores per class. BlEmoRE's metadata has `filename`, `fold`, `emotion_1`, `emotion_2`, `emotion_1_salience`,
+//! `emotion_2_salience` and perhaps `video_id`; further columns are passed over.
 
 use super::{Clip, Split};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -116,7 +117,7 @@ impl Table {
         Ok(Self { path: path.to_owned(), columns, names, rows })
     }
 
-    /// A row of BlEmoRE's metadata: filename, fold, video_id, emotion_1, emotion_2, emotion_1_salience, emotion_2_salience.
+    /// A row of BlEmoRE's metadata.
     fn blemore_clip(&self, row: &StringRecord, split: Option<Split>) -> Result<Clip> {
         let fold = match split {
             Some(Split::Test) => None,

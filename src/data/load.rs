@@ -38,20 +38,18 @@ impl Pool {
             dir.display()
         );
         let indices: Vec<Index> = sources.used.iter().map(Source::index).collect::<Result<_>>()?;
-        let Labels { classes, neutral, clips } = with_unlabelled(labels, &indices, ui);
-
-        let mut clips = clips;
+        let Labels { classes, neutral, mut clips } = with_unlabelled(labels, &indices, ui);
         clips.retain(|clip| options.split.is_none_or(|split| clip.split == split));
         drop_missing(dir, &sources.used, &indices, &mut clips, options.allow_missing, ui)?;
+        let wanted = match options.split {
+            None => "clip",
+            Some(Split::Train) => "training clip",
+            Some(Split::Test) => "test clip",
+        };
         ensure!(
             !clips.is_empty(),
-            "{}: found no clips, expected at least one{}; check the labels and the features",
-            dir.display(),
-            options.split.map_or("", |split| if split == Split::Train {
-                " for training"
-            } else {
-                " for the test split"
-            })
+            "{}: found no {wanted}, expected at least one; check the labels and the names in the features",
+            dir.display()
         );
         let encoders = read_encoders(&sources.used, &indices, &clips, ui)?;
         Ok(Self { classes, neutral, clips, encoders })

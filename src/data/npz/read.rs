@@ -43,16 +43,11 @@ impl NpzReader {
     pub fn strings(&mut self, name: &str) -> Result<Vec<String>> {
         let mut entry = self.entry(name)?;
         let [length] = entry.shape[..] else { bail!(entry.wrong_rank("one dimension (clips)")) };
-        let width = match (entry.kind, entry.item_size % 4) {
-            ('U', 0) | ('S', _) => entry.item_size,
-            _ => bail!(entry.wrong_type("text")),
-        };
+        let width = entry.item_size;
+        ensure!("US".contains(entry.kind) && width > 0, entry.wrong_type("text"));
         let mut bytes = vec![0; length * width];
         entry.fill(&mut bytes, 4)?;
         entry.finish()?;
-        if width == 0 {
-            return Ok(vec![String::new(); length]);
-        }
         let texts = bytes.chunks_exact(width).map(|item| if entry.kind == 'U' { utf32(item) } else { utf8(item) });
         texts.collect::<Option<_>>().with_context(|| {
             format!("{}: found characters that are not Unicode, expected text; save it again: {RESAVE}", entry.what)
@@ -108,7 +103,7 @@ impl NpzReader {
         let what = format!("{path}: `{name}`");
         let Some(index) = self.zip.index_for_name(&format!("{name}.npy")) else {
             let found: Vec<_> = self.zip.file_names().map(|file| file.strip_suffix(".npy").unwrap_or(file)).collect();
-            bail!("{what} is missing: found {found:?}, expected `X` and `filenames`; save it again: {RESAVE}");
+            bail!("{what} is missing: found {found:?}, expected an array of that name; save it again: {RESAVE}");
         };
         let damaged = || format!("{what} cannot be read: the file is damaged; copy or save it again");
         let mut file = self.zip.by_index(index).with_context(damaged)?;
