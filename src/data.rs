@@ -2,8 +2,11 @@
 
 pub mod encoders;
 pub mod labels;
+pub mod load;
 pub mod npz;
 pub mod pool;
+pub mod scan;
+pub mod source;
 pub mod standardize;
 pub mod synth;
 

@@ -1,11 +1,140 @@
-//! `blendfuse inspect`
+//! `blendfuse inspect`: what is in a pool, and what would stop it from being used.
 
+use crate::data::scan::{ClipSurvey, EncoderSurvey, Survey};
 use crate::ui::Ui;
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Example:\n  blendfuse inspect data/blemore\n\nExits with 1 if the pool has problems.")]
+pub struct Args {
+    /// Folder of the pool: features/ and train_metadata.csv or labels.csv
+    #[arg(value_name = "DATA")]
+    data: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
 
-pub fn run(_args: Args, _ui: Ui) -> Result<()> {
-    anyhow::bail!("inspect is not built yet")
+/// All that is printed.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    survey: Survey,
+    baselines: Vec<Baseline>,
+}
+
+/// What is reached on the training clips without looking at them.
+#[derive(Serialize)]
+struct Baseline {
+    name: String,
+    presence: f64,
+    salience: f64,
+}
+
+pub fn run(args: Args, ui: Ui) -> Result<()> {
+    let survey = Survey::of(&args.data, ui)?;
+    let report = Report { baselines: baselines(&survey), survey };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print(&report);
+    }
+    let count = report.survey.problems.len();
+    ensure!(
+        count == 0,
+        "{}: found {count} problem(s), expected none; mend what is listed before training",
+        args.data.display()
+    );
+    Ok(())
+}
+
+// MERGE: the one place that needs `crate::metrics`. Its body becomes
+//     let truths: Vec<_> = survey.targets.iter().map(|target| metrics::truth(target)).collect();
+//     metrics::trivial_baselines(&truths, survey.clips.classes.len()) mapped to `Baseline`, empty where there are no truths.
+fn baselines(_survey: &Survey) -> Vec<Baseline> {
+    Vec::new()
+}
+
+fn print(report: &Report) {
+    let survey = &report.survey;
+    if !survey.encoders.is_empty() {
+        println!("{}", encoder_table(&survey.encoders));
+    }
+    let width: usize = survey.encoders.iter().filter_map(|encoder| encoder.width).sum();
+    println!("{} encoders, {width} columns", survey.encoders.len());
+    if !survey.unused.is_empty() {
+        println!("left out by encoders.toml: {}", survey.unused.join(", "));
+    }
+    println!();
+    print_clips(&survey.clips);
+    if !report.baselines.is_empty() {
+        println!("\nWithout looking at the clips, on the training labels:");
+        println!("{}", baseline_table(&report.baselines));
+    }
+    if !survey.problems.is_empty() {
+        println!("\nProblems:\n- {}", survey.problems.join("\n- "));
+    }
+}
+
+fn encoder_table(encoders: &[EncoderSurvey]) -> Table {
+    let header = ["encoder", "modality", "columns", "train rows", "test rows", "missing", "NaN/inf", "constant"];
+    let mut table = new_table(&header, 2);
+    for encoder in encoders {
+        let counts = [
+            encoder.width,
+            encoder.train_rows,
+            encoder.test_rows,
+            encoder.missing_rows,
+            encoder.non_finite,
+            encoder.constant_columns,
+        ];
+        let counts = counts.map(|count| count.map_or("?".to_owned(), |count| count.to_string()));
+        table.add_row([encoder.name.clone(), encoder.modality.to_string()].into_iter().chain(counts));
+    }
+    table
+}
+
+fn print_clips(clips: &ClipSurvey) {
+    let actors = |count: usize| if count == 0 { String::new() } else { format!(" of {count} actors") };
+    println!(
+        "{} training clips{}: {} singles, {} blends",
+        clips.train,
+        actors(clips.train_actors),
+        clips.singles,
+        clips.blends
+    );
+    println!("{} test clips{}", clips.test, actors(clips.test_actors));
+    if !clips.folds.is_empty() {
+        let folds: Vec<String> = clips.folds.iter().map(|(fold, count)| format!("{fold}: {count}")).collect();
+        println!("clips per fold: {}", folds.join(", "));
+    }
+    if !clips.classes.is_empty() {
+        let mut table = new_table(&["class", "singles", "in blends"], 1);
+        for class in &clips.classes {
+            table.add_row([class.name.clone(), class.singles.to_string(), class.blends.to_string()]);
+        }
+        println!("{table}");
+    }
+}
+
+fn baseline_table(baselines: &[Baseline]) -> Table {
+    let mut table = new_table(&["always", "presence", "salience"], 1);
+    for baseline in baselines {
+        let figures = [baseline.presence, baseline.salience].map(|figure| format!("{figure:.3}"));
+        table.add_row([baseline.name.clone()].into_iter().chain(figures));
+    }
+    table
+}
+
+/// A table whose first `n_texts` columns are text and the others numbers.
+fn new_table(header: &[&str], n_texts: usize) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header);
+    for column in table.column_iter_mut().skip(n_texts) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }

@@ -1,7 +1,9 @@
 //! A pool: every clip once, and for every encoder one row per clip in the same order.
 
 use super::Modality;
+use anyhow::{Result, ensure};
 use ndarray::Array2;
+use std::collections::BTreeSet;
 
 /// Which part of the data a clip belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub struct Encoder {
 /// Everything a model is trained on or applied to.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    /// C names, in the order of targets and scores.
+    /// C names, in the order of targets and scores; empty for a test split without any labels file.
     pub classes: Vec<String>,
     /// Index of the class that never blends (BlEmoRE's `neu`), if the task has one.
     pub neutral: Option<usize>,
@@ -53,4 +55,32 @@ pub struct LoadOptions {
     pub allow_missing: bool,
     /// Load only this split's clips; `None` loads both.
     pub split: Option<Split>,
+}
+
+impl Pool {
+    /// Rows of the clips of a split.
+    pub fn indices(&self, split: Split) -> Vec<usize> {
+        (0..self.clips.len()).filter(|&row| self.clips[row].split == split).collect()
+    }
+
+    /// D_k for every encoder (K).
+    pub fn widths(&self) -> Vec<usize> {
+        self.encoders.iter().map(|encoder| encoder.features.ncols()).collect()
+    }
+
+    /// (training rows, validation rows): those of the other folds, and those of `fold`.
+    ///
+    /// # Errors
+    /// If no training clip is in `fold`, or none is in another.
+    pub fn fold_rows(&self, fold: u32) -> Result<(Vec<usize>, Vec<usize>)> {
+        let rows = self.indices(Split::Train);
+        let present: BTreeSet<u32> = rows.iter().filter_map(|&row| self.clips[row].fold).collect();
+        ensure!(present.contains(&fold), "fold {fold} is not there: found folds {present:?}; choose one of them");
+        ensure!(
+            present.len() > 1,
+            "fold {fold} is the only one: expected another to train on; split the clips into folds, or train with --all"
+        );
+        let (validation, training) = rows.into_iter().partition(|&row| self.clips[row].fold == Some(fold));
+        Ok((training, validation))
+    }
 }

@@ -1,0 +1,198 @@
+//! What is in a pool, good or bad: everything that can be counted, and every problem instead of the first one.
+//!
+//! One encoder is in memory at a time.
+
+use super::labels::{self, Labels};
+use super::load::{check_count, missing, non_finite, read_rows, with_unlabelled};
+use super::source::{Index, Source, Sources};
+use super::{Clip, Modality, Split};
+use crate::ui::Ui;
+use anyhow::{Result, ensure};
+use ndarray::Array2;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+/// A pool as it lies on disk.
+#[derive(Clone, Debug, Serialize)]
+pub struct Survey {
+    pub encoders: Vec<EncoderSurvey>,
+    /// Encoders with files that `encoders.toml` does not list.
+    pub unused: Vec<String>,
+    pub clips: ClipSurvey,
+    /// What would stop [`Pool::load`](super::Pool::load), one line each.
+    pub problems: Vec<String>,
+    /// Soft targets of the labelled training clips, C wide.
+    #[serde(skip)]
+    pub targets: Vec<Vec<f32>>,
+}
+
+/// One encoder; what could not be read is `None`.
+#[derive(Clone, Debug, Serialize)]
+pub struct EncoderSurvey {
+    pub name: String,
+    pub modality: Modality,
+    /// D_k
+    pub width: Option<usize>,
+    pub train_rows: Option<usize>,
+    pub test_rows: Option<usize>,
+    /// Clips of the pool without a row here.
+    pub missing_rows: Option<usize>,
+    /// Features that are NaN or infinite.
+    pub non_finite: Option<usize>,
+    /// Columns with one value over all training rows (all rows where there are no training rows).
+    pub constant_columns: Option<usize>,
+}
+
+/// The clips, with or without features.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ClipSurvey {
+    pub train: usize,
+    pub test: usize,
+    pub train_actors: usize,
+    pub test_actors: usize,
+    /// Training clips per fold.
+    pub folds: BTreeMap<u32, usize>,
+    /// Training clips that show one class.
+    pub singles: usize,
+    /// Training clips that show several.
+    pub blends: usize,
+    pub classes: Vec<ClassSurvey>,
+}
+
+/// Training clips that show a class.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClassSurvey {
+    pub name: String,
+    pub singles: usize,
+    pub blends: usize,
+}
+
+impl Survey {
+    /// Surveys the pool in `dir`.
+    ///
+    /// # Errors
+    /// Only if the folder is missing; all else is among the problems.
+    pub fn of(dir: &Path, ui: Ui) -> Result<Self> {
+        ensure!(dir.is_dir(), "{}: found no such folder, expected a pool; correct the path", dir.display());
+        let mut problems = Vec::new();
+        let no_sources = Sources { used: Vec::new(), unused: Vec::new() };
+        let sources = keep(Sources::find(dir), &mut problems).unwrap_or(no_sources);
+        keep(check_count(dir, sources.used.len()), &mut problems);
+        let labels = keep(labels::read(dir), &mut problems);
+        if matches!(labels, Some(None)) {
+            problems.push(format!(
+                "{}: found no labels, expected train_metadata.csv or labels.csv; add one",
+                dir.display()
+            ));
+        }
+        let indices: Vec<Option<Index>> =
+            sources.used.iter().map(|source| keep(source.index(), &mut problems)).collect();
+        let readable: Vec<Index> = indices.iter().flatten().cloned().collect();
+        let labels = with_unlabelled(labels.flatten(), &readable, ui);
+
+        let bar = ui.bar(sources.used.len() as u64, "encoders");
+        let mut encoders = Vec::new();
+        for (source, index) in sources.used.iter().zip(&indices) {
+            let survey = index.as_ref().map(|index| survey_encoder(source, index, &labels.clips, &mut problems));
+            encoders.push(survey.unwrap_or_else(|| unread(source)));
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let targets = train(&labels).filter_map(|clip| clip.target.clone()).collect();
+        Ok(Self { encoders, unused: sources.unused, clips: survey_clips(&labels), problems, targets })
+    }
+}
+
+fn survey_encoder(source: &Source, index: &Index, clips: &[Clip], problems: &mut Vec<String>) -> EncoderSurvey {
+    let [missing] = &missing(std::slice::from_ref(index), clips)[..] else { unreachable!("one index, one list") };
+    if let [first, ..] = missing[..] {
+        problems.push(format!("{}: found no row for {} clips, the first `{first}`", source.name, missing.len()));
+    }
+    let lacking: BTreeSet<&str> = missing.iter().copied().collect();
+    let present: Vec<&Clip> = clips.iter().filter(|clip| !lacking.contains(clip.name.as_str())).collect();
+    let rows: HashMap<&str, usize> = present.iter().map(|clip| clip.name.as_str()).zip(0..).collect();
+    let is_train = |clip: &Clip| clip.split == Split::Train;
+    let train_rows: Vec<usize> = (0..present.len()).filter(|&row| is_train(present[row])).collect();
+    let mut survey = EncoderSurvey {
+        width: Some(index.width),
+        train_rows: Some(train_rows.len()),
+        test_rows: Some(present.len() - train_rows.len()),
+        missing_rows: Some(missing.len()),
+        ..unread(source)
+    };
+    let Some(features) = keep(read_rows(index, &rows), problems) else { return survey };
+    let bad = non_finite(&features);
+    if let Some((count, first)) = bad {
+        let (name, clip) = (&source.name, &present[first].name);
+        problems.push(format!("{name}: found {count} NaN or infinite features, the first in clip `{clip}`"));
+    }
+    survey.non_finite = Some(bad.map_or(0, |(count, _)| count));
+    let rows = if train_rows.is_empty() { (0..present.len()).collect() } else { train_rows };
+    survey.constant_columns = Some(constant_columns(&features, &rows));
+    survey
+}
+
+fn unread(source: &Source) -> EncoderSurvey {
+    EncoderSurvey {
+        name: source.name.clone(),
+        modality: source.modality,
+        width: None,
+        train_rows: None,
+        test_rows: None,
+        missing_rows: None,
+        non_finite: None,
+        constant_columns: None,
+    }
+}
+
+fn constant_columns(features: &Array2<f32>, rows: &[usize]) -> usize {
+    let Some(&first) = rows.first() else { return 0 };
+    let mut constant = vec![true; features.ncols()];
+    for &row in rows {
+        for ((constant, x), expected) in constant.iter_mut().zip(features.row(row)).zip(features.row(first)) {
+            *constant &= x == expected;
+        }
+    }
+    constant.into_iter().filter(|constant| *constant).count()
+}
+
+fn survey_clips(labels: &Labels) -> ClipSurvey {
+    let (in_train, in_test): (Vec<&Clip>, Vec<&Clip>) =
+        labels.clips.iter().partition(|clip| clip.split == Split::Train);
+    let actors = |clips: &[&Clip]| clips.iter().filter_map(|clip| clip.actor.as_ref()).collect::<BTreeSet<_>>().len();
+    let mut folds = BTreeMap::new();
+    for fold in in_train.iter().filter_map(|clip| clip.fold) {
+        *folds.entry(fold).or_default() += 1;
+    }
+    let new_class = |name: &String| ClassSurvey { name: name.clone(), singles: 0, blends: 0 };
+    let mut classes: Vec<ClassSurvey> = labels.classes.iter().map(new_class).collect();
+    let (mut singles, mut blends) = (0, 0);
+    for target in in_train.iter().filter_map(|clip| clip.target.as_ref()) {
+        let shown = target.iter().filter(|share| **share > 0.0).count();
+        let (of_all, is_single) = if shown == 1 { (&mut singles, true) } else { (&mut blends, false) };
+        *of_all += 1;
+        for (class, _) in classes.iter_mut().zip(target).filter(|(_, share)| **share > 0.0) {
+            *(if is_single { &mut class.singles } else { &mut class.blends }) += 1;
+        }
+    }
+    ClipSurvey {
+        train: in_train.len(),
+        test: in_test.len(),
+        train_actors: actors(&in_train),
+        test_actors: actors(&in_test),
+        folds,
+        singles,
+        blends,
+        classes,
+    }
+}
+
+fn train(labels: &Labels) -> impl Iterator<Item = &Clip> {
+    labels.clips.iter().filter(|clip| clip.split == Split::Train)
+}
+
+/// The value, or the error as one line among the problems.
+fn keep<T>(result: Result<T>, problems: &mut Vec<String>) -> Option<T> {
+    result.map_err(|error| problems.push(format!("{error:#}"))).ok()
+}

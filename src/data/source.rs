@@ -1,0 +1,150 @@
+//! Where the rows of every encoder lie: the feature files of a pool's folder, their clips and widths, before any feature is read.
+
+use super::Modality;
+use super::encoders::{self, EncoderList};
+use super::npz::NpzReader;
+use anyhow::{Context as _, Result, bail, ensure};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// One encoder's files, not yet opened.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub name: String,
+    pub modality: Modality,
+    /// Of `features/`, `features/train/` and `features/test/`, those that have a file of this encoder.
+    pub files: Vec<PathBuf>,
+}
+
+/// The feature files of a pool.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// K encoders in the pool's order.
+    pub used: Vec<Source>,
+    /// Encoders that have files but that `encoders.toml` does not list.
+    pub unused: Vec<String>,
+}
+
+/// The clips of one encoder's files, and how wide its features are.
+#[derive(Clone, Debug)]
+pub struct Index {
+    /// D_k
+    pub width: usize,
+    /// For every file its clips, in the order of its rows.
+    pub files: Vec<(PathBuf, Vec<String>)>,
+}
+
+impl Sources {
+    /// Finds the feature files of the pool in `dir`.
+    ///
+    /// # Errors
+    /// If the folder or its features are missing, or `encoders.toml` is bad or lists an encoder without files.
+    pub fn find(dir: &Path) -> Result<Self> {
+        let mut files = feature_files(dir)?;
+        ensure!(
+            !files.is_empty(),
+            "{}: found no features, expected features/<encoder>.npz or features/train/<encoder>.npz; add them",
+            dir.display()
+        );
+        let Some(list) = EncoderList::read(dir)? else {
+            let source = |(name, files): (String, _)| Source { modality: encoders::modality(&name), name, files };
+            return Ok(Self { used: files.into_iter().map(source).collect(), unused: Vec::new() });
+        };
+        let mut used = Vec::new();
+        for entry in list.encoder {
+            let Some(files) = files.remove(&entry.name) else {
+                bail!(
+                    "{}: found encoder `{}` without a file, expected features/{1}.npz; have {:?}; correct the name",
+                    dir.join("encoders.toml").display(),
+                    entry.name,
+                    files.keys()
+                );
+            };
+            let modality = entry.modality.unwrap_or_else(|| encoders::modality(&entry.name));
+            used.push(Source { name: entry.name, modality, files });
+        }
+        Ok(Self { used, unused: files.into_keys().collect() })
+    }
+}
+
+impl Source {
+    /// Reads the clips and the width from the encoder's files, and no features.
+    ///
+    /// # Errors
+    /// If a file is not such an archive, has no columns, names a clip twice, or is as wide as none of the others.
+    pub fn index(&self) -> Result<Index> {
+        let mut width = None;
+        let mut files = Vec::new();
+        for path in &self.files {
+            let path_name = path.display();
+            let mut reader = NpzReader::open(path)?;
+            let (rows, columns) = reader.shape("X")?;
+            let names = reader.strings("filenames")?;
+            ensure!(
+                rows == names.len(),
+                "{path_name}: found {rows} rows in `X` and {} names in `filenames`, expected as many; save it again",
+                names.len()
+            );
+            ensure!(
+                columns > 0,
+                "{path_name}: found 0 columns in `X`, expected at least 1; remove the file or save it again"
+            );
+            let first = *width.get_or_insert(columns);
+            ensure!(
+                first == columns,
+                "{path_name}: found {columns} columns, expected {first} as in {}; make both with the same encoder",
+                self.files[0].display()
+            );
+            files.push((path.clone(), names));
+        }
+        let index = Index { width: width.context("an encoder has at least one file")?, files };
+        index.check_duplicates()?;
+        Ok(index)
+    }
+}
+
+impl Index {
+    /// Every clip of the encoder, with the file it is in.
+    pub fn names(&self) -> impl Iterator<Item = (&Path, &str)> {
+        self.files.iter().flat_map(|(path, names)| names.iter().map(|name| (path.as_path(), name.as_str())))
+    }
+
+    fn check_duplicates(&self) -> Result<()> {
+        let mut seen = HashMap::new();
+        for (path, name) in self.names() {
+            if let Some(first) = seen.insert(name, path) {
+                bail!(
+                    "{}: found clip `{name}` again (first in {}), expected every clip once; remove one of the rows",
+                    path.display(),
+                    first.display()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The `.npz` files of a pool by stem; hidden files, such as macOS leaves beside copies, are passed over.
+fn feature_files(dir: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
+    ensure!(
+        dir.is_dir(),
+        "{}: found no such folder, expected a pool with features/ and its labels; correct the path",
+        dir.display()
+    );
+    let features = dir.join("features");
+    let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for folder in [features.clone(), features.join("train"), features.join("test")] {
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(&folder).with_context(|| format!("{}: cannot be listed", folder.display()))? {
+            let path = entry.with_context(|| format!("{}: cannot be listed", folder.display()))?.path();
+            let is_npz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"));
+            match path.file_stem().and_then(|stem| stem.to_str()) {
+                Some(stem) if is_npz && !stem.starts_with('.') => files.entry(stem.to_owned()).or_default().push(path),
+                _ => {}
+            }
+        }
+    }
+    Ok(files)
+}
