@@ -1,7 +1,9 @@
 //! Synthetic pools: BlEmoRE's proportions, the same bytes for the same seed, and features that hold what `truth.json` says.
 
+use blendfuse::data::encoders::modality;
 use blendfuse::data::npz::NpzReader;
 use blendfuse::data::synth::{self, Preset, Summary};
+use blendfuse::data::{LoadOptions, Pool};
 use blendfuse::ui::Ui;
 use ndarray::{Array2, ArrayView1, Axis};
 use serde_json::Value;
@@ -186,6 +188,26 @@ fn the_seed_decides_every_byte() {
     assert_eq!(first.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
     let same: Vec<_> = first.keys().filter(|&path| first[path] == other[path]).collect();
     assert_eq!(same, [Path::new("encoders.toml")], "another seed must change all but the list of encoders");
+}
+
+#[test]
+fn the_pool_loads_as_the_metadata_and_truth_say() {
+    let written = Written::new(Preset::Tiny, 0);
+    let pool = Pool::load(&written.path(), &LoadOptions::default(), QUIET).unwrap();
+    let rows = [written.metadata("train"), written.metadata("test")].concat();
+    assert_eq!(pool.clips.len(), rows.len());
+    for (clip, row) in pool.clips.iter().zip(&rows) {
+        assert_eq!((&clip.name, clip.actor.as_ref()), (&row["filename"], Some(&row["video_id"])));
+        assert_eq!(clip.fold, row["fold"].parse().ok());
+        assert_eq!(clip.target.as_deref(), Some(target(row).as_slice()), "{row:?}");
+    }
+    let truth = written.truth();
+    let planted: Vec<_> = truth["encoders"].as_array().unwrap().iter().map(|encoder| &encoder["name"]).collect();
+    let loaded: Vec<_> = pool.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
+    assert_eq!(loaded, planted, "in the order of encoders.toml");
+    assert!(pool.encoders.iter().all(|encoder| encoder.modality == modality(&encoder.name)));
+    let both = [written.features("train", "hicmae"), written.features("test", "hicmae")];
+    assert_eq!(pool.encoders[7].features, ndarray::concatenate![Axis(0), both[0], both[1]]);
 }
 
 #[test]
