@@ -1,1 +1,217 @@
-//! TODO
+//! Synthetic pools: real files that a user could have made, with a known truth behind them.
+//!
+//! Each clip has an emotion vector e (its soft target × intensity × how this actor shows it), each actor a style a, each
+//! clip a nuisance u. A family f of encoders (face, body, scene, voice, prosody, audiovisual) sees the view
+//!
+//! ```text
+//! v_f = Σ_c sight_f,c · e_c · E_f,c  +  A_f a  +  U_f u  +  haze        (16 numbers)
+//! ```
+//!
+//! with its own directions, so that families tell different emotions apart. In a quarter of the clips a family is
+//! corrupted: its view is a fixed glare plus noise, which the features show, so a gate can learn to look elsewhere.
+//! Styles of test actors are moved by `actor_shift`. Encoder k of family f with reliability r has the features
+//!
+//! ```text
+//! x_k = scale ∘ (bend(W_k (√r · v_f + √(1−r) · noise)) + column noise) + offset        (D_k numbers)
+//! ```
+//!
+//! A near-duplicate shares W, scale, offset and noise with its original; a noise encoder has r = 0.
+//!
+//! Every random number comes from ChaCha8 on a stream of its own (per purpose, encoder and clip), so neither threads nor
+//! the order of work change a byte.
+
+mod clips;
+mod counts;
+mod encoders;
+mod features;
+mod files;
+mod truth;
+mod views;
+
+use crate::ui::Ui;
+use anyhow::{Context as _, Result, bail};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How large a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// 486 + 135 clips, 8 encoders of 6 to 60 columns: trains in seconds
+    Tiny,
+    /// BlEmoRE's 2 456 + 594 clips, 36 encoders of 32 to 256 columns
+    Small,
+    /// The same clips, the paper's 36 encoders: 270 305 columns, 3.3 GB
+    Paper,
+}
+
+/// What was written.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    pub out: PathBuf,
+    pub preset: Preset,
+    pub seed: u64,
+    /// Clips, and how many of them are blends.
+    pub train: (usize, usize),
+    pub test: (usize, usize),
+    pub train_actors: usize,
+    pub test_actors: usize,
+    /// Clips per fold.
+    pub folds: Vec<usize>,
+    /// K
+    pub encoders: usize,
+    /// Σ D_k
+    pub columns: usize,
+    /// Size of all files.
+    pub bytes: u64,
+}
+
+/// Writes a pool to the folder `out`, which must not exist or be empty; it appears only when complete.
+///
+/// # Errors
+/// `out` is a file or a folder with something in it, or a file cannot be written.
+pub fn write(out: &Path, preset: Preset, seed: u64, ui: Ui) -> Result<Summary> {
+    let staging = Staging::new(out)?;
+    let table = clips::table(preset, seed);
+    let encoders = encoders::planned(preset);
+    let views = views::look(&table, seed);
+
+    files::metadata(&staging.folder, &table)?;
+    files::encoders_toml(&staging.folder, &encoders)?;
+    let truth = truth::Truth::new(preset, seed, &table, &views, &encoders);
+    files::write_text(&staging.folder.join("truth.json"), &(serde_json::to_string_pretty(&truth)? + "\n"))?;
+    let columns: usize = encoders.iter().map(|encoder| encoder.width).sum();
+    let bar = ui.bar((table.clips.len() * columns) as u64, "writing");
+    files::features(&staging.folder, &table, &views, &encoders, seed, &bar)?;
+    bar.finish_and_clear();
+
+    let summary = summarize(out, preset, seed, &table, &encoders, size(&staging.folder)?);
+    staging.publish(out)?;
+    Ok(summary)
+}
+
+fn summarize(
+    out: &Path,
+    preset: Preset,
+    seed: u64,
+    table: &clips::Table,
+    encoders: &[encoders::Planned],
+    bytes: u64,
+) -> Summary {
+    let (train, test) = table.clips.split_at(table.train_clips);
+    let count = |clips: &[clips::Take]| {
+        (clips.len(), clips.iter().filter(|clip| matches!(clip.label, clips::Label::Blend { .. })).count())
+    };
+    let folds = table.actors.iter().filter_map(|actor| actor.fold).max().map_or(0, |last| last + 1);
+    let train_actors = table.actors.iter().filter(|actor| actor.fold.is_some()).count();
+    Summary {
+        out: out.to_path_buf(),
+        preset,
+        seed,
+        train: count(train),
+        test: count(test),
+        train_actors,
+        test_actors: table.actors.len() - train_actors,
+        folds: (0..folds).map(|fold| train.iter().filter(|clip| clip.fold == Some(fold)).count()).collect(),
+        encoders: encoders.len(),
+        columns: encoders.iter().map(|encoder| encoder.width).sum(),
+        bytes,
+    }
+}
+
+/// A folder beside the one asked for, removed again unless everything in it got written.
+struct Staging {
+    folder: PathBuf,
+}
+
+impl Staging {
+    fn new(out: &Path) -> Result<Self> {
+        refuse_occupied(out)?;
+        let shown = out.display();
+        let Some(name) = out.file_name() else {
+            bail!("{shown}: found a path without a last part, expected a new folder's; give one, such as pool");
+        };
+        let parent = out.parent().unwrap_or(Path::new(""));
+        if parent != Path::new("") {
+            fs::create_dir_all(parent).with_context(|| format!("{}: cannot create the folder", parent.display()))?;
+        }
+        let folder = parent.join(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
+        fs::create_dir(&folder).with_context(|| format!("{}: cannot create the folder", folder.display()))?;
+        Ok(Staging { folder })
+    }
+
+    fn publish(self, out: &Path) -> Result<()> {
+        refuse_occupied(out)?;
+        if out.exists() {
+            fs::remove_dir(out).with_context(|| format!("{}: cannot replace the empty folder", out.display()))?;
+        }
+        fs::rename(&self.folder, out).with_context(|| format!("{}: cannot move the finished pool here", out.display()))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Gone already after `publish`; otherwise the error under way matters more than a leftover.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn refuse_occupied(out: &Path) -> Result<()> {
+    let shown = out.display();
+    if !out.exists() {
+        return Ok(());
+    }
+    if !out.is_dir() {
+        bail!("{shown}: found a file, expected no such path or an empty folder; choose another folder");
+    }
+    let first = fs::read_dir(out).with_context(|| format!("{shown}: cannot read the folder"))?.next();
+    if let Some(entry) = first {
+        let entry = entry.with_context(|| format!("{shown}: cannot read the folder"))?.file_name();
+        let entry = entry.to_string_lossy();
+        bail!("{shown}: found a folder with something in it ({entry}), expected none or an empty one; choose another");
+    }
+    Ok(())
+}
+
+/// Bytes of all files under a folder.
+fn size(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { size(&entry.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
+}
+
+/// What a random stream is for. New purposes go to the end: the position is part of what a seed means.
+#[derive(Clone, Copy)]
+enum Stream {
+    /// Who plays in which fold, which takes are missing or repeated.
+    Clips,
+    /// Styles of the actors.
+    Actors,
+    /// What each family looks for.
+    Eyes,
+    /// What happens in each clip.
+    Moments,
+    /// Haze or corruption, per clip and family.
+    Sights,
+    /// An encoder's columns.
+    Columns,
+    /// An encoder's noise, per clip.
+    Noise,
+    /// An encoder's column noise, per clip.
+    Rows,
+}
+
+impl Stream {
+    /// The generator of this purpose's `index`-th part; `index` is below 2⁵⁶.
+    fn rng(self, seed: u64, index: u64) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream((self as u64) << 56 | index);
+        rng
+    }
+}
