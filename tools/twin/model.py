@@ -1,4 +1,4 @@
-"""The network, its losses and its optimiser, in the order data flows. Parameter names are those of model.safetensors."""
+"""The network, its losses and its optimiser, in the order data flows; parameters named as in model.safetensors."""
 
 from typing import NamedTuple
 
