@@ -1,0 +1,190 @@
+"""The network, its losses and its optimiser, in the order data flows; parameters named as in model.safetensors."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .settings import Settings
+
+
+class Output(NamedTuple):
+    presence: Tensor  # (B, C) logits
+    salience: Tensor  # (B, C) logits
+    z: Tensor  # (B, F)
+    a: Tensor  # (B, K) gate weights before selection
+    w: Tensor  # (B, K) fusion weights
+
+
+class Losses(NamedTuple):
+    total: Tensor
+    presence: Tensor
+    salience: Tensor
+    domain: Tensor  # 0 without adaptation
+
+
+class Network(nn.Module):
+    """Selective fusion of K encoders of the given widths D_k into C classes."""
+
+    def __init__(self, widths: list[int], classes: int, settings: Settings) -> None:
+        super().__init__()
+        sizes = settings.model
+        encoders, joined = len(widths), len(widths) * sizes.projection
+        self.top_n = sizes.kept(encoders)
+        self.uniform = sizes.attention == "uniform"
+        self.single = sizes.heads == "single"
+        self.dropout = sizes.dropout
+        self.standardize = nn.ModuleList(Standardize(width) for width in widths)
+        self.project = nn.ModuleList(nn.Linear(width, sizes.projection, bias=False) for width in widths)
+        self.norm = nn.ModuleList(nn.BatchNorm1d(sizes.projection, eps=1e-5, momentum=0.1) for _ in widths)
+        self.gate = Gate(joined, sizes.gate_hidden, encoders, settings)
+        self.fuse = nn.Linear(joined, sizes.fused)
+        self.presence = TwoLayers(sizes.fused, sizes.head_hidden, classes)
+        self.salience = TwoLayers(sizes.fused, sizes.head_hidden, classes)
+        if settings.adaptation.enabled:
+            self.domain = TwoLayers(sizes.fused, sizes.head_hidden, 2)
+
+    def standardized(self, features: list[Tensor]) -> list[Tensor]:
+        """Raw features to what `forward` takes; done once, not every step."""
+        return [standardize(x) for standardize, x in zip(self.standardize, features, strict=True)]
+
+    def forward(self, features: list[Tensor]) -> Output:
+        """Standardised features, K times (B, D_k), to logits and weights."""
+        projected = [norm(project(x)) for x, project, norm in zip(features, self.project, self.norm, strict=True)]
+        h = self.drop(torch.stack(projected, dim=1).relu())  # (B, K, P)
+        a, w = self.attend(h)
+        z = self.drop(self.fuse((w.unsqueeze(2) * h).flatten(1)).relu())
+        presence = self.presence(z)
+        salience = presence if self.single else self.salience(z)
+        return Output(presence, salience, z, a, w)
+
+    def attend(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Gate weights of all encoders, and those of the n selected ones renormalised."""
+        if self.uniform:
+            a = h.new_full(h.shape[:2], 1 / h.shape[1])
+            return a, a
+        logits = self.gate(h.flatten(1)) / self.gate.temperature
+        a = logits.softmax(dim=1)
+        # A stable sort gives equal weights to the lower index, as the kernels do; the set is a constant of the step.
+        selected = a.detach().sort(dim=1, descending=True, stable=True).indices[:, : self.top_n]
+        left_out = torch.ones_like(a, dtype=torch.bool).scatter(1, selected, False)
+        return a, logits.masked_fill(left_out, float("-inf")).softmax(dim=1)
+
+    def drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of model.safetensors by name."""
+        return {name: value for name, value in self.state_dict().items() if not name.endswith("num_batches_tracked")}
+
+
+class Standardize(nn.Module):
+    """(x − mean) / std per column, with the statistics of the training rows."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("std", torch.ones(width))
+
+    def fit(self, x: Tensor) -> None:
+        """x (rows, D_k). Sums in f64; a column whose population std is 0 is divided by 1."""
+        std, mean = torch.std_mean(x.double(), dim=0, correction=0)
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(std > 0, std, torch.ones_like(std)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+class TwoLayers(nn.ModuleList):
+    """Linear, relu, linear, with parameters named `0.*` and `1.*`."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
+        super().__init__([nn.Linear(inputs, hidden), nn.Linear(hidden, outputs)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self[1](self[0](x).relu())
+
+
+class Gate(TwoLayers):
+    """The gate's logits u, and the temperature τ that divides them."""
+
+    def __init__(self, inputs: int, hidden: int, encoders: int, settings: Settings) -> None:
+        super().__init__(inputs, hidden, encoders)
+        self.limits = settings.model.temperature
+        start = self.limits.max if self.limits.mode == "anneal" else self.limits.initial
+        temperature = torch.tensor([start])
+        if self.limits.mode == "learned":
+            self.temperature = nn.Parameter(temperature)
+        else:
+            self.register_buffer("temperature", temperature)
+
+    @torch.no_grad()
+    def clamp_temperature(self) -> None:
+        self.temperature.clamp_(self.limits.min, self.limits.max)
+
+
+class Reverse(torch.autograd.Function):
+    """Identity forward; backward multiplies by −strength."""
+
+    @staticmethod
+    def forward(context, z: Tensor, strength: float) -> Tensor:
+        context.strength = strength
+        return z.view_as(z)
+
+    @staticmethod
+    def backward(context, dz: Tensor) -> tuple[Tensor, None]:
+        return -context.strength * dz, None
+
+
+def losses(network: Network, output: Output, y: Tensor, settings: Settings, reversal: float = 0.0) -> Losses:
+    """Losses of a batch whose first rows are the labelled ones, y (B, C), and whose other rows are target rows."""
+    labelled = len(y)
+    presence_logits, salience_logits = output.presence[:labelled], output.salience[:labelled]
+    if settings.loss.presence_loss == "bce":
+        presence = F.binary_cross_entropy_with_logits(presence_logits, y)
+    else:
+        presence = F.cross_entropy(presence_logits, y)
+    salience = F.cross_entropy(salience_logits, y)
+    total = settings.loss.presence * presence + settings.loss.salience * salience
+    domain = torch.zeros_like(total)
+    if len(output.z) > labelled:
+        is_target = (torch.arange(len(output.z), device=y.device) >= labelled).long()
+        domain = F.cross_entropy(network.domain(Reverse.apply(output.z, reversal)), is_target)
+        total = total + settings.adaptation.weight * domain
+    return Losses(total, presence, salience, domain)
+
+
+def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
+    """Adam or AdamW with weight decay on every parameter but the temperature."""
+    named = dict(network.named_parameters())
+    temperature = [named.pop("gate.temperature")] if "gate.temperature" in named else []
+    groups = [
+        {"params": list(named.values()), "weight_decay": settings.train.weight_decay},
+        {"params": temperature, "weight_decay": 0.0},
+    ]
+    optimizers = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    return optimizers[settings.train.optimizer](groups, lr=settings.train.lr, betas=(0.9, 0.999), eps=1e-8)
+
+
+def train_step(
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+    features: list[Tensor],
+    y: Tensor,
+    settings: Settings,
+    reversal: float = 0.0,
+) -> tuple[Losses, Output]:
+    """Forward, backward and update; gradients stay in place for who wants to look."""
+    output = network(features)
+    step_losses = losses(network, output, y, settings, reversal)
+    optimizer.zero_grad(set_to_none=True)
+    step_losses.total.backward()
+    optimizer.step()
+    if network.gate.limits.mode == "learned":
+        network.gate.clamp_temperature()
+    return step_losses, output
