@@ -107,6 +107,17 @@ impl Engine {
         })
     }
 
+    /// Waits until everything submitted is done.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn wait(&self) -> Result<()> {
+        match self {
+            Self::Gpu(gpu) => gpu.wait(),
+            Self::Cpu | Self::Wide => Ok(()),
+        }
+    }
+
     /// Runs recorded calls in order; on a GPU one submit, without waiting.
     pub fn run(&self, calls: &[Call], step: &Step) {
         match self {

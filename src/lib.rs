@@ -31,23 +31,28 @@
 pub mod config;
 pub mod data;
 
-pub mod real;
-pub mod step;
-pub mod buffer;
-pub mod chunk;
-pub mod matmul;
-pub mod philox;
 #[macro_use]
 pub mod kernel;
-pub mod kernels;
-pub mod model;
-pub mod check;
+pub mod buffer;
+pub mod chunk;
 pub mod engine;
 pub mod gpu;
+pub mod kernels;
+pub mod matmul;
+pub mod philox;
+pub mod real;
+pub mod step;
+
+pub mod model;
+
+pub mod check;
+pub mod infer;
+pub mod train;
 
 pub mod decode;
 pub mod metrics;
 pub mod submission;
 
 pub mod cli;
+pub mod files;
 pub mod ui;

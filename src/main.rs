@@ -4,6 +4,11 @@ use clap::Parser as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // Mesa's device chooser asks a desktop that is not there, and prints an error about it.
+        // SAFETY: no other thread runs yet.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
     let cli = blendfuse::cli::Cli::parse();
     match blendfuse::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! The network on one engine. Each line of `forward`, `loss`, `backward` and `update` is one kernel; backward mirrors
 //! forward in reverse. They record calls once; a training step replays the list.
 
+pub mod checkpoint;
 mod dims;
 pub mod features;
 pub mod layout;

@@ -1,18 +1,13 @@
 //! Kernels against their twins, on the adapter there is.
 
 use blendfuse::check;
-use blendfuse::engine::Engine;
-use std::sync::Arc;
 
-fn device() -> Arc<Engine> {
-    let device = std::env::var("BLENDFUSE_TEST_DEVICE").unwrap_or_else(|_| "software".into());
-    let engine = Engine::open(&device).or_else(|_| Engine::open("gpu"));
-    Arc::new(engine.unwrap_or_else(|error| panic!("the tests need an adapter: run tools/test, which installs one ({error})")))
-}
+#[path = "common/device.rs"]
+mod common;
 
 #[test]
 fn every_kernel_equals_its_twin() {
-    let device = device();
+    let device = common::device();
     let mut missed = Vec::new();
     for case in check::cases() {
         for comparison in check::compare(&device, &case).expect("the case runs") {

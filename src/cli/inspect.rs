@@ -1,6 +1,7 @@
 //! `blendfuse inspect`: what is in a pool, and what would stop it from being used.
 
 use crate::data::scan::{ClipSurvey, EncoderSurvey, Survey};
+use crate::metrics;
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use comfy_table::{CellAlignment, Table, presets};
@@ -51,11 +52,13 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     Ok(())
 }
 
-// MERGE: the one place that needs `crate::metrics`. Its body becomes
-//     let truths: Vec<_> = survey.targets.iter().map(|target| metrics::truth(target)).collect();
-//     metrics::trivial_baselines(&truths, survey.clips.classes.len()) mapped to `Baseline`, empty where there are no truths.
-fn baselines(_survey: &Survey) -> Vec<Baseline> {
-    Vec::new()
+fn baselines(survey: &Survey) -> Vec<Baseline> {
+    let truths: Vec<_> = survey.targets.iter().map(|target| metrics::truth(target)).collect();
+    if truths.is_empty() {
+        return Vec::new();
+    }
+    let pair = metrics::trivial_baselines(&truths, survey.clips.classes.len());
+    pair.into_iter().map(|(name, score)| Baseline { name, presence: score.presence, salience: score.salience }).collect()
 }
 
 fn print(report: &Report) {

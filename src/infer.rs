@@ -1,0 +1,110 @@
+//! A network applied to rows of a pool: logits and fusion weights, batch by batch.
+
+use crate::config;
+use crate::data::{Encoder, Pool};
+use crate::engine::Engine;
+use crate::kernel::Call;
+use crate::model::{Dims, Features, Model, Standard, Windows};
+use crate::step::Step;
+use anyhow::{Result, bail};
+use ndarray::{Array2, Axis, concatenate, s};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What the network says about some rows.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Logits (N, C)
+    pub presence: Array2<f32>,
+    /// Logits (N, C); the presence logits where there is one head
+    pub salience: Array2<f32>,
+    /// Weight of every encoder (N, K): n of them above 0, summing to 1
+    pub w: Array2<f32>,
+}
+
+/// A network with features on its device, ready for batches of at most `capacity` rows.
+pub struct Network {
+    pub model: Model,
+    pub features: Features,
+    pub capacity: usize,
+    inference: HashMap<usize, Vec<Call>>,
+}
+
+impl Network {
+    /// Takes a pool's features to the device (resident where `config.engine.features` and the device allow, else
+    /// streamed) and makes a network of `dims` for batches of at most `capacity` rows.
+    ///
+    /// # Errors
+    /// Where the device has no room: says for what, and which setting would fit.
+    pub fn new(
+        engine: &Arc<Engine>,
+        config: &config::Config,
+        dims: Dims,
+        pool: &mut Pool,
+        capacity: usize,
+        training: bool,
+    ) -> Result<Self> {
+        if config.engine.precision == config::Precision::Mixed {
+            bail!("engine.precision = \"mixed\" is not available in this version; use \"f32\"");
+        }
+        let clips = pool.clips.len();
+        let resident = Windows::new(&dims, clips, engine.max_elements());
+        let (windows, rows, streamed) = match (config.engine.features, resident) {
+            (config::Features::Resident, windows) => (windows?, clips, false),
+            (config::Features::Auto, Ok(windows)) => (windows, clips, false),
+            (config::Features::Auto | config::Features::Streamed, _) => {
+                (Windows::new(&dims, capacity, engine.max_elements())?, capacity, true)
+            }
+        };
+        let mut targets = vec![0.0; clips * dims.classes];
+        for (clip, row) in pool.clips.iter().zip(targets.chunks_exact_mut(dims.classes)) {
+            if let Some(target) = &clip.target {
+                row.copy_from_slice(target);
+            }
+        }
+        let model = Model::new(engine.clone(), config, dims, windows, capacity, training)?;
+        let encoders: Vec<Encoder> = std::mem::take(&mut pool.encoders);
+        let features = Features::new(engine, &model.dims, &model.windows, encoders, targets, rows, streamed)?;
+        Ok(Self { model, features, capacity, inference: HashMap::new() })
+    }
+
+    /// Sets how columns are standardised.
+    pub fn set_standard(&self, standard: &Standard) {
+        self.features.set_standard(&self.model.engine, &self.model.windows, standard);
+    }
+
+    /// Runs the given rows through the network with its running statistics.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn infer(&mut self, rows: &[usize]) -> Result<Output> {
+        let (k, c, o) = (self.model.dims.encoders(), self.model.dims.classes, self.model.dims.outputs());
+        let engine = self.model.engine.clone();
+        self.features.set_order(&engine, rows.iter().map(|&row| row as u32).collect());
+        let (mut logits, mut w) = (Array2::zeros((rows.len(), o)), Array2::zeros((rows.len(), k)));
+        for first in (0..rows.len()).step_by(self.capacity) {
+            let count = self.capacity.min(rows.len() - first);
+            let start = self.features.prepare(&engine, &self.model.windows, c, first, count);
+            let (model, features) = (&self.model, &self.features);
+            let calls = self.inference.entry(count).or_insert_with(|| model.inference(features, count));
+            engine.run(calls, &Step { first: start, ..Step::default() }.with_dropout(0.0));
+            let a = &model.activations;
+            let read = |buffer, columns| -> Result<Array2<f32>> {
+                Ok(Array2::from_shape_vec((count, columns), engine.read(buffer, 0, count * columns)?)?)
+            };
+            logits.slice_mut(s![first..first + count, ..]).assign(&read(&a.logits, o)?);
+            w.slice_mut(s![first..first + count, ..]).assign(&read(&a.w, k)?);
+        }
+        let presence = logits.slice(s![.., ..c]).to_owned();
+        let salience = if self.model.dims.dual { logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
+        Ok(Output { presence, salience, w })
+    }
+}
+
+impl Output {
+    /// True where every logit and weight is finite.
+    pub fn is_finite(&self) -> bool {
+        let joined = concatenate(Axis(1), &[self.presence.view(), self.salience.view(), self.w.view()]);
+        joined.expect("the same rows").iter().all(|value| value.is_finite())
+    }
+}

@@ -1,0 +1,229 @@
+//! `model.safetensors`: named tensors in torch layout with all that is needed to use them. Same content, same bytes.
+
+use crate::config::Config;
+use crate::data::Modality;
+use crate::decode::Thresholds;
+use crate::files::write_atomically;
+use crate::model::features::Standard;
+use crate::model::layout::{Place, Tensor};
+use crate::model::{Dims, Model};
+use anyhow::{Context as _, Result, bail};
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+
+/// Raised when names, shapes or meanings change.
+pub const FORMAT: &str = "blendfuse 1";
+
+/// What a network was trained on and how it is used: the file's `__metadata__`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    pub encoders: Vec<EncoderInfo>,
+    pub classes: Vec<String>,
+    /// Index of the class that never blends
+    pub neutral: Option<usize>,
+    pub config: Config,
+    /// `None` while training has not searched them
+    pub thresholds: Option<Thresholds>,
+    /// JSON that resuming needs; only in `last.safetensors`
+    pub resume: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncoderInfo {
+    pub name: String,
+    /// D_k
+    pub width: usize,
+    pub modality: Modality,
+}
+
+/// A file read into memory.
+pub struct Checkpoint {
+    pub header: Header,
+    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+}
+
+/// Named values, in any order.
+pub type Snapshot = Vec<(Tensor, Vec<f32>)>;
+
+impl Model {
+    /// Every tensor of the checkpoint as it is now.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn snapshot(&self, standard: &Standard) -> Result<Snapshot> {
+        let tensors = self.layout.tensors.iter();
+        tensors.map(|tensor| Ok((tensor.clone(), self.values(tensor, standard)?))).collect()
+    }
+
+    /// Adam's moments, named `adam.m.` and `adam.v.` and the tensor.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn moments(&self) -> Result<Snapshot> {
+        let training = self.training.as_ref().expect("the model was made for training");
+        let mut snapshot = Vec::new();
+        for (prefix, moments) in [("adam.m", &training.m), ("adam.v", &training.v)] {
+            for tensor in &self.layout.tensors {
+                if let Some((buffer, offset)) = moments.place(tensor.place) {
+                    let named = Tensor { name: format!("{prefix}.{}", tensor.name), ..tensor.clone() };
+                    snapshot.push((named, self.engine.read(buffer, offset, tensor.len())?));
+                }
+            }
+        }
+        Ok(snapshot)
+    }
+
+    /// Puts a snapshot's weights and running statistics (not its standardisation) back.
+    pub fn restore(&self, snapshot: &Snapshot) {
+        for (tensor, values) in snapshot {
+            if let Some((buffer, offset)) = self.place(tensor.place) {
+                self.engine.write(buffer, offset, values);
+            }
+        }
+    }
+
+    /// Takes weights and running statistics from a file, and Adam's moments where it has them.
+    ///
+    /// # Errors
+    /// A tensor that is missing or of another shape.
+    pub fn load(&self, checkpoint: &Checkpoint) -> Result<()> {
+        for tensor in &self.layout.tensors {
+            if let Some((buffer, offset)) = self.place(tensor.place) {
+                self.engine.write(buffer, offset, checkpoint.get(&tensor.name, &tensor.shape)?);
+            }
+        }
+        if let (Some(training), true) = (&self.training, checkpoint.header.resume.is_some()) {
+            for (prefix, moments) in [("adam.m", &training.m), ("adam.v", &training.v)] {
+                for tensor in &self.layout.tensors {
+                    if let Some((buffer, offset)) = moments.place(tensor.place) {
+                        let name = format!("{prefix}.{}", tensor.name);
+                        self.engine.write(buffer, offset, checkpoint.get(&name, &tensor.shape)?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn values(&self, tensor: &Tensor, standard: &Standard) -> Result<Vec<f32>> {
+        if let Some((buffer, offset)) = self.place(tensor.place) {
+            return self.engine.read(buffer, offset, tensor.len());
+        }
+        assert_eq!(tensor.place, Place::Standard);
+        let mut parts = tensor.name.split('.').skip(1);
+        let k: usize = parts.next().and_then(|k| k.parse().ok()).expect("standardize.{k}.mean|std");
+        Ok(if parts.next() == Some("mean") { standard.mean[k].clone() } else { standard.std[k].clone() })
+    }
+}
+
+impl Checkpoint {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Not a safetensors file, of another format version, or with metadata that cannot be understood.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).with_context(|| format!("{}: cannot be read; give a run folder or its model.safetensors", path.display()))?;
+        let broken = || format!("{}: not a blendfuse checkpoint; expected a model.safetensors written by `blendfuse train`", path.display());
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).with_context(broken)?;
+        let file = SafeTensors::deserialize(&bytes).with_context(broken)?;
+        let metadata = metadata.metadata().clone().unwrap_or_default();
+        let text = |key: &str| metadata.get(key).with_context(|| format!("{}: no `{key}` in its metadata", path.display())).with_context(broken);
+        let format = text("format")?;
+        if format != FORMAT {
+            bail!("{}: found format {format:?}, this version reads {FORMAT:?}; use the version that wrote it", path.display());
+        }
+        let header = Header {
+            encoders: serde_json::from_str(text("encoders")?).with_context(broken)?,
+            classes: serde_json::from_str(text("classes")?).with_context(broken)?,
+            neutral: serde_json::from_str(text("neutral")?).with_context(broken)?,
+            config: serde_json::from_str(text("config")?).with_context(broken)?,
+            thresholds: serde_json::from_str(text("thresholds")?).with_context(broken)?,
+            resume: metadata.get("resume").cloned(),
+        };
+        let mut tensors = BTreeMap::new();
+        for (name, view) in file.tensors() {
+            if view.dtype() != safetensors::Dtype::F32 {
+                bail!("{}: tensor {name} is {:?}, expected F32", path.display(), view.dtype());
+            }
+            tensors.insert(name, (view.shape().to_vec(), bytemuck::pod_collect_to_vec(view.data())));
+        }
+        Ok(Self { header, tensors })
+    }
+
+    /// Values of a tensor of this shape.
+    ///
+    /// # Errors
+    /// It is missing, or of another shape.
+    pub fn get(&self, name: &str, shape: &[usize]) -> Result<&[f32]> {
+        match self.tensors.get(name) {
+            Some((found, values)) if found == shape => Ok(values),
+            Some((found, _)) => bail!("checkpoint tensor {name}: found shape {found:?}, expected {shape:?}; its sizes under [model] differ from this run's"),
+            None => bail!("checkpoint tensor {name} is missing; expected shape {shape:?}; use a checkpoint of the same kind of network"),
+        }
+    }
+
+    /// The standardisation it was trained with.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::get`].
+    pub fn standard(&self) -> Result<Standard> {
+        let mut standard = Standard::default();
+        for (k, encoder) in self.header.encoders.iter().enumerate() {
+            standard.mean.push(self.get(&format!("standardize.{k}.mean"), &[encoder.width])?.to_vec());
+            standard.std.push(self.get(&format!("standardize.{k}.std"), &[encoder.width])?.to_vec());
+        }
+        Ok(standard)
+    }
+
+    /// Sizes and switches of its network.
+    ///
+    /// # Errors
+    /// As [`Dims::new`].
+    pub fn dims(&self) -> Result<Dims> {
+        let widths: Vec<usize> = self.header.encoders.iter().map(|encoder| encoder.width).collect();
+        Dims::new(&self.header.config, &widths, self.header.classes.len())
+    }
+}
+
+/// Writes a file whole or not at all. The header is made here, since its order must not depend on a hash.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write(path: &Path, header: &Header, tensors: &Snapshot) -> Result<()> {
+    let mut metadata = serde_json::Map::new();
+    let mut put = |key: &str, value: String| metadata.insert(key.into(), value.into());
+    put("format", FORMAT.into());
+    put("encoders", serde_json::to_string(&header.encoders)?);
+    put("classes", serde_json::to_string(&header.classes)?);
+    put("neutral", serde_json::to_string(&header.neutral)?);
+    put("config", serde_json::to_string(&header.config)?);
+    put("thresholds", serde_json::to_string(&header.thresholds)?);
+    if let Some(resume) = &header.resume {
+        put("resume", resume.clone());
+    }
+    let mut entries = serde_json::Map::new();
+    entries.insert("__metadata__".into(), metadata.into());
+    let mut offset = 0;
+    let mut sorted: Vec<_> = tensors.iter().collect();
+    sorted.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+    for (tensor, values) in &sorted {
+        let end = offset + 4 * values.len();
+        let entry = serde_json::json!({ "dtype": "F32", "shape": tensor.shape, "data_offsets": [offset, end] });
+        entries.insert(tensor.name.clone(), entry);
+        offset = end;
+    }
+    let mut text = serde_json::to_string(&entries)?;
+    // The data begins at a multiple of 8 bytes.
+    text.push_str(&" ".repeat(text.len().next_multiple_of(8) - text.len()));
+    write_atomically(path, |file| {
+        file.write_all(&(text.len() as u64).to_le_bytes())?;
+        file.write_all(text.as_bytes())?;
+        for (_, values) in &sorted {
+            file.write_all(bytemuck::cast_slice(values))?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,202 @@
+//! The run folder: configuration, weights, log, summary, validation scores. Every file is whole or not there.
+
+use super::{Best, Judged, State, Trainer};
+use crate::config::Config;
+use crate::data::npz::NpzWriter;
+use crate::decode::Thresholds;
+use crate::files::{new_folder, write_atomically};
+use crate::metrics::Score;
+use crate::model::checkpoint::{self, Checkpoint, Header, Snapshot};
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// `last.safetensors` is written this often: a large model's is three times its weights.
+const SAVE_EVERY: Duration = Duration::from_secs(20);
+
+/// A folder that one run writes.
+pub struct RunFolder {
+    pub path: PathBuf,
+    saved: Instant,
+}
+
+/// A line of `metrics.jsonl`.
+#[derive(Clone, Debug, Serialize)]
+pub struct EpochLog {
+    /// From 1
+    pub epoch: u32,
+    /// Steps done in all
+    pub steps: u64,
+    pub loss: f64,
+    pub presence_loss: f64,
+    pub salience_loss: f64,
+    pub domain_loss: Option<f64>,
+    pub validation_loss: Option<f64>,
+    /// ACC_presence and ACC_salience on the validation rows, thresholds searched on them
+    pub presence: Option<f64>,
+    pub salience: Option<f64>,
+    pub lr: f64,
+    pub temperature: f32,
+    pub best: bool,
+    pub seconds: f64,
+    pub rows_per_second: f64,
+}
+
+/// `summary.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    pub version: &'static str,
+    pub device: String,
+    pub seed: u64,
+    pub epochs: u32,
+    pub steps: u64,
+    pub best_epoch: Option<u32>,
+    pub validation_loss: Option<f64>,
+    pub thresholds: Option<Thresholds>,
+    /// On the validation rows under the official rule: thresholds searched on those very rows
+    pub presence: Option<f64>,
+    pub salience: Option<f64>,
+    pub mean: Option<f64>,
+    pub seconds: f64,
+}
+
+impl RunFolder {
+    /// A new folder with its `config.toml`.
+    ///
+    /// # Errors
+    /// It exists and is not empty, or cannot be made.
+    pub fn create(path: &Path, config: &Config) -> Result<Self> {
+        new_folder(path)?;
+        write_atomically(&path.join("config.toml"), |file| Ok(file.write_all(config.to_toml().as_bytes())?))?;
+        Ok(Self { path: path.to_owned(), saved: Instant::now() })
+    }
+
+    /// A folder whose run goes on.
+    ///
+    /// # Errors
+    /// It holds no `last.safetensors`.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.join("last.safetensors").exists() {
+            bail!("{}: found no last.safetensors, expected a run to resume; start it without --resume", path.display());
+        }
+        Ok(Self { path: path.to_owned(), saved: Instant::now() })
+    }
+
+    /// The state to resume from, if one was saved.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`].
+    pub fn last(&self) -> Result<Option<Checkpoint>> {
+        read_if_there(&self.path.join("last.safetensors"))
+    }
+
+    /// The best weights so far, if any were saved.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`].
+    pub fn model(&self) -> Result<Option<Checkpoint>> {
+        read_if_there(&self.path.join("model.safetensors"))
+    }
+
+    /// Drops the log's lines after `epoch`: the resumed run writes them again.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or written.
+    pub fn truncate_log(&self, epoch: u32) -> Result<()> {
+        let path = self.path.join("metrics.jsonl");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).with_context(|| format!("{}: cannot be read", path.display())),
+        };
+        write_atomically(&path, |file| {
+            for line in text.lines().take(epoch as usize) {
+                writeln!(file, "{line}")?;
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn log(&self, log: &EpochLog) -> Result<()> {
+        let path = self.path.join("metrics.jsonl");
+        let write = || -> Result<()> {
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            Ok(file.write_all(format!("{}\n", serde_json::to_string(log)?).as_bytes())?)
+        };
+        write().with_context(|| format!("{}: cannot be written", path.display()))
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.saved.elapsed() >= SAVE_EVERY
+    }
+
+    pub(super) fn write_model(&self, header: &Header, tensors: &Snapshot) -> Result<()> {
+        checkpoint::write(&self.path.join("model.safetensors"), header, tensors)
+    }
+
+    pub(super) fn write_last(&mut self, header: &Header, tensors: &Snapshot) -> Result<()> {
+        checkpoint::write(&self.path.join("last.safetensors"), header, tensors)?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    /// What a run that broke leaves: its last good weights, and the best ones if there were any.
+    pub(super) fn write_good(&mut self, header: &Header, state: &State, best: Option<&Snapshot>, good: Snapshot, moments: Snapshot) -> Result<()> {
+        self.write_model(header, best.unwrap_or(&good))?;
+        let header = Header { resume: Some(serde_json::to_string(state)?), ..header.clone() };
+        self.write_last(&header, &good.into_iter().chain(moments).collect())
+    }
+
+    pub(super) fn write_validation(&self, names: &[String], judged: &Judged) -> Result<()> {
+        let mut npz = NpzWriter::create(&self.path.join("validation.npz"))?;
+        npz.strings("filenames", names)?;
+        npz.matrix("scores", judged.scores.view())?;
+        npz.matrix("w", judged.output.w.view())?;
+        npz.finish()
+    }
+
+    pub(super) fn write_summary(&self, summary: &Summary) -> Result<()> {
+        let text = serde_json::to_string_pretty(summary)?;
+        write_atomically(&self.path.join("summary.json"), |file| Ok(writeln!(file, "{text}")?))
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Checkpoint>> {
+    if path.exists() { Checkpoint::read(path).map(Some) } else { Ok(None) }
+}
+
+impl EpochLog {
+    /// The epoch for people.
+    pub fn line(&self) -> String {
+        let mut line = format!("epoch {:3}  loss {:.4}", self.epoch, self.loss);
+        if let (Some(loss), Some(presence), Some(salience)) = (self.validation_loss, self.presence, self.salience) {
+            line += &format!("  validation {loss:.4}  presence {presence:.3}  salience {salience:.3}");
+        }
+        line += &format!("  lr {:.1e}  τ {:.3}  {:.0} rows/s", self.lr, self.temperature, self.rows_per_second);
+        if self.best && self.validation_loss.is_some() { line + "  best" } else { line }
+    }
+}
+
+impl Summary {
+    pub(super) fn new(trainer: &Trainer, judged: Option<&Judged>, seconds: f64) -> Self {
+        let score: Option<Score> = judged.map(|judged| judged.score);
+        let best: Option<Best> = trainer.state.best;
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            device: trainer.network.model.engine.describe(),
+            seed: trainer.config.train.seed,
+            epochs: trainer.state.epoch,
+            steps: trainer.state.step,
+            best_epoch: best.map(|best| best.epoch),
+            validation_loss: judged.map(|judged| judged.loss),
+            thresholds: trainer.header.thresholds,
+            presence: score.map(|score| score.presence),
+            salience: score.map(|score| score.salience),
+            mean: score.map(|score| score.mean()),
+            seconds,
+        }
+    }
+}
