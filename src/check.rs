@@ -49,7 +49,10 @@ pub fn compare(device: &Arc<Engine>, case: &Case) -> Result<Vec<Comparison>> {
     let step = case.step();
     let mut comparisons = Vec::new();
     for (ours, theirs) in [
-        (reference.training_step(&from, case.sources, case.targets), tested.training_step(&to, case.sources, case.targets)),
+        (
+            reference.training_step(&from, case.sources, case.targets),
+            tested.training_step(&to, case.sources, case.targets),
+        ),
         (reference.inference(&from, case.infer_rows()), tested.inference(&to, case.infer_rows())),
     ] {
         for (i, (reference, tested)) in ours.iter().zip(&theirs).enumerate() {

@@ -34,11 +34,17 @@ impl Engine {
             },
             "gpu" => match adapter::hardware(&adapters) {
                 Some(found) => found,
-                None => bail!("--device gpu: found no hardware adapter ({}); install the GPU's Vulkan driver, or use --device cpu", listing(&adapters)),
+                None => bail!(
+                    "--device gpu: found no hardware adapter ({}); install the GPU's Vulkan driver, or use --device cpu",
+                    listing(&adapters)
+                ),
             },
             "software" => match adapters.iter().find(|a| adapter::is_software(&a.get_info())) {
                 Some(found) => found,
-                None => bail!("--device software: found no software adapter ({}); install one (Debian/Ubuntu: mesa-vulkan-drivers), or use --device cpu", listing(&adapters)),
+                None => bail!(
+                    "--device software: found no software adapter ({}); install one (Debian/Ubuntu: mesa-vulkan-drivers), or use --device cpu",
+                    listing(&adapters)
+                ),
             },
             _ => named(device, &adapters)?,
         };
@@ -48,7 +54,9 @@ impl Engine {
     /// One line for logs: what computes.
     pub fn describe(&self) -> String {
         match self {
-            Self::Gpu(gpu) => format!("{} ({}, {} {})", gpu.info.name, gpu.info.backend, gpu.info.driver, gpu.info.driver_info),
+            Self::Gpu(gpu) => {
+                format!("{} ({}, {} {})", gpu.info.name, gpu.info.backend, gpu.info.driver, gpu.info.driver_info)
+            }
             Self::Cpu => format!("built-in CPU engine ({} threads)", rayon::current_num_threads()),
             Self::Wide => "built-in CPU engine in f64".into(),
         }
@@ -69,8 +77,16 @@ impl Engine {
     pub fn buffer<T: Element>(&self, label: &str, len: usize) -> Result<Buffer<T>> {
         Ok(match self {
             Self::Gpu(gpu) => gpu.buffer(label, len)?,
-            Self::Cpu => Buffer { label: label.into(), len, data: Data::Cpu(Arc::new(RwLock::new(vec![T::Of::<f32>::default(); len]))) },
-            Self::Wide => Buffer { label: label.into(), len, data: Data::Wide(Arc::new(RwLock::new(vec![T::Of::<f64>::default(); len]))) },
+            Self::Cpu => Buffer {
+                label: label.into(),
+                len,
+                data: Data::Cpu(Arc::new(RwLock::new(vec![T::Of::<f32>::default(); len]))),
+            },
+            Self::Wide => Buffer {
+                label: label.into(),
+                len,
+                data: Data::Wide(Arc::new(RwLock::new(vec![T::Of::<f64>::default(); len]))),
+            },
         })
     }
 

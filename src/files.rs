@@ -33,13 +33,26 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) ->
 /// # Errors
 /// Where it exists and is not empty, or cannot be made.
 pub fn new_folder(path: &Path) -> Result<()> {
+    check_new_folder(path)?;
+    std::fs::create_dir_all(path).with_context(|| format!("{}: cannot be made", path.display()))
+}
+
+/// Sees, before work begins, that a folder for results can be made.
+///
+/// # Errors
+/// Where it exists and is not empty.
+pub fn check_new_folder(path: &Path) -> Result<()> {
     if let Ok(mut entries) = std::fs::read_dir(path) {
         if let Some(entry) = entries.next() {
             let entry = entry?.file_name();
-            bail!("{}: found a folder that is not empty ({} is in it), expected a new or empty one; choose another name", path.display(), entry.display());
+            bail!(
+                "{}: found a folder that is not empty ({} is in it), expected a new or empty one; choose another name",
+                path.display(),
+                entry.display()
+            );
         }
     } else if path.exists() {
         bail!("{}: found a file, expected a new or empty folder; choose another name", path.display());
     }
-    std::fs::create_dir_all(path).with_context(|| format!("{}: cannot be made", path.display()))
+    Ok(())
 }

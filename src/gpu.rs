@@ -96,7 +96,10 @@ impl Gpu {
             mapped_at_creation: false,
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
-            bail!("{label}: {} has no {size} bytes left ({error}); use a smaller pool, batch or --device cpu", self.info.name);
+            bail!(
+                "{label}: {} has no {size} bytes left ({error}); use a smaller pool, batch or --device cpu",
+                self.info.name
+            );
         }
         self.allocated.fetch_add(size, Ordering::Relaxed);
         Ok(Buffer { label: label.into(), len, data: Data::Gpu(raw) })
@@ -211,10 +214,9 @@ impl Gpu {
             source: wgpu::ShaderSource::Wgsl(kernel.text().into()),
         });
         let entries: Vec<_> = reflection.bindings.iter().map(|binding| binding.layout()).collect();
-        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some(kernel.name),
-            entries: &entries,
-        });
+        let layout = self
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries });
         let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(kernel.name),
             bind_group_layouts: &[Some(&layout)],

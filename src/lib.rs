@@ -47,6 +47,7 @@ pub mod model;
 
 pub mod check;
 pub mod infer;
+pub mod predict;
 pub mod train;
 
 pub mod decode;

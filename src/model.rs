@@ -96,8 +96,7 @@ impl Model {
         let weights = Trained::new(&engine, "weights", &dims, &windows, &layout)?;
         let running = engine.buffer("running", 2 * dims.channels())?;
         let activations = Activations::new(&engine, &dims, &windows, capacity)?;
-        let training =
-            if training { Some(Training::new(&engine, &dims, &windows, &layout, capacity)?) } else { None };
+        let training = if training { Some(Training::new(&engine, &dims, &windows, &layout, capacity)?) } else { None };
         Ok(Self { engine, config: config.clone(), dims, windows, layout, weights, running, activations, training })
     }
 
@@ -152,26 +151,133 @@ impl Model {
         for (i, window) in self.windows.list.iter().enumerate() {
             let (columns, chunks) = (window.columns as u32, window.chunks.len() as u32);
             let from = &features.windows[i];
-            let params = project_forward::Params { rows: d.b, width: d.p, chunks, columns, parts: d.parts, features: from.x.len as u32 };
-            calls.push(project_forward::call(e, params, project_forward::Args { x: &from.x, rows: &features.rows, standard: &from.standard, w: &self.weights.project[i], chunks: &from.chunks, partial: &a.project_partial }));
+            let params = project_forward::Params {
+                rows: d.b,
+                width: d.p,
+                chunks,
+                columns,
+                parts: d.parts,
+                features: from.x.len as u32,
+            };
+            calls.push(project_forward::call(
+                e,
+                params,
+                project_forward::Args {
+                    x: &from.x,
+                    rows: &features.rows,
+                    standard: &from.standard,
+                    w: &self.weights.project[i],
+                    chunks: &from.chunks,
+                    partial: &a.project_partial,
+                },
+            ));
         }
         if let Some(t) = training {
-            let params = batchnorm_forward::Params { rows: d.b, encoders: d.k, width: d.p, parts: d.parts, gamma: at.gamma, beta: at.beta, layer: LAYER_PROJECT };
-            calls.push(batchnorm_forward::call(e, params, batchnorm_forward::Args { partial: &a.project_partial, spans: &features.spans, small, running: &self.running, normed: &t.normed, h: &a.h, rstd: &t.rstd }));
+            let params = batchnorm_forward::Params {
+                rows: d.b,
+                encoders: d.k,
+                width: d.p,
+                parts: d.parts,
+                gamma: at.gamma,
+                beta: at.beta,
+                layer: LAYER_PROJECT,
+            };
+            calls.push(batchnorm_forward::call(
+                e,
+                params,
+                batchnorm_forward::Args {
+                    partial: &a.project_partial,
+                    spans: &features.spans,
+                    small,
+                    running: &self.running,
+                    normed: &t.normed,
+                    h: &a.h,
+                    rstd: &t.rstd,
+                },
+            ));
         } else {
-            let params = batchnorm_infer::Params { rows: d.b, encoders: d.k, width: d.p, parts: d.parts, gamma: at.gamma, beta: at.beta };
-            calls.push(batchnorm_infer::call(e, params, batchnorm_infer::Args { partial: &a.project_partial, spans: &features.spans, small, running: &self.running, h: &a.h }));
+            let params = batchnorm_infer::Params {
+                rows: d.b,
+                encoders: d.k,
+                width: d.p,
+                parts: d.parts,
+                gamma: at.gamma,
+                beta: at.beta,
+            };
+            calls.push(batchnorm_infer::call(
+                e,
+                params,
+                batchnorm_infer::Args {
+                    partial: &a.project_partial,
+                    spans: &features.spans,
+                    small,
+                    running: &self.running,
+                    h: &a.h,
+                },
+            ));
         }
         if self.dims.gate {
-            calls.push(linear_forward::call(e, linear_forward::Params { rows: d.b, inner: d.m, outer: d.a, part: PART as u32, weight: at.gate0 }, linear_forward::Args { x: &a.h, small, partial: &a.gate_partial }));
-            let params = gate_forward::Params { rows: d.b, encoders: d.k, hidden: d.a, parts: d.m.div_ceil(PART as u32), top_n: self.dims.top_n as u32, bias0: at.gate0_bias, weight1: at.gate1, bias1: at.gate1_bias, temperature: at.temperature, tau_min: d.tau_min, tau_max: d.tau_max };
-            calls.push(gate_forward::call(e, params, gate_forward::Args { partial: &a.gate_partial, small, g: &a.g, u: &a.u, w: &a.w }));
+            calls.push(linear_forward::call(
+                e,
+                linear_forward::Params { rows: d.b, inner: d.m, outer: d.a, part: PART as u32, weight: at.gate0 },
+                linear_forward::Args { x: &a.h, small, partial: &a.gate_partial },
+            ));
+            let params = gate_forward::Params {
+                rows: d.b,
+                encoders: d.k,
+                hidden: d.a,
+                parts: d.m.div_ceil(PART as u32),
+                top_n: self.dims.top_n as u32,
+                bias0: at.gate0_bias,
+                weight1: at.gate1,
+                bias1: at.gate1_bias,
+                temperature: at.temperature,
+                tau_min: d.tau_min,
+                tau_max: d.tau_max,
+            };
+            calls.push(gate_forward::call(
+                e,
+                params,
+                gate_forward::Args { partial: &a.gate_partial, small, g: &a.g, u: &a.u, w: &a.w },
+            ));
         }
-        calls.push(fuse_forward::call(e, fuse_forward::Params { rows: d.b, encoders: d.k, width: d.p, fused: d.f, part: PART as u32 }, fuse_forward::Args { h: &a.h, w: &a.w, weight: &self.weights.fuse, partial: &a.fuse_partial }));
-        calls.push(fuse_activate::call(e, fuse_activate::Params { rows: d.b, fused: d.f, parts: d.m.div_ceil(PART as u32), bias: at.fuse_bias, layer: LAYER_FUSE }, fuse_activate::Args { partial: &a.fuse_partial, small, z: &a.z }));
-        calls.push(linear_forward::call(e, linear_forward::Params { rows: d.b, inner: d.f, outer: d.g * d.h, part: PART as u32, weight: at.head0 }, linear_forward::Args { x: &a.z, small, partial: &a.head_partial }));
-        let params = head_forward::Params { rows: d.b, hidden: d.h, heads: d.g, classes: d.c, outputs: d.o, parts: d.f.div_ceil(PART as u32), bias0: at.head0_bias, weight1: at.head1, bias1: at.head1_bias };
-        calls.push(head_forward::call(e, params, head_forward::Args { partial: &a.head_partial, small, t: &a.t, logits: &a.logits }));
+        calls.push(fuse_forward::call(
+            e,
+            fuse_forward::Params { rows: d.b, encoders: d.k, width: d.p, fused: d.f, part: PART as u32 },
+            fuse_forward::Args { h: &a.h, w: &a.w, weight: &self.weights.fuse, partial: &a.fuse_partial },
+        ));
+        calls.push(fuse_activate::call(
+            e,
+            fuse_activate::Params {
+                rows: d.b,
+                fused: d.f,
+                parts: d.m.div_ceil(PART as u32),
+                bias: at.fuse_bias,
+                layer: LAYER_FUSE,
+            },
+            fuse_activate::Args { partial: &a.fuse_partial, small, z: &a.z },
+        ));
+        calls.push(linear_forward::call(
+            e,
+            linear_forward::Params { rows: d.b, inner: d.f, outer: d.g * d.h, part: PART as u32, weight: at.head0 },
+            linear_forward::Args { x: &a.z, small, partial: &a.head_partial },
+        ));
+        let params = head_forward::Params {
+            rows: d.b,
+            hidden: d.h,
+            heads: d.g,
+            classes: d.c,
+            outputs: d.o,
+            parts: d.f.div_ceil(PART as u32),
+            bias0: at.head0_bias,
+            weight1: at.head1,
+            bias1: at.head1_bias,
+        };
+        calls.push(head_forward::call(
+            e,
+            params,
+            head_forward::Args { partial: &a.head_partial, small, t: &a.t, logits: &a.logits },
+        ));
     }
 
     fn loss(&self, calls: &mut Vec<Call>, features: &Features, sources: usize, targets: usize) {
@@ -190,46 +296,164 @@ impl Model {
             salience: loss.salience,
             domain: if self.dims.domain { self.config.adaptation.weight } else { 0.0 },
         };
-        calls.push(loss::call(e, params, loss::Args { logits: &self.activations.logits, targets: &features.targets, rows: &features.rows, dlogits: &t.dlogits, losses: &t.losses }));
+        calls.push(loss::call(
+            e,
+            params,
+            loss::Args {
+                logits: &self.activations.logits,
+                targets: &features.targets,
+                rows: &features.rows,
+                dlogits: &t.dlogits,
+                losses: &t.losses,
+            },
+        ));
     }
 
     fn backward(&self, calls: &mut Vec<Call>, features: &Features, rows: usize) {
         let (e, d, at) = (&*self.engine, self.sizes(rows), &self.layout.at);
         let (a, t, small) = (&self.activations, self.training(), &self.weights.small);
         let grads = &t.grads.small;
-        calls.push(head_backward::call(e, head_backward::Params { rows: d.b, hidden: d.h, heads: d.g, classes: d.c, outputs: d.o, weight1: at.head1 }, head_backward::Args { dlogits: &t.dlogits, t: &a.t, small, dt: &t.dt }));
-        calls.push(head_weight_grad::call(e, head_weight_grad::Params { rows: d.b, hidden: d.h, heads: d.g, classes: d.c, outputs: d.o, weight1: at.head1, bias1: at.head1_bias }, head_weight_grad::Args { dlogits: &t.dlogits, t: &a.t, grads }));
-        calls.push(linear_weight_grad::call(e, linear_weight_grad::Params { rows: d.b, inner: d.f, outer: d.g * d.h, weight: at.head0, bias: at.head0_bias }, linear_weight_grad::Args { dy: &t.dt, x: &a.z, grads }));
+        calls.push(head_backward::call(
+            e,
+            head_backward::Params { rows: d.b, hidden: d.h, heads: d.g, classes: d.c, outputs: d.o, weight1: at.head1 },
+            head_backward::Args { dlogits: &t.dlogits, t: &a.t, small, dt: &t.dt },
+        ));
+        calls.push(head_weight_grad::call(
+            e,
+            head_weight_grad::Params {
+                rows: d.b,
+                hidden: d.h,
+                heads: d.g,
+                classes: d.c,
+                outputs: d.o,
+                weight1: at.head1,
+                bias1: at.head1_bias,
+            },
+            head_weight_grad::Args { dlogits: &t.dlogits, t: &a.t, grads },
+        ));
+        calls.push(linear_weight_grad::call(
+            e,
+            linear_weight_grad::Params {
+                rows: d.b,
+                inner: d.f,
+                outer: d.g * d.h,
+                weight: at.head0,
+                bias: at.head0_bias,
+            },
+            linear_weight_grad::Args { dy: &t.dt, x: &a.z, grads },
+        ));
         let domain = if self.dims.domain { (d.g - 1) * d.h } else { d.g * d.h };
-        calls.push(head_input_grad::call(e, head_input_grad::Params { rows: d.b, hidden: d.g * d.h, domain, fused: d.f, weight0: at.head0 }, head_input_grad::Args { dt: &t.dt, small, z: &a.z, dfuse: &t.dfuse }));
-        calls.push(fuse_weight_grad::call(e, fuse_weight_grad::Params { rows: d.b, encoders: d.k, width: d.p, fused: d.f, bias: at.fuse_bias }, fuse_weight_grad::Args { dfuse: &t.dfuse, h: &a.h, w: &a.w, dweight: &t.grads.fuse, grads }));
-        calls.push(fuse_input_grad::call(e, fuse_input_grad::Params { rows: d.b, inner: d.m, fused: d.f }, fuse_input_grad::Args { dfuse: &t.dfuse, weight: &self.weights.fuse, dq: &t.dq }));
+        calls.push(head_input_grad::call(
+            e,
+            head_input_grad::Params { rows: d.b, hidden: d.g * d.h, domain, fused: d.f, weight0: at.head0 },
+            head_input_grad::Args { dt: &t.dt, small, z: &a.z, dfuse: &t.dfuse },
+        ));
+        calls.push(fuse_weight_grad::call(
+            e,
+            fuse_weight_grad::Params { rows: d.b, encoders: d.k, width: d.p, fused: d.f, bias: at.fuse_bias },
+            fuse_weight_grad::Args { dfuse: &t.dfuse, h: &a.h, w: &a.w, dweight: &t.grads.fuse, grads },
+        ));
+        calls.push(fuse_input_grad::call(
+            e,
+            fuse_input_grad::Params { rows: d.b, inner: d.m, fused: d.f },
+            fuse_input_grad::Args { dfuse: &t.dfuse, weight: &self.weights.fuse, dq: &t.dq },
+        ));
         if self.dims.gate {
-            calls.push(gate_backward::call(e, gate_backward::Params { rows: d.b, encoders: d.k, width: d.p, hidden: d.a, weight1: at.gate1, temperature: at.temperature, tau_min: d.tau_min, tau_max: d.tau_max }, gate_backward::Args { dq: &t.dq, h: &a.h, w: &a.w, g: &a.g, small, du: &t.du, dg: &t.dg }));
-            calls.push(gate_weight_grad::call(e, gate_weight_grad::Params { rows: d.b, encoders: d.k, hidden: d.a, weight1: at.gate1, bias1: at.gate1_bias, temperature: at.temperature, tau_min: d.tau_min, tau_max: d.tau_max }, gate_weight_grad::Args { du: &t.du, u: &a.u, g: &a.g, small, grads }));
-            calls.push(linear_weight_grad::call(e, linear_weight_grad::Params { rows: d.b, inner: d.m, outer: d.a, weight: at.gate0, bias: at.gate0_bias }, linear_weight_grad::Args { dy: &t.dg, x: &a.h, grads }));
+            calls.push(gate_backward::call(
+                e,
+                gate_backward::Params {
+                    rows: d.b,
+                    encoders: d.k,
+                    width: d.p,
+                    hidden: d.a,
+                    weight1: at.gate1,
+                    temperature: at.temperature,
+                    tau_min: d.tau_min,
+                    tau_max: d.tau_max,
+                },
+                gate_backward::Args { dq: &t.dq, h: &a.h, w: &a.w, g: &a.g, small, du: &t.du, dg: &t.dg },
+            ));
+            calls.push(gate_weight_grad::call(
+                e,
+                gate_weight_grad::Params {
+                    rows: d.b,
+                    encoders: d.k,
+                    hidden: d.a,
+                    weight1: at.gate1,
+                    bias1: at.gate1_bias,
+                    temperature: at.temperature,
+                    tau_min: d.tau_min,
+                    tau_max: d.tau_max,
+                },
+                gate_weight_grad::Args { du: &t.du, u: &a.u, g: &a.g, small, grads },
+            ));
+            calls.push(linear_weight_grad::call(
+                e,
+                linear_weight_grad::Params { rows: d.b, inner: d.m, outer: d.a, weight: at.gate0, bias: at.gate0_bias },
+                linear_weight_grad::Args { dy: &t.dg, x: &a.h, grads },
+            ));
         }
         let hidden = if self.dims.gate { d.a } else { 0 };
-        calls.push(gate_input_grad::call(e, gate_input_grad::Params { rows: d.b, encoders: d.k, width: d.p, hidden, weight0: at.gate0 }, gate_input_grad::Args { dq: &t.dq, h: &a.h, w: &a.w, dg: &t.dg, small, dnorm: &t.dnorm }));
-        calls.push(batchnorm_backward::call(e, batchnorm_backward::Params { rows: d.b, channels: d.m, gamma: at.gamma, beta: at.beta }, batchnorm_backward::Args { dnorm: &t.dnorm, normed: &t.normed, rstd: &t.rstd, small, dy: &t.dy, grads }));
+        calls.push(gate_input_grad::call(
+            e,
+            gate_input_grad::Params { rows: d.b, encoders: d.k, width: d.p, hidden, weight0: at.gate0 },
+            gate_input_grad::Args { dq: &t.dq, h: &a.h, w: &a.w, dg: &t.dg, small, dnorm: &t.dnorm },
+        ));
+        calls.push(batchnorm_backward::call(
+            e,
+            batchnorm_backward::Params { rows: d.b, channels: d.m, gamma: at.gamma, beta: at.beta },
+            batchnorm_backward::Args { dnorm: &t.dnorm, normed: &t.normed, rstd: &t.rstd, small, dy: &t.dy, grads },
+        ));
         for (i, window) in self.windows.list.iter().enumerate() {
             let from = &features.windows[i];
-            let params = project_weight_grad::Params { rows: d.b, width: d.p, encoders: d.k, chunks: window.chunks.len() as u32, columns: window.columns as u32, features: from.x.len as u32, longest: window.longest() as u32 };
-            calls.push(project_weight_grad::call(e, params, project_weight_grad::Args { dy: &t.dy, x: &from.x, rows: &features.rows, standard: &from.standard, chunks: &from.chunks, dw: &t.grads.project[i] }));
+            let params = project_weight_grad::Params {
+                rows: d.b,
+                width: d.p,
+                encoders: d.k,
+                chunks: window.chunks.len() as u32,
+                columns: window.columns as u32,
+                features: from.x.len as u32,
+                longest: window.longest() as u32,
+            };
+            calls.push(project_weight_grad::call(
+                e,
+                params,
+                project_weight_grad::Args {
+                    dy: &t.dy,
+                    x: &from.x,
+                    rows: &features.rows,
+                    standard: &from.standard,
+                    chunks: &from.chunks,
+                    dw: &t.grads.project[i],
+                },
+            ));
         }
     }
 
     fn update(&self, calls: &mut Vec<Call>) {
         let t = self.training();
         for i in 0..self.windows.list.len() {
-            calls.push(self.adam(&t.grads.project[i], &self.weights.project[i], &t.m.project[i], &t.v.project[i], None));
+            calls.push(self.adam(
+                &t.grads.project[i],
+                &self.weights.project[i],
+                &t.m.project[i],
+                &t.v.project[i],
+                None,
+            ));
         }
         calls.push(self.adam(&t.grads.fuse, &self.weights.fuse, &t.m.fuse, &t.v.fuse, None));
         calls.push(self.adam(&t.grads.small, &self.weights.small, &t.m.small, &t.v.small, Some(self.layout.trained)));
     }
 
     /// `trained`: how many of the first elements to update, where τ is among them.
-    fn adam(&self, grad: &Buffer<f32>, weight: &Buffer<f32>, m: &Buffer<f32>, v: &Buffer<f32>, trained: Option<usize>) -> Call {
+    fn adam(
+        &self,
+        grad: &Buffer<f32>,
+        weight: &Buffer<f32>,
+        m: &Buffer<f32>,
+        v: &Buffer<f32>,
+        trained: Option<usize>,
+    ) -> Call {
         let params = adam::Params {
             length: trained.unwrap_or(weight.len) as u32,
             temperature: if trained.is_some() { self.layout.at.temperature } else { adam::NO_TEMPERATURE },

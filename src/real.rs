@@ -3,7 +3,16 @@
 use bytemuck::Pod;
 
 /// f32, or f64 where a twin is checked against central differences.
-pub trait Real: num_traits::Float + num_traits::NumAssign + ndarray::LinalgScalar + std::iter::Sum + Pod + Default + std::fmt::Debug + Send + Sync
+pub trait Real:
+    num_traits::Float
+    + num_traits::NumAssign
+    + ndarray::LinalgScalar
+    + std::iter::Sum
+    + Pod
+    + Default
+    + std::fmt::Debug
+    + Send
+    + Sync
 {
     /// A constant or a 32-bit parameter in this type.
     fn of(value: f64) -> Self;

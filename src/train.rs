@@ -106,12 +106,23 @@ impl Trainer {
     ///
     /// # Errors
     /// Settings that the pool or the device cannot meet; each says what to change.
-    pub fn new(engine: &Arc<Engine>, mut pool: Pool, config: &Config, selection: Selection, init: Option<Checkpoint>, ui: Ui) -> Result<Self> {
+    pub fn new(
+        engine: &Arc<Engine>,
+        mut pool: Pool,
+        config: &Config,
+        selection: Selection,
+        init: Option<Checkpoint>,
+        ui: Ui,
+    ) -> Result<Self> {
         let (train, validation) = match selection {
             Selection::Fold(fold) => pool.fold_rows(fold)?,
             Selection::All => (pool.indices(Split::Train), Vec::new()),
         };
-        ensure!(train.len() >= 2, "found {} training clips, expected at least 2; add clips or choose another fold", train.len());
+        ensure!(
+            train.len() >= 2,
+            "found {} training clips, expected at least 2; add clips or choose another fold",
+            train.len()
+        );
         let targets = if config.adaptation.enabled { pool.indices(Split::Test) } else { Vec::new() };
         ensure!(
             !config.adaptation.enabled || !targets.is_empty(),
@@ -147,7 +158,10 @@ impl Trainer {
             shuffle: config.train.shuffle,
             seed: config.train.seed,
         };
-        ensure!(train.len().div_ceil(size) <= LOSS_SLOTS, "train.batch = {size} makes more than {LOSS_SLOTS} steps an epoch; use a larger batch");
+        ensure!(
+            train.len().div_ceil(size) <= LOSS_SLOTS,
+            "train.batch = {size} makes more than {LOSS_SLOTS} steps an epoch; use a larger batch"
+        );
         let trainer = Self {
             config: config.clone(),
             header,
@@ -165,13 +179,18 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// Goes on where `last` (a run's `last.safetensors`) and `best` (its `model.safetensors`) stopped.
+    /// Goes on where `last` (a run's `last.safetensors`) and `best` (its `model.safetensors`) stopped; returns the epochs
+    /// that are done.
     ///
     /// # Errors
     /// A checkpoint of another pool or configuration, or one without what resuming needs.
-    pub fn resume(&mut self, last: Checkpoint, best: Option<Checkpoint>) -> Result<()> {
+    pub fn resume(&mut self, last: Checkpoint, best: Option<Checkpoint>) -> Result<u32> {
         check_encoders(&last.header, &self.header)?;
-        let state = last.header.resume.as_deref().context("the checkpoint holds no training state; use a run's last.safetensors")?;
+        let state = last
+            .header
+            .resume
+            .as_deref()
+            .context("the checkpoint holds no training state; use a run's last.safetensors")?;
         ensure!(
             last.header.config == self.config,
             "the configuration differs from the run's config.toml; resume without --config and --set, or start a new run with --init"
@@ -180,9 +199,10 @@ impl Trainer {
         self.state = serde_json::from_str(state).context("the checkpoint's training state cannot be read")?;
         if let (Some(best), Some(_)) = (best, self.state.best) {
             let tensors = self.network.model.layout.tensors.iter();
-            self.best = Some(tensors.map(|t| Ok((t.clone(), best.get(&t.name, &t.shape)?.to_vec()))).collect::<Result<_>>()?);
+            self.best =
+                Some(tensors.map(|t| Ok((t.clone(), best.get(&t.name, &t.shape)?.to_vec()))).collect::<Result<_>>()?);
         }
-        Ok(())
+        Ok(self.state.epoch)
     }
 
     /// Trains to the end and writes the run folder.
@@ -223,9 +243,11 @@ impl Trainer {
         if let Some(judged) = &judged {
             self.state.plateau.step(judged.loss, &self.config.train.plateau);
         }
-        let better = judged.as_ref().is_none_or(|judged| self.state.stop.step(judged.loss, self.config.train.min_delta));
+        let better =
+            judged.as_ref().is_none_or(|judged| self.state.stop.step(judged.loss, self.config.train.min_delta));
         if better {
-            self.state.best = Some(Best { epoch: self.state.epoch, validation_loss: judged.as_ref().map(|judged| judged.loss) });
+            self.state.best =
+                Some(Best { epoch: self.state.epoch, validation_loss: judged.as_ref().map(|judged| judged.loss) });
             // Without validation the last epoch is the best one: taken when it is over.
             self.best = if judged.is_some() { Some(self.network.model.snapshot(&self.standard)?) } else { None };
         }
@@ -317,7 +339,13 @@ impl Trainer {
         let per_source = if targets == 0 { 1 } else { 2 };
         let (model, features) = (&self.network.model, &self.network.features);
         self.steps.entry(sources).or_insert_with(|| model.training_step(features, sources, targets));
-        let first = features.prepare(&model.engine, &model.windows, model.dims.classes, order.first(index, per_source), sources + targets);
+        let first = features.prepare(
+            &model.engine,
+            &model.windows,
+            model.dims.classes,
+            order.first(index, per_source),
+            sources + targets,
+        );
         let train = &self.config.train;
         let epoch = self.state.epoch;
         let warmup = self.config.model.dropout_warmup_epochs;
@@ -440,7 +468,9 @@ impl Validation {
         let wide = |row: ndarray::ArrayView1<f32>| row.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
         let mut unused = vec![0.0; self.targets.ncols()];
         let mut loss = 0.0;
-        for ((presence, salience), target) in output.presence.rows().into_iter().zip(output.salience.rows()).zip(self.targets.rows()) {
+        for ((presence, salience), target) in
+            output.presence.rows().into_iter().zip(output.salience.rows()).zip(self.targets.rows())
+        {
             let (presence, salience, target) = (wide(presence), wide(salience), wide(target));
             let presence = match config.loss.presence_loss {
                 PresenceLoss::SoftCe => soft_cross_entropy(&presence, &target, 0.0, &mut unused),
@@ -466,7 +496,9 @@ impl Validation {
 /// Means of the losses over an epoch's steps, weighted by their rows.
 fn mean_losses(losses: &[[f32; 4]], rows: &[usize]) -> [f64; 4] {
     let total: f64 = rows.iter().zip(losses).map(|(&rows, _)| rows as f64).sum();
-    std::array::from_fn(|i| losses.iter().zip(rows).map(|(l, &rows)| f64::from(l[i]) * rows as f64).sum::<f64>() / total)
+    std::array::from_fn(|i| {
+        losses.iter().zip(rows).map(|(l, &rows)| f64::from(l[i]) * rows as f64).sum::<f64>() / total
+    })
 }
 
 /// Compares a checkpoint's encoders and classes with those of a pool.
@@ -496,6 +528,9 @@ pub fn check_encoders(checkpoint: &Header, pool: &Header) -> Result<()> {
         );
     }
     let (expected, found) = (checkpoint.encoders.len(), pool.encoders.len());
-    ensure!(expected == found, "the checkpoint was trained on {expected} encoders, the pool has {found}; list the same ones in encoders.toml");
+    ensure!(
+        expected == found,
+        "the checkpoint was trained on {expected} encoders, the pool has {found}; list the same ones in encoders.toml"
+    );
     Ok(())
 }

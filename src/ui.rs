@@ -10,6 +10,11 @@ pub struct Ui {
 }
 
 impl Ui {
+    /// The same without progress, for a part whose progress was told already.
+    pub fn silent(self) -> Self {
+        Self { quiet: true, verbose: false }
+    }
+
     /// A line of normal progress, left out with `-q`.
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {

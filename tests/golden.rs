@@ -104,11 +104,7 @@ fn follow(case: &'static str, engine: &Arc<Engine>) {
     let training = model.training.as_ref().expect("made for training");
     for (number, rows) in joined.rows().into_iter().enumerate() {
         features.set_order(engine, rows.to_vec());
-        let step = Step {
-            slot: number as u32,
-            reversal: config.adaptation.reversal,
-            ..Step::default()
-        };
+        let step = Step { slot: number as u32, reversal: config.adaptation.reversal, ..Step::default() };
         engine.run(&calls, &step.with_dropout(0.0).with_update(number as u64, f64::from(config.train.lr)));
         if number == 0 {
             let w = engine.read(&model.activations.w, 0, joined.ncols() * widths.len()).expect("device");
@@ -127,7 +123,12 @@ fn follow(case: &'static str, engine: &Arc<Engine>) {
     let expected: ArrayD<f32> = golden.get("loss");
     for (i, (found, expected)) in losses.iter().zip(&expected).enumerate() {
         let error = f64::from((found - expected).abs()) / f64::from(expected.abs()).max(1e-30);
-        assert!(found == expected || error <= BOUND, "{case}: loss {} of step {}: {found}, PyTorch {expected}", i % 4, i / 4);
+        assert!(
+            found == expected || error <= BOUND,
+            "{case}: loss {} of step {}: {found}, PyTorch {expected}",
+            i % 4,
+            i / 4
+        );
     }
     for tensor in &model.layout.tensors {
         if let Some((buffer, offset)) = model.place(tensor.place) {

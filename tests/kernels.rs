@@ -12,7 +12,10 @@ fn every_kernel_equals_its_twin() {
     for case in check::cases() {
         for comparison in check::compare(&device, &case).expect("the case runs") {
             assert!(comparison.elements > 0, "{comparison:?} compared nothing");
-            println!("{:>22} {:>20} {:10} {:8} {:.1e}", case.name, comparison.kernel, comparison.output, comparison.elements, comparison.error);
+            println!(
+                "{:>22} {:>20} {:10} {:8} {:.1e}",
+                case.name, comparison.kernel, comparison.output, comparison.elements, comparison.error
+            );
             if !comparison.passes() {
                 missed.push(comparison);
             }

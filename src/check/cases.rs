@@ -8,10 +8,10 @@ use crate::model::{Dims, Features, Model, Standard, Windows};
 use crate::step::Step;
 use anyhow::Result;
 use ndarray::Array2;
-use std::sync::Arc;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
+use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -56,18 +56,45 @@ pub fn cases() -> Vec<Case> {
     };
     vec![
         base.clone(),
-        Case { name: "all ones", widths: vec![1], sizes: [1; 4], classes: 2, top_n: TopN::Count(1), sources: 3, ..base.clone() },
+        Case {
+            name: "all ones",
+            widths: vec![1],
+            sizes: [1; 4],
+            classes: 2,
+            top_n: TopN::Count(1),
+            sources: 3,
+            ..base.clone()
+        },
         Case { name: "one encoder", widths: vec![40], top_n: TopN::Count(1), ..base.clone() },
         Case { name: "n = 1", top_n: TopN::Count(1), ..base.clone() },
         Case { name: "n = K", top_n: TopN::Count(5), dropout: 0.0, ..base.clone() },
         Case { name: "ties", ties: true, ..base.clone() },
-        Case { name: "ragged", widths: vec![1, 5000, 2, 129, 1023, 1025, 64], sizes: [65, 67, 129, 66], sources: 65, ..base.clone() },
+        Case {
+            name: "ragged",
+            widths: vec![1, 5000, 2, 129, 1023, 1025, 64],
+            sizes: [65, 67, 129, 66],
+            sources: 65,
+            ..base.clone()
+        },
         Case { name: "wide batch", sources: 131, sizes: [64, 128, 64, 32], ..base.clone() },
-        Case { name: "256 encoders", widths: (0..256).map(|k| 1 + k % 4).collect(), sizes: [3, 7, 9, 5], top_n: TopN::Auto, sources: 5, ..base.clone() },
+        Case {
+            name: "256 encoders",
+            widths: (0..256).map(|k| 1 + k % 4).collect(),
+            sizes: [3, 7, 9, 5],
+            top_n: TopN::Auto,
+            sources: 5,
+            ..base.clone()
+        },
         Case { name: "windows", max_elements: 3000, ..base.clone() },
         Case { name: "adaptation", sources: 9, targets: 7, ..base.clone() },
         Case { name: "uniform", attention: Attention::Uniform, ..base.clone() },
-        Case { name: "one head, BCE, AdamW", heads: Heads::Single, presence_loss: PresenceLoss::Bce, optimizer: Optimizer::AdamW, ..base.clone() },
+        Case {
+            name: "one head, BCE, AdamW",
+            heads: Heads::Single,
+            presence_loss: PresenceLoss::Bce,
+            optimizer: Optimizer::AdamW,
+            ..base.clone()
+        },
         Case { name: "one head, adaptation", heads: Heads::Single, sources: 6, targets: 5, ..base },
     ]
 }
@@ -119,7 +146,9 @@ impl Case {
     fn disturb(&self, model: &Model) {
         let engine = &model.engine;
         let mut random = ChaCha8Rng::seed_from_u64(11);
-        let mut uniform = |len: usize, low: f32, high: f32| -> Vec<f32> { (0..len).map(|_| random.random_range(low..high)).collect() };
+        let mut uniform = |len: usize, low: f32, high: f32| -> Vec<f32> {
+            (0..len).map(|_| random.random_range(low..high)).collect()
+        };
         let at = &model.layout.at;
         let channels = model.dims.channels();
         engine.write(&model.weights.small, at.gamma as usize, &uniform(channels, 0.5, 1.5));
@@ -133,7 +162,11 @@ impl Case {
             }
         }
         if self.ties {
-            engine.write(&model.weights.small, at.gate1 as usize, &vec![0.0; model.dims.encoders() * model.dims.gate_hidden]);
+            engine.write(
+                &model.weights.small,
+                at.gate1 as usize,
+                &vec![0.0; model.dims.encoders() * model.dims.gate_hidden],
+            );
             engine.write(&model.weights.small, at.gate1_bias as usize, &vec![0.25; model.dims.encoders()]);
         }
     }
@@ -160,7 +193,15 @@ impl Case {
             mean: self.widths.iter().map(|&width| vec![1.0; width]).collect(),
             std: self.widths.iter().map(|&width| vec![2.0; width]).collect(),
         };
-        let mut features = Features::new(&model.engine, &model.dims, &model.windows, encoders, targets.into_raw_vec_and_offset().0, clips, false)?;
+        let mut features = Features::new(
+            &model.engine,
+            &model.dims,
+            &model.windows,
+            encoders,
+            targets.into_raw_vec_and_offset().0,
+            clips,
+            false,
+        )?;
         features.set_standard(&model.engine, &model.windows, &standard);
         features.set_order(&model.engine, (0..clips as u32).rev().collect());
         Ok(features)

@@ -58,7 +58,9 @@ fn baselines(survey: &Survey) -> Vec<Baseline> {
         return Vec::new();
     }
     let pair = metrics::trivial_baselines(&truths, survey.clips.classes.len());
-    pair.into_iter().map(|(name, score)| Baseline { name, presence: score.presence, salience: score.salience }).collect()
+    pair.into_iter()
+        .map(|(name, score)| Baseline { name, presence: score.presence, salience: score.salience })
+        .collect()
 }
 
 fn print(report: &Report) {

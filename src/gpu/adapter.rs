@@ -14,7 +14,8 @@ pub fn all() -> Vec<wgpu::Adapter> {
 }
 
 fn of(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
-    let descriptor = wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle_from_env() };
+    let descriptor =
+        wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle_from_env() };
     pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends))
 }
 
@@ -77,12 +78,16 @@ pub fn required_limits(name: &str, found: &wgpu::Limits) -> Result<wgpu::Limits>
     ];
     for (limit, found, needed) in needs {
         if found < needed {
-            bail!("{name}: its limit {limit} is {found}, blendfuse needs {needed}; choose another device (`blendfuse devices`) or --device cpu");
+            bail!(
+                "{name}: its limit {limit} is {found}, blendfuse needs {needed}; choose another device (`blendfuse devices`) or --device cpu"
+            );
         }
     }
     let (binding, needed) = (found.max_storage_buffer_binding_size, default.max_storage_buffer_binding_size);
     if binding < needed {
-        bail!("{name}: its limit max_storage_buffer_binding_size is {binding}, blendfuse needs {needed}; choose another device (`blendfuse devices`) or --device cpu");
+        bail!(
+            "{name}: its limit max_storage_buffer_binding_size is {binding}, blendfuse needs {needed}; choose another device (`blendfuse devices`) or --device cpu"
+        );
     }
     Ok(limits)
 }

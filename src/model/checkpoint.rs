@@ -125,15 +125,30 @@ impl Checkpoint {
     /// # Errors
     /// Not a safetensors file, of another format version, or with metadata that cannot be understood.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).with_context(|| format!("{}: cannot be read; give a run folder or its model.safetensors", path.display()))?;
-        let broken = || format!("{}: not a blendfuse checkpoint; expected a model.safetensors written by `blendfuse train`", path.display());
+        let bytes = std::fs::read(path).with_context(|| {
+            format!("{}: cannot be read; give a run folder or its model.safetensors", path.display())
+        })?;
+        let broken = || {
+            format!(
+                "{}: not a blendfuse checkpoint; expected a model.safetensors written by `blendfuse train`",
+                path.display()
+            )
+        };
         let (_, metadata) = SafeTensors::read_metadata(&bytes).with_context(broken)?;
         let file = SafeTensors::deserialize(&bytes).with_context(broken)?;
         let metadata = metadata.metadata().clone().unwrap_or_default();
-        let text = |key: &str| metadata.get(key).with_context(|| format!("{}: no `{key}` in its metadata", path.display())).with_context(broken);
+        let text = |key: &str| {
+            metadata
+                .get(key)
+                .with_context(|| format!("{}: no `{key}` in its metadata", path.display()))
+                .with_context(broken)
+        };
         let format = text("format")?;
         if format != FORMAT {
-            bail!("{}: found format {format:?}, this version reads {FORMAT:?}; use the version that wrote it", path.display());
+            bail!(
+                "{}: found format {format:?}, this version reads {FORMAT:?}; use the version that wrote it",
+                path.display()
+            );
         }
         let header = Header {
             encoders: serde_json::from_str(text("encoders")?).with_context(broken)?,
@@ -160,8 +175,12 @@ impl Checkpoint {
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<&[f32]> {
         match self.tensors.get(name) {
             Some((found, values)) if found == shape => Ok(values),
-            Some((found, _)) => bail!("checkpoint tensor {name}: found shape {found:?}, expected {shape:?}; its sizes under [model] differ from this run's"),
-            None => bail!("checkpoint tensor {name} is missing; expected shape {shape:?}; use a checkpoint of the same kind of network"),
+            Some((found, _)) => bail!(
+                "checkpoint tensor {name}: found shape {found:?}, expected {shape:?}; its sizes under [model] differ from this run's"
+            ),
+            None => bail!(
+                "checkpoint tensor {name} is missing; expected shape {shape:?}; use a checkpoint of the same kind of network"
+            ),
         }
     }
 

@@ -36,7 +36,9 @@ impl Dims {
     pub fn new(config: &Config, widths: &[usize], classes: usize) -> Result<Self> {
         let encoders = widths.len();
         if !(1..=MAX_ENCODERS).contains(&encoders) {
-            bail!("the pool has {encoders} encoders; expected 1 to {MAX_ENCODERS}; name the ones to use in encoders.toml");
+            bail!(
+                "the pool has {encoders} encoders; expected 1 to {MAX_ENCODERS}; name the ones to use in encoders.toml"
+            );
         }
         if let Some(k) = widths.iter().position(|&width| width == 0) {
             bail!("encoder {k} has no columns; remove it or list the ones to use in encoders.toml");

@@ -100,7 +100,11 @@ impl Features {
         }
         Ok(Self {
             windows: list,
-            targets: if streamed { engine.buffer("targets", capacity * dims.classes)? } else { engine.upload("targets", &targets)? },
+            targets: if streamed {
+                engine.buffer("targets", capacity * dims.classes)?
+            } else {
+                engine.upload("targets", &targets)?
+            },
             rows: engine.buffer("rows", if streamed { capacity } else { 4 * clips.max(1) })?,
             spans: engine.upload("spans", &windows.spans)?,
             streamed: streamed.then(|| Streamed { encoders: Arc::new(encoders), targets, capacity, order: Vec::new() }),

@@ -73,8 +73,7 @@ impl Layout {
         for in_use in [true, false] {
             for (name, shape, used) in &small {
                 if *used == in_use {
-                    let tensor =
-                        Tensor { name: name.clone(), shape: shape.clone(), place: Place::Small(layout.small) };
+                    let tensor = Tensor { name: name.clone(), shape: shape.clone(), place: Place::Small(layout.small) };
                     layout.small += tensor.len();
                     layout.tensors.push(tensor);
                 }
@@ -120,8 +119,7 @@ impl Layout {
             let mut column = 0;
             for k in window.encoders.clone() {
                 let width = dims.widths[k];
-                let mut add =
-                    |name: String, shape: Vec<usize>, place| self.tensors.push(Tensor { name, shape, place });
+                let mut add = |name: String, shape: Vec<usize>, place| self.tensors.push(Tensor { name, shape, place });
                 add(format!("project.{k}.weight"), vec![p, width], Place::Project(index, p * column));
                 add(format!("norm.{k}.running_mean"), vec![p], Place::Running(k * p));
                 add(format!("norm.{k}.running_var"), vec![p], Place::Running(dims.channels() + k * p));

@@ -144,7 +144,14 @@ impl RunFolder {
     }
 
     /// What a run that broke leaves: its last good weights, and the best ones if there were any.
-    pub(super) fn write_good(&mut self, header: &Header, state: &State, best: Option<&Snapshot>, good: Snapshot, moments: Snapshot) -> Result<()> {
+    pub(super) fn write_good(
+        &mut self,
+        header: &Header,
+        state: &State,
+        best: Option<&Snapshot>,
+        good: Snapshot,
+        moments: Snapshot,
+    ) -> Result<()> {
         self.write_model(header, best.unwrap_or(&good))?;
         let header = Header { resume: Some(serde_json::to_string(state)?), ..header.clone() };
         self.write_last(&header, &good.into_iter().chain(moments).collect())

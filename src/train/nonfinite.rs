@@ -37,10 +37,18 @@ impl Trainer {
             if let Some(tensor) = self.first_in_step()? {
                 self.network.model.restore(&good);
                 folder.write_good(&self.header, &self.state, self.best.as_ref(), good, moments)?;
-                bail!("the loss is not finite from step {} on, beginning in {tensor} at step {}; {}; {ADVICE}", bad + 1, suspect + 1, self.kept(folder));
+                bail!(
+                    "the loss is not finite from step {} on, beginning in {tensor} at step {}; {}; {ADVICE}",
+                    bad + 1,
+                    suspect + 1,
+                    self.kept(folder)
+                );
             }
         }
-        bail!("the loss is not finite at step {}, and replaying the run did not repeat it; the device does not compute reliably", bad + 1);
+        bail!(
+            "the loss is not finite at step {}, and replaying the run did not repeat it; the device does not compute reliably",
+            bad + 1
+        );
     }
 
     fn kept(&self, folder: &RunFolder) -> String {
@@ -60,7 +68,8 @@ impl Trainer {
         }
         self.reset_state();
         if let Some(last) = folder.last()? {
-            return self.resume(last, None);
+            self.resume(last, None)?;
+            return Ok(());
         }
         self.clear_moments();
         self.set_initial_weights()

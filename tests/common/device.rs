@@ -10,5 +10,9 @@ pub fn device() -> Arc<Engine> {
         Ok(device) => Engine::open(&device),
         Err(_) => Engine::open("software").or_else(|_| Engine::open("gpu")),
     };
-    Arc::new(engine.unwrap_or_else(|error| panic!("these tests need an adapter; run tools/test, which installs one ({error})")))
+    Arc::new(
+        engine.unwrap_or_else(|error| {
+            panic!("these tests need an adapter; run tools/test, which installs one ({error})")
+        }),
+    )
 }

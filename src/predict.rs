@@ -1,0 +1,113 @@
+//! A trained network applied to a pool: scores and decisions for every clip of a split.
+
+use crate::data::{LoadOptions, Pool, Split};
+use crate::decode::{self, Decision, Thresholds};
+use crate::engine::Engine;
+use crate::infer::Network;
+use crate::model::checkpoint::{Checkpoint, EncoderInfo, Header};
+use crate::train::check_encoders;
+use crate::ui::Ui;
+use anyhow::{Context as _, Result, bail};
+use ndarray::Array2;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Rows of a batch in inference.
+const BATCH: usize = 256;
+
+/// What a model says about the clips of a split.
+pub struct Predictions {
+    pub names: Vec<String>,
+    pub classes: Vec<String>,
+    /// (N, C), rows summing to 1
+    pub scores: Array2<f32>,
+    /// (N, K), weight of every encoder
+    pub w: Array2<f32>,
+    pub decisions: Vec<Decision>,
+    pub thresholds: Thresholds,
+}
+
+/// The model file that a path means: itself, or the one in a run folder.
+///
+/// # Errors
+/// There is none.
+pub fn model_file(path: &Path) -> Result<PathBuf> {
+    if path.is_dir() {
+        let file = path.join("model.safetensors");
+        if !file.exists() {
+            bail!(
+                "{}: found no model.safetensors, expected a run folder; give the --out folder of `blendfuse train`",
+                path.display()
+            );
+        }
+        return Ok(file);
+    }
+    Ok(path.to_owned())
+}
+
+/// Scores and decides the clips of a split.
+///
+/// # Errors
+/// A checkpoint of other encoders or widths (says which differs and how), a pool that cannot be loaded, a device without
+/// room, outputs that are not finite.
+pub fn predict(
+    engine: &Arc<Engine>,
+    model: &Path,
+    data: &Path,
+    split: Split,
+    allow_missing: bool,
+    ui: Ui,
+) -> Result<Predictions> {
+    let checkpoint = Checkpoint::read(&model_file(model)?)?;
+    let mut pool = Pool::load(data, &LoadOptions { allow_missing, split: Some(split) }, ui)?;
+    let header = &checkpoint.header;
+    take_encoders(&mut pool, header)?;
+    let thresholds = header.thresholds.with_context(|| {
+        format!("{}: holds no thresholds, since its training did not end; finish it with --resume", model.display())
+    })?;
+    let rows = pool.indices(split);
+    let names = rows.iter().map(|&row| pool.clips[row].name.clone()).collect();
+    let standard = checkpoint.standard()?;
+    let mut network =
+        Network::new(engine, &header.config, checkpoint.dims()?, &mut pool, BATCH.min(rows.len().max(1)), false)?;
+    network.set_standard(&standard);
+    network.model.load(&checkpoint)?;
+    let output = network.infer(&rows)?;
+    if !output.is_finite() {
+        bail!(
+            "the model's outputs are not finite; look for extreme values in the features (`blendfuse inspect {}`)",
+            data.display()
+        );
+    }
+    let scores = decode::scores(output.presence.view(), output.salience.view(), &header.config.decode);
+    let rule = header.config.decode.salience_rule;
+    let decisions = scores
+        .rows()
+        .into_iter()
+        .map(|row| decode::decide(row.to_slice().expect("in C order"), thresholds, rule, header.neutral))
+        .collect();
+    Ok(Predictions { names, classes: header.classes.clone(), scores, w: output.w, decisions, thresholds })
+}
+
+/// Brings the pool's encoders into the checkpoint's order; leaves out those it does not know.
+fn take_encoders(pool: &mut Pool, header: &Header) -> Result<()> {
+    let mut found: Vec<_> = std::mem::take(&mut pool.encoders).into_iter().map(Some).collect();
+    for encoder in &header.encoders {
+        let position = found.iter().position(|e| e.as_ref().is_some_and(|e| e.name == encoder.name));
+        let Some(position) = position else {
+            bail!(
+                "encoder `{}`: the checkpoint was trained on it, the pool does not have it; add features/{}.npz",
+                encoder.name,
+                encoder.name
+            );
+        };
+        pool.encoders.extend(found[position].take());
+    }
+    // A pool without labels has no classes of its own.
+    if pool.classes.is_empty() {
+        pool.classes = header.classes.clone();
+    }
+    let encoders = pool.encoders.iter();
+    let info = encoders.map(|e| EncoderInfo { name: e.name.clone(), width: e.features.ncols(), modality: e.modality });
+    check_encoders(header, &Header { encoders: info.collect(), classes: pool.classes.clone(), ..header.clone() })
+}
