@@ -211,14 +211,22 @@ impl Trainer {
     /// A loss that is not finite (the folder then holds the last good weights), a lost device, a folder that cannot be written.
     pub fn run(&mut self, folder: &mut RunFolder) -> Result<Summary> {
         let begun = Instant::now();
-        while !self.state.finished {
+        self.run_epochs(folder, u32::MAX)?;
+        self.finish(folder, begun.elapsed().as_secs_f64())
+    }
+
+    /// Trains until `epochs` epochs are done, or to the end, and saves what resuming needs.
+    ///
+    /// # Errors
+    /// As [`Trainer::run`].
+    pub fn run_epochs(&mut self, folder: &mut RunFolder, epochs: u32) -> Result<()> {
+        while !self.state.finished && self.state.epoch < epochs {
             self.epoch(folder)?;
             if folder.is_due() {
                 self.save(folder)?;
             }
         }
-        self.save(folder)?;
-        self.finish(folder, begun.elapsed().as_secs_f64())
+        self.save(folder)
     }
 
     fn epoch(&mut self, folder: &mut RunFolder) -> Result<()> {

@@ -1,0 +1,189 @@
+//! Whole runs: they learn, they repeat to the bit, the GPU follows the CPU, and a run that breaks says where.
+
+use blendfuse::config::Config;
+use blendfuse::data::{LoadOptions, Pool, Split, synth};
+use blendfuse::engine::Engine;
+use blendfuse::model::checkpoint::Checkpoint;
+use blendfuse::train::{RunFolder, Selection, Summary, Trainer};
+use blendfuse::ui::Ui;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use tempfile::TempDir;
+
+#[path = "common/device.rs"]
+mod common;
+
+/// A tiny pool, made once.
+fn pool() -> Pool {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let ui = Ui::default().silent();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = TempDir::new().expect("a temporary folder");
+        synth::write(&folder.path().join("pool"), synth::Preset::Tiny, 3, ui).expect("it can be written");
+        folder
+    });
+    Pool::load(&folder.path().join("pool"), &LoadOptions::default(), ui).expect("it was just written")
+}
+
+fn config(settings: &[&str]) -> Config {
+    let mut all = vec!["model.projection=24", "model.gate_hidden=12", "model.fused=32", "model.head_hidden=16"];
+    all.extend(settings);
+    Config::load(None, &all.iter().map(|setting| (*setting).to_owned()).collect::<Vec<_>>()).expect("known keys")
+}
+
+struct Run {
+    folder: TempDir,
+    result: anyhow::Result<Summary>,
+}
+
+impl Run {
+    fn new(engine: &Arc<Engine>, pool: Pool, settings: &[&str], selection: Selection) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let config = config(settings);
+        let ui = Ui::default().silent();
+        let mut trainer = Trainer::new(engine, pool, &config, selection, None, ui).expect("it fits");
+        let mut run = RunFolder::create(&folder.path().join("run"), &config).expect("it is new");
+        let result = trainer.run(&mut run);
+        Self { folder, result }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("run").join(name)
+    }
+
+    fn losses(&self) -> Vec<f64> {
+        let text = std::fs::read_to_string(self.file("metrics.jsonl")).expect("a log");
+        let loss = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["loss"].as_f64();
+        text.lines().map(|line| loss(line).expect("a number")).collect()
+    }
+}
+
+/// 16 clips, learnt by heart: the loss comes down to what the soft targets leave, their entropy.
+#[test]
+fn overfits_one_batch() {
+    let mut few = pool();
+    let keep: Vec<usize> = few.indices(Split::Train).into_iter().step_by(30).take(16).collect();
+    few.clips = keep.iter().map(|&row| few.clips[row].clone()).collect();
+    for encoder in &mut few.encoders {
+        encoder.features = encoder.features.select(ndarray::Axis(0), &keep);
+    }
+    let targets = few.clips.iter().filter_map(|clip| clip.target.as_ref());
+    let entropy: f64 =
+        targets.flatten().filter(|&&y| y > 0.0).map(|&y| -f64::from(y) * f64::from(y).ln()).sum::<f64>() / 16.0;
+    let settings = ["model.dropout=0.0", "train.max_epochs=300", "train.lr=0.003", "train.weight_decay=0.0", "decode.alpha=0.2", "decode.beta=0.2"];
+    let run = Run::new(&Arc::new(Engine::Cpu), few, &settings, Selection::All);
+    run.result.as_ref().expect("it trains");
+    let losses = run.losses();
+    assert!(losses[0] > entropy + 0.5, "starts at {}, the targets' entropy is {entropy}", losses[0]);
+    let last = losses[losses.len() - 1];
+    assert!(last < entropy + 0.02, "ends at {last}, the targets' entropy is {entropy}");
+}
+
+#[test]
+fn same_seed_same_bytes() {
+    for engine in [Arc::new(Engine::Cpu), common::device()] {
+        let settings = ["train.max_epochs=2", "adaptation.enabled=true"];
+        let runs = [0, 1].map(|_| Run::new(&engine, pool(), &settings, Selection::Fold(1)));
+        let other = Run::new(&engine, pool(), &[&settings[..], &["train.seed=1"]].concat(), Selection::Fold(1));
+        for name in ["model.safetensors", "last.safetensors", "validation.npz"] {
+            let [first, second] = [&runs[0], &runs[1]].map(|run| std::fs::read(run.file(name)).expect("written"));
+            assert!(first == second, "{}: {name} differs between two runs of one seed", engine.describe());
+            assert!(first != std::fs::read(other.file(name)).expect("written"), "{name} does not depend on the seed");
+        }
+    }
+}
+
+/// One step from the same weights, dropout and all: the only difference is the order of sums. 1e-4: as for 20 steps
+/// against PyTorch, since Adam's first steps turn the sign of a small gradient into a full step.
+#[test]
+fn a_step_on_the_gpu_is_a_step_on_the_cpu() {
+    let settings = ["train.max_steps=1", "train.max_epochs=1", "adaptation.enabled=true"];
+    let [cpu, gpu] = [Arc::new(Engine::Cpu), common::device()].map(|engine| {
+        let run = Run::new(&engine, pool(), &settings, Selection::Fold(0));
+        run.result.as_ref().expect("it trains");
+        let last = Checkpoint::read(&run.file("last.safetensors")).expect("written");
+        let dims = last.dims().expect("it was trained");
+        (dims, last, run.losses()[0])
+    });
+    assert!((cpu.2 - gpu.2).abs() <= 1e-6 * cpu.2, "loss {} on the CPU, {} on the GPU", cpu.2, gpu.2);
+    let (f, m) = (cpu.0.fused, cpu.0.channels());
+    let tensors = [
+        ("project.0.weight", vec![cpu.0.projection, cpu.0.widths[0]]),
+        ("fuse.weight", vec![f, m]),
+        ("adam.m.fuse.weight", vec![f, m]),
+        ("adam.v.gate.0.weight", vec![cpu.0.gate_hidden, m]),
+        ("domain.0.weight", vec![cpu.0.head_hidden, f]),
+        ("norm.1.running_var", vec![cpu.0.projection]),
+    ];
+    for (name, shape) in tensors {
+        let [a, b] = [&cpu.1, &gpu.1].map(|checkpoint| checkpoint.get(name, &shape).expect("of that shape"));
+        let square = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+        let error = square(&mut a.iter().zip(b).map(|(a, b)| a - b)) / square(&mut a.iter().copied());
+        assert!(error <= 1e-4, "{name}: {error:.1e}");
+    }
+}
+
+#[test]
+fn streamed_features_change_nothing() {
+    for engine in [Arc::new(Engine::Cpu), common::device()] {
+        let [resident, streamed] = ["resident", "streamed"].map(|features| {
+            let setting = format!("engine.features={features}");
+            let run = Run::new(&engine, pool(), &["train.max_epochs=2", &setting], Selection::Fold(2));
+            let summary = run.result.as_ref().expect("it trains");
+            (run.losses(), summary.validation_loss, std::fs::read(run.file("validation.npz")).expect("written"))
+        });
+        assert!(resident == streamed, "{}", engine.describe());
+    }
+}
+
+/// A run that goes on after an interruption ends like one that was never interrupted.
+#[test]
+fn resumes_to_the_same_bytes() {
+    let engine = Arc::new(Engine::Cpu);
+    let settings = ["train.max_epochs=4"];
+    let whole = Run::new(&engine, pool(), &settings, Selection::Fold(0));
+    let folder = TempDir::new().expect("a temporary folder");
+    let (path, ui) = (folder.path().join("run"), Ui::default().silent());
+    let trainer = || Trainer::new(&engine, pool(), &config(&settings), Selection::Fold(0), None, ui).expect("it fits");
+    let mut run = RunFolder::create(&path, &config(&settings)).expect("it is new");
+    trainer().run_epochs(&mut run, 2).expect("it trains");
+    drop(run);
+    let mut run = RunFolder::open(&path).expect("it was saved");
+    let mut resumed = trainer();
+    let last = run.last().expect("readable").expect("saved");
+    assert_eq!(resumed.resume(last, run.model().expect("readable")).expect("the same run"), 2);
+    resumed.run(&mut run).expect("it trains");
+    for name in ["model.safetensors", "last.safetensors", "validation.npz"] {
+        assert!(std::fs::read(path.join(name)).expect("written") == std::fs::read(whole.file(name)).expect("written"), "{name}");
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_finite_says_where_it_began() {
+    for engine in [Arc::new(Engine::Cpu), common::device()] {
+        let mut broken = pool();
+        // Finite, but its square overflows batch norm's variance.
+        broken.encoders[2].features.mapv_inplace(|x| x * 1e30);
+        let clip = broken.indices(Split::Train)[0];
+        broken.encoders[2].features[[clip, 0]] = 3e38;
+        let run = Run::new(&engine, broken, &["train.max_epochs=3", "train.lr=1e20"], Selection::Fold(0));
+        let message = format!("{:#}", run.result.as_ref().expect_err("it cannot train"));
+        assert!(message.contains("not finite") && message.contains("beginning in") && message.contains("step"), "{message}");
+        for name in ["model.safetensors", "last.safetensors"] {
+            let checkpoint = Checkpoint::read(&run.file(name)).expect("the last good weights are kept");
+            let dims = checkpoint.dims().expect("it was trained");
+            let weights = checkpoint.get("fuse.weight", &[dims.fused, dims.channels()]).expect("of that shape");
+            assert!(weights.iter().all(|w| w.is_finite()), "{name}: {message}");
+        }
+    }
+}
+
+#[test]
+fn files_are_where_they_should_be() {
+    let run = Run::new(&Arc::new(Engine::Cpu), pool(), &["train.max_epochs=1"], Selection::Fold(0));
+    let names = ["config.toml", "model.safetensors", "last.safetensors", "metrics.jsonl", "summary.json", "validation.npz"];
+    for name in names {
+        assert!(run.file(name).exists(), "{name}");
+    }
+    assert!(Path::new(&run.file("summary.json")).metadata().expect("there").len() > 100);
+}
