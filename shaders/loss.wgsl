@@ -1,11 +1,11 @@
 // total = λ_p L_pres + λ_s L_sal + λ_d L_dom, and its gradient with respect to the logits
 //
-// logits (B, O): presence C, salience C (unless single), domain 2 (where λ_d > 0); targets (N, C) picked by `rows`
+// logits (B, O): presence C, salience C (unless single), domain 2 (where there is a domain head); targets (N, C) picked by `rows`
 //   →  dlogits (B, O), losses[slot] = (total, presence, salience, domain)
 // Soft cross-entropy −Σ y log softmax, mean over the first `sources` rows; BCE: mean over rows and classes;
 // domain: cross-entropy, source 0 and target 1, mean over all rows. One workgroup. Twin: src/kernels/loss.rs.
 
-struct Params { rows: u32, sources: u32, classes: u32, outputs: u32, single: u32, bce: u32, targets_len: u32, slots: u32, presence: f32, salience: f32, domain: f32 }
+struct Params { rows: u32, sources: u32, classes: u32, outputs: u32, single: u32, bce: u32, targets_len: u32, slots: u32, domain_head: u32, presence: f32, salience: f32, domain: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> logits: array<f32>;
@@ -84,7 +84,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
             let salience = select(start + p.classes, start, p.single != 0u);
             sum.z += soft_cross_entropy(salience, target_start, p.salience * over_sources);
         }
-        if p.domain > 0.0 {
+        if p.domain_head != 0u {
             sum.w += domain_cross_entropy(start + p.outputs - 2u, u32(b >= p.sources), p.domain * over_rows);
         }
     }

@@ -70,7 +70,14 @@ fn overfits_one_batch() {
     let targets = few.clips.iter().filter_map(|clip| clip.target.as_ref());
     let entropy: f64 =
         targets.flatten().filter(|&&y| y > 0.0).map(|&y| -f64::from(y) * f64::from(y).ln()).sum::<f64>() / 16.0;
-    let settings = ["model.dropout=0.0", "train.max_epochs=300", "train.lr=0.003", "train.weight_decay=0.0", "decode.alpha=0.2", "decode.beta=0.2"];
+    let settings = [
+        "model.dropout=0.0",
+        "train.max_epochs=300",
+        "train.lr=0.003",
+        "train.weight_decay=0.0",
+        "decode.alpha=0.2",
+        "decode.beta=0.2",
+    ];
     let run = Run::new(&Arc::new(Engine::Cpu), few, &settings, Selection::All);
     run.result.as_ref().expect("it trains");
     let losses = run.losses();
@@ -154,7 +161,10 @@ fn resumes_to_the_same_bytes() {
     assert_eq!(resumed.resume(last, run.model().expect("readable")).expect("the same run"), 2);
     resumed.run(&mut run).expect("it trains");
     for name in ["model.safetensors", "last.safetensors", "validation.npz"] {
-        assert!(std::fs::read(path.join(name)).expect("written") == std::fs::read(whole.file(name)).expect("written"), "{name}");
+        assert!(
+            std::fs::read(path.join(name)).expect("written") == std::fs::read(whole.file(name)).expect("written"),
+            "{name}"
+        );
     }
 }
 
@@ -168,7 +178,10 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
         broken.encoders[2].features[[clip, 0]] = 3e38;
         let run = Run::new(&engine, broken, &["train.max_epochs=3", "train.lr=1e20"], Selection::Fold(0));
         let message = format!("{:#}", run.result.as_ref().expect_err("it cannot train"));
-        assert!(message.contains("not finite") && message.contains("beginning in") && message.contains("step"), "{message}");
+        assert!(
+            message.contains("not finite") && message.contains("beginning in") && message.contains("step"),
+            "{message}"
+        );
         for name in ["model.safetensors", "last.safetensors"] {
             let checkpoint = Checkpoint::read(&run.file(name)).expect("the last good weights are kept");
             let dims = checkpoint.dims().expect("it was trained");
@@ -181,7 +194,8 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
 #[test]
 fn files_are_where_they_should_be() {
     let run = Run::new(&Arc::new(Engine::Cpu), pool(), &["train.max_epochs=1"], Selection::Fold(0));
-    let names = ["config.toml", "model.safetensors", "last.safetensors", "metrics.jsonl", "summary.json", "validation.npz"];
+    let names =
+        ["config.toml", "model.safetensors", "last.safetensors", "metrics.jsonl", "summary.json", "validation.npz"];
     for name in names {
         assert!(run.file(name).exists(), "{name}");
     }

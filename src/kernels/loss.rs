@@ -8,10 +8,10 @@ use crate::step::Step;
 
 kernel! {
     loss [step];
-    // single: the presence logits serve as salience logits; domain: λ_d, 0 without a domain head
+    // single: the presence logits serve as salience logits; domain_head: the last two logits are the domain's
     params p {
         rows: u32, sources: u32, classes: u32, outputs: u32, single: u32, bce: u32, targets_len: u32, slots: u32,
-        presence: f32, salience: f32, domain: f32,
+        domain_head: u32, presence: f32, salience: f32, domain: f32,
     }
     read { logits: f32 [p.rows * p.outputs], targets: f32 [p.targets_len], rows: u32 [p.rows] }
     write { dlogits: f32 [p.rows * p.outputs], losses: f32 [4 * p.slots] }
@@ -40,7 +40,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
             let head = if p.single != 0 { 0..p.classes } else { p.classes..2 * p.classes };
             salience_sum += soft_cross_entropy(&logits[head.clone()], y, salience / sources, &mut dlogits[head]);
         }
-        if params.domain > 0.0 {
+        if p.domain_head != 0 {
             let head = p.outputs - 2..p.outputs;
             let label = if row < p.sources { [R::one(), R::zero()] } else { [R::zero(), R::one()] };
             domain_sum += soft_cross_entropy(&logits[head.clone()], &label, domain / rows, &mut dlogits[head]);

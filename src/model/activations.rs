@@ -1,0 +1,87 @@
+//! Buffers that a step fills on its way forward and back, for at most `capacity` rows.
+
+use super::layout::Layout;
+use super::weights::Trained;
+use super::{Dims, LOSS_SLOTS, PART, Windows};
+use crate::buffer::Buffer;
+use crate::engine::Engine;
+use anyhow::Result;
+
+/// What a forward pass leaves behind.
+pub struct Activations {
+    pub project_partial: Buffer<f32>, // (S, B, P)
+    pub h: Buffer<f32>,               // (B, M)
+    pub gate_partial: Buffer<f32>,    // (S, B, A)
+    pub g: Buffer<f32>,               // (B, A)
+    pub u: Buffer<f32>,               // (B, K)
+    pub w: Buffer<f32>,               // (B, K)
+    pub fuse_partial: Buffer<f32>,    // (S, B, F)
+    pub z: Buffer<f32>,               // (B, F)
+    pub head_partial: Buffer<f32>,    // (S, B, G·H)
+    pub t: Buffer<f32>,               // (B, G·H)
+    pub logits: Buffer<f32>,          // (B, O)
+}
+
+/// What only training needs.
+pub struct Training {
+    pub normed: Buffer<f32>,  // x̂ (B, M)
+    pub rstd: Buffer<f32>,    // (M)
+    pub losses: Buffer<f32>,  // (LOSS_SLOTS, 4): total, presence, salience, domain
+    pub dlogits: Buffer<f32>, // (B, O)
+    pub dt: Buffer<f32>,      // (B, G·H)
+    pub dfuse: Buffer<f32>,   // (B, F)
+    pub dq: Buffer<f32>,      // (B, M)
+    pub du: Buffer<f32>,      // (B, K)
+    pub dg: Buffer<f32>,      // (B, A)
+    pub dnorm: Buffer<f32>,   // (B, M)
+    pub dy: Buffer<f32>,      // (B, M)
+    pub grads: Trained,
+    pub m: Trained,
+    pub v: Trained,
+}
+
+impl Activations {
+    pub(super) fn new(engine: &Engine, dims: &Dims, windows: &Windows, b: usize) -> Result<Self> {
+        let (k, m, f, gh) = (dims.encoders(), dims.channels(), dims.fused, dims.hidden());
+        let a = dims.gate_hidden;
+        let w = engine.buffer("w", b * k)?;
+        if !dims.gate {
+            engine.write(&w, 0, &vec![1.0 / k as f32; b * k]);
+        }
+        Ok(Self {
+            project_partial: engine.buffer("project_partial", windows.parts * b * dims.projection)?,
+            h: engine.buffer("h", b * m)?,
+            gate_partial: engine.buffer("gate_partial", m.div_ceil(PART) * b * a)?,
+            g: engine.buffer("g", b * a)?,
+            u: engine.buffer("u", b * k)?,
+            w,
+            fuse_partial: engine.buffer("fuse_partial", m.div_ceil(PART) * b * f)?,
+            z: engine.buffer("z", b * f)?,
+            head_partial: engine.buffer("head_partial", f.div_ceil(PART) * b * gh)?,
+            t: engine.buffer("t", b * gh)?,
+            logits: engine.buffer("logits", b * dims.outputs())?,
+        })
+    }
+}
+
+impl Training {
+    pub(super) fn new(engine: &Engine, dims: &Dims, windows: &Windows, layout: &Layout, b: usize) -> Result<Self> {
+        let (k, m, f, gh) = (dims.encoders(), dims.channels(), dims.fused, dims.hidden());
+        Ok(Self {
+            normed: engine.buffer("normed", b * m)?,
+            rstd: engine.buffer("rstd", m)?,
+            losses: engine.buffer("losses", 4 * LOSS_SLOTS)?,
+            dlogits: engine.buffer("dlogits", b * dims.outputs())?,
+            dt: engine.buffer("dt", b * gh)?,
+            dfuse: engine.buffer("dfuse", b * f)?,
+            dq: engine.buffer("dq", b * m)?,
+            du: engine.buffer("du", b * k)?,
+            dg: engine.buffer("dg", b * dims.gate_hidden)?,
+            dnorm: engine.buffer("dnorm", b * m)?,
+            dy: engine.buffer("dy", b * m)?,
+            grads: Trained::new(engine, "grads", dims, windows, layout)?,
+            m: Trained::new(engine, "m", dims, windows, layout)?,
+            v: Trained::new(engine, "v", dims, windows, layout)?,
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! The calls of the forward pass and the loss: which buffer is which argument.
+
+use super::pass::Pass;
+use super::{LAYER_FUSE, LAYER_PROJECT, LOSS_SLOTS, PART, Training};
+use crate::config::PresenceLoss;
+use crate::kernel::Call;
+use crate::kernels::*;
+
+impl Pass<'_> {
+    /// One call per window.
+    pub fn project_forward(&self) -> impl Iterator<Item = Call> {
+        self.model.windows.list.iter().enumerate().map(|(i, window)| {
+            let from = &self.features.windows[i];
+            let params = project_forward::Params {
+                rows: self.d.b,
+                width: self.d.p,
+                chunks: window.chunks.len() as u32,
+                columns: window.columns as u32,
+                parts: self.d.parts,
+                features: from.x.len as u32,
+            };
+            let args = project_forward::Args {
+                x: &from.x,
+                rows: &self.features.rows,
+                standard: &from.standard,
+                w: &self.model.weights.project[i],
+                chunks: &from.chunks,
+                partial: &self.activations.project_partial,
+            };
+            project_forward::call(self.engine, params, args)
+        })
+    }
+
+    pub fn batchnorm_forward(&self, training: &Training) -> Call {
+        let (d, a, at) = (&self.d, self.activations, self.at());
+        let params = batchnorm_forward::Params {
+            rows: d.b,
+            encoders: d.k,
+            width: d.p,
+            parts: d.parts,
+            gamma: at.gamma,
+            beta: at.beta,
+            layer: LAYER_PROJECT,
+        };
+        let args = batchnorm_forward::Args {
+            partial: &a.project_partial,
+            spans: &self.features.spans,
+            small: self.small,
+            running: &self.model.running,
+            normed: &training.normed,
+            h: &a.h,
+            rstd: &training.rstd,
+        };
+        batchnorm_forward::call(self.engine, params, args)
+    }
+
+    pub fn batchnorm_infer(&self) -> Call {
+        let (d, a, at) = (&self.d, self.activations, self.at());
+        let params = batchnorm_infer::Params {
+            rows: d.b,
+            encoders: d.k,
+            width: d.p,
+            parts: d.parts,
+            gamma: at.gamma,
+            beta: at.beta,
+        };
+        let args = batchnorm_infer::Args {
+            partial: &a.project_partial,
+            spans: &self.features.spans,
+            small: self.small,
+            running: &self.model.running,
+            h: &a.h,
+        };
+        batchnorm_infer::call(self.engine, params, args)
+    }
+
+    pub fn gate_linear(&self) -> Call {
+        let (d, a, at) = (&self.d, self.activations, self.at());
+        let params = linear_forward::Params { rows: d.b, inner: d.m, outer: d.a, part: PART as u32, weight: at.gate0 };
+        let args = linear_forward::Args { x: &a.h, small: self.small, partial: &a.gate_partial };
+        linear_forward::call(self.engine, params, args)
+    }
+
+    pub fn gate_forward(&self) -> Call {
+        let (d, a, at) = (&self.d, self.activations, self.at());
+        let params = gate_forward::Params {
+            rows: d.b,
+            encoders: d.k,
+            hidden: d.a,
+            parts: d.parts_m,
+            top_n: self.model.dims.top_n as u32,
+            bias0: at.gate0_bias,
+            weight1: at.gate1,
+            bias1: at.gate1_bias,
+            temperature: at.temperature,
+            tau_min: d.tau_min,
+            tau_max: d.tau_max,
+        };
+        let args = gate_forward::Args { partial: &a.gate_partial, small: self.small, g: &a.g, u: &a.u, w: &a.w };
+        gate_forward::call(self.engine, params, args)
+    }
+
+    pub fn fuse_forward(&self) -> Call {
+        let (d, a) = (&self.d, self.activations);
+        let params = fuse_forward::Params { rows: d.b, encoders: d.k, width: d.p, fused: d.f, part: PART as u32 };
+        let args = fuse_forward::Args { h: &a.h, w: &a.w, weight: &self.model.weights.fuse, partial: &a.fuse_partial };
+        fuse_forward::call(self.engine, params, args)
+    }
+
+    pub fn fuse_activate(&self) -> Call {
+        let (d, a, at) = (&self.d, self.activations, self.at());
+        let params =
+            fuse_activate::Params { rows: d.b, fused: d.f, parts: d.parts_m, bias: at.fuse_bias, layer: LAYER_FUSE };
+        let args = fuse_activate::Args { partial: &a.fuse_partial, small: self.small, z: &a.z };
+        fuse_activate::call(self.engine, params, args)
+    }
+
+    pub fn head_linear(&self) -> Call {
+        let (d, a, at) = (&self.d, self.activations, self.at());
+        let params =
+            linear_forward::Params { rows: d.b, inner: d.f, outer: d.g * d.h, part: PART as u32, weight: at.head0 };
+        let args = linear_forward::Args { x: &a.z, small: self.small, partial: &a.head_partial };
+        linear_forward::call(self.engine, params, args)
+    }
+
+    pub fn head_forward(&self) -> Call {
+        let (d, a, at) = (&self.d, self.activations, self.at());
+        let params = head_forward::Params {
+            rows: d.b,
+            hidden: d.h,
+            heads: d.g,
+            classes: d.c,
+            outputs: d.o,
+            parts: d.parts_f,
+            bias0: at.head0_bias,
+            weight1: at.head1,
+            bias1: at.head1_bias,
+        };
+        let args = head_forward::Args { partial: &a.head_partial, small: self.small, t: &a.t, logits: &a.logits };
+        head_forward::call(self.engine, params, args)
+    }
+
+    /// The first `sources` rows are labelled.
+    pub fn losses(&self, sources: usize) -> Call {
+        let (d, dims, config) = (&self.d, &self.model.dims, &self.model.config);
+        let params = loss::Params {
+            rows: d.b,
+            sources: sources as u32,
+            classes: d.c,
+            outputs: d.o,
+            single: u32::from(!dims.dual),
+            bce: u32::from(config.loss.presence_loss == PresenceLoss::Bce),
+            targets_len: self.features.targets.len as u32,
+            slots: LOSS_SLOTS as u32,
+            domain_head: u32::from(dims.domain),
+            presence: config.loss.presence,
+            salience: config.loss.salience,
+            domain: config.adaptation.weight,
+        };
+        let args = loss::Args {
+            logits: &self.activations.logits,
+            targets: &self.features.targets,
+            rows: &self.features.rows,
+            dlogits: &self.training().dlogits,
+            losses: &self.training().losses,
+        };
+        loss::call(self.engine, params, args)
+    }
+}

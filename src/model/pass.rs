@@ -1,0 +1,71 @@
+//! One pass over a batch while it is recorded: the model, the features, and the sizes as kernels take them.
+
+use super::layout::Offsets;
+use super::{Activations, Features, Model, PART, Training};
+use crate::buffer::Buffer;
+use crate::engine::Engine;
+
+pub(super) struct Pass<'a> {
+    pub model: &'a Model,
+    pub features: &'a Features,
+    pub engine: &'a Engine,
+    pub activations: &'a Activations,
+    pub small: &'a Buffer<f32>,
+    pub d: Letters,
+}
+
+/// The letters as the kernels take them, lower case since they are fields.
+pub(super) struct Letters {
+    pub b: u32,
+    pub k: u32,
+    pub p: u32,
+    pub m: u32,
+    pub a: u32,
+    pub f: u32,
+    pub h: u32,
+    /// G, heads side by side
+    pub g: u32,
+    pub c: u32,
+    /// O, logits of a row
+    pub o: u32,
+    /// S of the projection
+    pub parts: u32,
+    /// S of sums over M, and over F
+    pub parts_m: u32,
+    pub parts_f: u32,
+    pub tau_min: f32,
+    pub tau_max: f32,
+}
+
+impl<'a> Pass<'a> {
+    pub fn new(model: &'a Model, features: &'a Features, rows: usize) -> Self {
+        let dims = &model.dims;
+        let d = Letters {
+            b: rows as u32,
+            k: dims.encoders() as u32,
+            p: dims.projection as u32,
+            m: dims.channels() as u32,
+            a: dims.gate_hidden as u32,
+            f: dims.fused as u32,
+            h: dims.head_hidden as u32,
+            g: dims.heads() as u32,
+            c: dims.classes as u32,
+            o: dims.outputs() as u32,
+            parts: model.windows.parts as u32,
+            parts_m: dims.channels().div_ceil(PART) as u32,
+            parts_f: dims.fused.div_ceil(PART) as u32,
+            tau_min: model.config.model.temperature.min,
+            tau_max: model.config.model.temperature.max,
+        };
+        Self { model, features, engine: &model.engine, activations: &model.activations, small: &model.weights.small, d }
+    }
+
+    /// Where kernels find the tensors of `small`.
+    pub fn at(&self) -> &'a Offsets {
+        &self.model.layout.at
+    }
+
+    pub fn training(&self) -> &'a Training {
+        self.model.training.as_ref().expect("the model was made for training")
+    }
+}
