@@ -5,7 +5,6 @@ use crate::decode::{self, Decision, Thresholds};
 use crate::engine::Engine;
 use crate::infer::Network;
 use crate::model::checkpoint::{Checkpoint, EncoderInfo, Header};
-use crate::train::check_encoders;
 use crate::ui::Ui;
 use anyhow::{Context as _, Result, bail};
 use ndarray::Array2;
@@ -109,5 +108,5 @@ fn take_encoders(pool: &mut Pool, header: &Header) -> Result<()> {
     }
     let encoders = pool.encoders.iter();
     let info = encoders.map(|e| EncoderInfo { name: e.name.clone(), width: e.features.ncols(), modality: e.modality });
-    check_encoders(header, &Header { encoders: info.collect(), classes: pool.classes.clone(), ..header.clone() })
+    header.check_pool(&Header { encoders: info.collect(), classes: pool.classes.clone(), ..header.clone() })
 }

@@ -4,33 +4,29 @@ mod batches;
 mod folder;
 mod nonfinite;
 mod schedule;
+mod state;
+mod steps;
+mod validation;
 
 pub use folder::{RunFolder, Summary};
 
-use crate::config::{Config, PresenceLoss, ReversalSchedule, TemperatureMode, Threshold};
+use crate::config::{Config, TemperatureMode, Threshold};
 use crate::data::{Pool, Split};
-use crate::decode::{self, Thresholds};
 use crate::engine::Engine;
-use crate::infer::{Network, Output};
+use crate::infer::Network;
 use crate::kernel::Call;
-use crate::kernels::loss::{binary_cross_entropy, soft_cross_entropy};
-use crate::metrics::{self, Score, Truth};
 use crate::model::checkpoint::{Checkpoint, EncoderInfo, Header, Snapshot};
 use crate::model::{Dims, LOSS_SLOTS, Standard};
-use crate::step::Step;
 use crate::ui::Ui;
 use anyhow::{Context as _, Result, ensure};
-use batches::{Batches, Order};
+use batches::Batches;
 use folder::EpochLog;
-use ndarray::Array2;
-use schedule::{EarlyStop, Plateau};
-use serde::{Deserialize, Serialize};
+use state::{Best, State};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Steps that may be under way on the device before the host waits for it.
-const IN_FLIGHT: usize = 32;
+use steps::mean_losses;
+use validation::{Judged, Validation};
 
 /// Which training clips a run learns from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,40 +35,6 @@ pub enum Selection {
     Fold(u32),
     /// Every training clip; nothing validates, so training runs its full length
     All,
-}
-
-/// All that changes from epoch to epoch, weights aside.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct State {
-    /// Epochs done
-    epoch: u32,
-    /// Steps done
-    step: u64,
-    plateau: Plateau,
-    stop: EarlyStop,
-    best: Option<Best>,
-    finished: bool,
-}
-
-impl State {
-    fn new(config: &Config) -> Self {
-        Self {
-            epoch: 0,
-            step: 0,
-            plateau: Plateau::new(f64::from(config.train.lr)),
-            stop: EarlyStop::default(),
-            best: None,
-            finished: false,
-        }
-    }
-}
-
-/// The epoch whose weights are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Best {
-    /// From 1
-    pub epoch: u32,
-    pub validation_loss: Option<f64>,
 }
 
 /// A run under way.
@@ -88,17 +50,6 @@ pub struct Trainer {
     init: Option<Checkpoint>,
     best: Option<Snapshot>,
     ui: Ui,
-}
-
-/// The rows that judge an epoch.
-struct Validation {
-    /// Not trained on; otherwise they are the training rows, and judge no epoch
-    held_out: bool,
-    rows: Vec<usize>,
-    names: Vec<String>,
-    targets: Array2<f32>,
-    truths: Vec<Truth>,
-    neutral: Option<usize>,
 }
 
 impl Trainer {
@@ -142,7 +93,7 @@ impl Trainer {
             resume: None,
         };
         if let Some(init) = &init {
-            check_encoders(&init.header, &header)?;
+            init.header.check_pool(&header)?;
         }
         let standard = Standard::of(&pool, &train);
         let held_out = !validation.is_empty();
@@ -185,7 +136,7 @@ impl Trainer {
     /// # Errors
     /// A checkpoint of another pool or configuration, or one without what resuming needs.
     pub fn resume(&mut self, last: Checkpoint, best: Option<Checkpoint>) -> Result<u32> {
-        check_encoders(&last.header, &self.header)?;
+        last.header.check_pool(&self.header)?;
         let state = last
             .header
             .resume
@@ -313,75 +264,6 @@ impl Trainer {
         Ok(())
     }
 
-    /// Of an epoch's `steps`, how many `train.max_steps` still allows.
-    fn steps_left(&self, steps: usize) -> usize {
-        match self.config.train.max_steps {
-            0 => steps,
-            max => steps.min(usize::try_from(max.saturating_sub(self.state.step)).unwrap_or(usize::MAX)),
-        }
-    }
-
-    /// Runs some of an epoch's steps, counting them in the state.
-    fn run_steps(&mut self, order: &Order, range: std::ops::Range<usize>) -> Result<()> {
-        let engine = self.network.model.engine.clone();
-        self.network.features.set_order(&engine, order.rows.clone());
-        let bar = self.ui.bar(range.len() as u64, "epoch");
-        bar.set_message(format!("{}", self.state.epoch + 1));
-        for index in range {
-            let step = self.prepare(order, index);
-            engine.run(&self.steps[&order.steps[index]], &step);
-            self.state.step += 1;
-            bar.inc(1);
-            if index % IN_FLIGHT == IN_FLIGHT - 1 {
-                engine.wait()?;
-            }
-        }
-        bar.finish_and_clear();
-        Ok(())
-    }
-
-    /// Records the step's calls if they are not yet, brings its rows to the device, and gives its values.
-    fn prepare(&mut self, order: &Order, index: usize) -> Step {
-        let sources = order.steps[index];
-        let targets = if self.batches.targets.is_empty() { 0 } else { sources };
-        let per_source = if targets == 0 { 1 } else { 2 };
-        let (model, features) = (&self.network.model, &self.network.features);
-        self.steps.entry(sources).or_insert_with(|| model.training_step(features, sources, targets));
-        let first = features.prepare(
-            &model.engine,
-            &model.windows,
-            model.dims.classes,
-            order.first(index, per_source),
-            sources + targets,
-        );
-        let train = &self.config.train;
-        let epoch = self.state.epoch;
-        let warmup = self.config.model.dropout_warmup_epochs;
-        let ramp = if warmup == 0 { 1.0 } else { (epoch as f32 / warmup as f32).min(1.0) };
-        let progress = (f64::from(epoch) + index as f64 / order.steps.len() as f64) / f64::from(train.max_epochs);
-        let reversal = match self.config.adaptation.schedule {
-            ReversalSchedule::Constant => 1.0,
-            ReversalSchedule::Dann => 2.0 / (1.0 + (-10.0 * progress).exp()) - 1.0,
-        };
-        Step {
-            seed_low: train.seed as u32,
-            seed_high: (train.seed >> 32) as u32,
-            first,
-            slot: index as u32,
-            reversal: (f64::from(self.config.adaptation.reversal) * reversal) as f32,
-            ..Step::default()
-        }
-        .with_dropout(self.config.model.dropout * ramp)
-        .with_update(self.state.step, self.state.plateau.lr)
-    }
-
-    /// (steps, 4): total, presence, salience, domain
-    fn losses(&self, steps: usize) -> Result<Vec<[f32; 4]>> {
-        let training = self.network.model.training.as_ref().expect("made for training");
-        let flat = self.network.model.engine.read(&training.losses, 0, 4 * steps)?;
-        Ok(flat.chunks_exact(4).map(|step| [step[0], step[1], step[2], step[3]]).collect())
-    }
-
     fn set_initial_weights(&self) -> Result<()> {
         let model = &self.network.model;
         model.initialise(self.config.train.seed);
@@ -444,101 +326,4 @@ impl Trainer {
         folder.write_summary(&summary)?;
         Ok(summary)
     }
-}
-
-/// An epoch judged on the validation rows.
-struct Judged {
-    output: Output,
-    scores: Array2<f32>,
-    loss: f64,
-    thresholds: Thresholds,
-    score: Score,
-}
-
-impl Validation {
-    fn new(pool: &Pool, rows: Vec<usize>, held_out: bool) -> Self {
-        let classes = pool.classes.len();
-        let target = |row: usize| pool.clips[row].target.clone().unwrap_or_else(|| vec![0.0; classes]);
-        let flat: Vec<f32> = rows.iter().flat_map(|&row| target(row)).collect();
-        Self {
-            held_out,
-            names: rows.iter().map(|&row| pool.clips[row].name.clone()).collect(),
-            targets: Array2::from_shape_vec((rows.len(), classes), flat).expect("a target per class"),
-            truths: rows.iter().map(|&row| metrics::truth(&target(row))).collect(),
-            rows,
-            neutral: pool.neutral,
-        }
-    }
-
-    /// Loss as in training (mean over rows, in f64), and the two metrics under the official rule: thresholds searched
-    /// on these very rows.
-    fn judge(&self, output: Output, config: &Config) -> Judged {
-        let wide = |row: ndarray::ArrayView1<f32>| row.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
-        let mut unused = vec![0.0; self.targets.ncols()];
-        let mut loss = 0.0;
-        for ((presence, salience), target) in
-            output.presence.rows().into_iter().zip(output.salience.rows()).zip(self.targets.rows())
-        {
-            let (presence, salience, target) = (wide(presence), wide(salience), wide(target));
-            let presence = match config.loss.presence_loss {
-                PresenceLoss::SoftCe => soft_cross_entropy(&presence, &target, 0.0, &mut unused),
-                PresenceLoss::Bce => binary_cross_entropy(&presence, &target, 0.0, &mut unused),
-            };
-            let salience = soft_cross_entropy(&salience, &target, 0.0, &mut unused);
-            loss += f64::from(config.loss.presence) * presence + f64::from(config.loss.salience) * salience;
-        }
-        loss /= self.rows.len() as f64;
-        let scores = decode::scores(output.presence.view(), output.salience.view(), &config.decode);
-        let (thresholds, score) = decode::search(
-            scores.view(),
-            &self.truths,
-            config.decode.alpha,
-            config.decode.beta,
-            config.decode.salience_rule,
-            self.neutral,
-        );
-        Judged { output, scores, loss, thresholds, score }
-    }
-}
-
-/// Means of the losses over an epoch's steps, weighted by their rows.
-fn mean_losses(losses: &[[f32; 4]], rows: &[usize]) -> [f64; 4] {
-    let total: f64 = rows.iter().zip(losses).map(|(&rows, _)| rows as f64).sum();
-    std::array::from_fn(|i| {
-        losses.iter().zip(rows).map(|(l, &rows)| f64::from(l[i]) * rows as f64).sum::<f64>() / total
-    })
-}
-
-/// Compares a checkpoint's encoders and classes with those of a pool.
-///
-/// # Errors
-/// Says which encoder differs and how.
-pub fn check_encoders(checkpoint: &Header, pool: &Header) -> Result<()> {
-    ensure!(
-        checkpoint.classes == pool.classes,
-        "the checkpoint was trained on classes {:?}, the pool has {:?}; use the pool it was trained on",
-        checkpoint.classes,
-        pool.classes
-    );
-    for (k, (expected, found)) in checkpoint.encoders.iter().zip(&pool.encoders).enumerate() {
-        ensure!(
-            expected.name == found.name,
-            "encoder {k}: the checkpoint was trained on `{}`, the pool has `{}` there; give the same encoders in the same order (encoders.toml)",
-            expected.name,
-            found.name
-        );
-        ensure!(
-            expected.width == found.width,
-            "encoder `{}`: the checkpoint was trained on width {}, the pool has {}; extract the same features",
-            expected.name,
-            expected.width,
-            found.width
-        );
-    }
-    let (expected, found) = (checkpoint.encoders.len(), pool.encoders.len());
-    ensure!(
-        expected == found,
-        "the checkpoint was trained on {expected} encoders, the pool has {found}; list the same ones in encoders.toml"
-    );
-    Ok(())
 }

@@ -7,7 +7,7 @@ use crate::files::write_atomically;
 use crate::model::features::Standard;
 use crate::model::layout::{Place, Tensor};
 use crate::model::{Dims, Model};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -47,6 +47,42 @@ pub struct Checkpoint {
 
 /// Named values, in any order.
 pub type Snapshot = Vec<(Tensor, Vec<f32>)>;
+
+impl Header {
+    /// Compares a checkpoint's encoders and classes with those of a pool.
+    ///
+    /// # Errors
+    /// Says which encoder differs and how.
+    pub fn check_pool(&self, pool: &Self) -> Result<()> {
+        ensure!(
+            self.classes == pool.classes,
+            "the checkpoint was trained on classes {:?}, the pool has {:?}; use the pool it was trained on",
+            self.classes,
+            pool.classes
+        );
+        for (k, (expected, found)) in self.encoders.iter().zip(&pool.encoders).enumerate() {
+            ensure!(
+                expected.name == found.name,
+                "encoder {k}: the checkpoint was trained on `{}`, the pool has `{}` there; give the same encoders in the same order (encoders.toml)",
+                expected.name,
+                found.name
+            );
+            ensure!(
+                expected.width == found.width,
+                "encoder `{}`: the checkpoint was trained on width {}, the pool has {}; extract the same features",
+                expected.name,
+                expected.width,
+                found.width
+            );
+        }
+        let (expected, found) = (self.encoders.len(), pool.encoders.len());
+        ensure!(
+            expected == found,
+            "the checkpoint was trained on {expected} encoders, the pool has {found}; list the same ones in encoders.toml"
+        );
+        Ok(())
+    }
+}
 
 impl Model {
     /// Every tensor of the checkpoint as it is now.

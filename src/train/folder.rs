@@ -1,6 +1,8 @@
 //! The run folder: configuration, weights, log, summary, validation scores. Every file is whole or not there.
 
-use super::{Best, Judged, State, Trainer};
+use super::Trainer;
+use super::state::{Best, State};
+use super::validation::Judged;
 use crate::config::Config;
 use crate::data::npz::NpzWriter;
 use crate::decode::Thresholds;

@@ -1,0 +1,90 @@
+//! The steps of an epoch: their rows, their values, their submission.
+
+use super::Trainer;
+use super::batches::Order;
+use crate::config::ReversalSchedule;
+use crate::step::Step;
+use anyhow::Result;
+use std::ops::Range;
+
+/// Steps that may be under way on the device before the host waits for it.
+const IN_FLIGHT: usize = 32;
+
+impl Trainer {
+    /// Of an epoch's `steps`, how many `train.max_steps` still allows.
+    pub(super) fn steps_left(&self, steps: usize) -> usize {
+        match self.config.train.max_steps {
+            0 => steps,
+            max => steps.min(usize::try_from(max.saturating_sub(self.state.step)).unwrap_or(usize::MAX)),
+        }
+    }
+
+    /// Runs some of an epoch's steps, counting them in the state.
+    pub(super) fn run_steps(&mut self, order: &Order, range: Range<usize>) -> Result<()> {
+        let engine = self.network.model.engine.clone();
+        self.network.features.set_order(&engine, order.rows.clone());
+        let bar = self.ui.bar(range.len() as u64, "epoch");
+        bar.set_message(format!("{}", self.state.epoch + 1));
+        for index in range {
+            let step = self.prepare(order, index);
+            engine.run(&self.steps[&order.steps[index]], &step);
+            self.state.step += 1;
+            bar.inc(1);
+            if index % IN_FLIGHT == IN_FLIGHT - 1 {
+                engine.wait()?;
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    /// Records the step's calls if they are not yet, brings its rows to the device, and gives its values.
+    pub(super) fn prepare(&mut self, order: &Order, index: usize) -> Step {
+        let sources = order.steps[index];
+        let targets = if self.batches.targets.is_empty() { 0 } else { sources };
+        let per_source = if targets == 0 { 1 } else { 2 };
+        let (model, features) = (&self.network.model, &self.network.features);
+        self.steps.entry(sources).or_insert_with(|| model.training_step(features, sources, targets));
+        let first = features.prepare(
+            &model.engine,
+            &model.windows,
+            model.dims.classes,
+            order.first(index, per_source),
+            sources + targets,
+        );
+        let train = &self.config.train;
+        let epoch = self.state.epoch;
+        let warmup = self.config.model.dropout_warmup_epochs;
+        let ramp = if warmup == 0 { 1.0 } else { (epoch as f32 / warmup as f32).min(1.0) };
+        let progress = (f64::from(epoch) + index as f64 / order.steps.len() as f64) / f64::from(train.max_epochs);
+        let reversal = match self.config.adaptation.schedule {
+            ReversalSchedule::Constant => 1.0,
+            ReversalSchedule::Dann => 2.0 / (1.0 + (-10.0 * progress).exp()) - 1.0,
+        };
+        Step {
+            seed_low: train.seed as u32,
+            seed_high: (train.seed >> 32) as u32,
+            first,
+            slot: index as u32,
+            reversal: (f64::from(self.config.adaptation.reversal) * reversal) as f32,
+            ..Step::default()
+        }
+        .with_dropout(self.config.model.dropout * ramp)
+        .with_update(self.state.step, self.state.plateau.lr)
+    }
+
+    /// (steps, 4): total, presence, salience, domain
+    pub(super) fn losses(&self, steps: usize) -> Result<Vec<[f32; 4]>> {
+        let training = self.network.model.training.as_ref().expect("made for training");
+        let flat = self.network.model.engine.read(&training.losses, 0, 4 * steps)?;
+        Ok(flat.chunks_exact(4).map(|step| [step[0], step[1], step[2], step[3]]).collect())
+    }
+}
+
+/// Means of the losses over an epoch's steps, weighted by their rows.
+pub(super) fn mean_losses(losses: &[[f32; 4]], rows: &[usize]) -> [f64; 4] {
+    let total: f64 = rows.iter().zip(losses).map(|(&rows, _)| rows as f64).sum();
+    std::array::from_fn(|i| {
+        losses.iter().zip(rows).map(|(l, &rows)| f64::from(l[i]) * rows as f64).sum::<f64>() / total
+    })
+}

@@ -1,0 +1,75 @@
+//! How good an epoch is: loss and metrics on the rows that were held out.
+
+use crate::config::{Config, PresenceLoss};
+use crate::data::Pool;
+use crate::decode::{self, Thresholds};
+use crate::infer::Output;
+use crate::kernels::loss::{binary_cross_entropy, soft_cross_entropy};
+use crate::metrics::{self, Score, Truth};
+use ndarray::Array2;
+
+/// The rows that judge an epoch.
+pub(super) struct Validation {
+    /// Not trained on; otherwise they are the training rows, and judge no epoch
+    pub held_out: bool,
+    pub rows: Vec<usize>,
+    pub names: Vec<String>,
+    pub targets: Array2<f32>,
+    pub truths: Vec<Truth>,
+    pub neutral: Option<usize>,
+}
+
+/// An epoch judged on the validation rows.
+pub(super) struct Judged {
+    pub output: Output,
+    pub scores: Array2<f32>,
+    pub loss: f64,
+    pub thresholds: Thresholds,
+    pub score: Score,
+}
+
+impl Validation {
+    pub fn new(pool: &Pool, rows: Vec<usize>, held_out: bool) -> Self {
+        let classes = pool.classes.len();
+        let target = |row: usize| pool.clips[row].target.clone().unwrap_or_else(|| vec![0.0; classes]);
+        let flat: Vec<f32> = rows.iter().flat_map(|&row| target(row)).collect();
+        Self {
+            held_out,
+            names: rows.iter().map(|&row| pool.clips[row].name.clone()).collect(),
+            targets: Array2::from_shape_vec((rows.len(), classes), flat).expect("a target per class"),
+            truths: rows.iter().map(|&row| metrics::truth(&target(row))).collect(),
+            rows,
+            neutral: pool.neutral,
+        }
+    }
+
+    /// Loss as in training (mean over rows, in f64), and the two metrics under the official rule: thresholds searched
+    /// on these very rows.
+    pub fn judge(&self, output: Output, config: &Config) -> Judged {
+        let wide = |row: ndarray::ArrayView1<f32>| row.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+        let mut unused = vec![0.0; self.targets.ncols()];
+        let mut loss = 0.0;
+        for ((presence, salience), target) in
+            output.presence.rows().into_iter().zip(output.salience.rows()).zip(self.targets.rows())
+        {
+            let (presence, salience, target) = (wide(presence), wide(salience), wide(target));
+            let presence = match config.loss.presence_loss {
+                PresenceLoss::SoftCe => soft_cross_entropy(&presence, &target, 0.0, &mut unused),
+                PresenceLoss::Bce => binary_cross_entropy(&presence, &target, 0.0, &mut unused),
+            };
+            let salience = soft_cross_entropy(&salience, &target, 0.0, &mut unused);
+            loss += f64::from(config.loss.presence) * presence + f64::from(config.loss.salience) * salience;
+        }
+        loss /= self.rows.len() as f64;
+        let scores = decode::scores(output.presence.view(), output.salience.view(), &config.decode);
+        let (thresholds, score) = decode::search(
+            scores.view(),
+            &self.truths,
+            config.decode.alpha,
+            config.decode.beta,
+            config.decode.salience_rule,
+            self.neutral,
+        );
+        Judged { output, scores, loss, thresholds, score }
+    }
+}
