@@ -5,8 +5,19 @@ use crate::gpu::{Gpu, adapter};
 use crate::kernel::{Call, Run};
 use crate::real::Element;
 use crate::step::Step;
+use crate::ui::Ui;
 use anyhow::{Result, bail};
 use std::sync::{Arc, RwLock};
+
+/// A device as `summary.json` names it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct DeviceInfo {
+    pub name: String,
+    pub backend: String,
+    pub driver: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+}
 
 /// An executor of kernels and owner of buffers.
 pub enum Engine {
@@ -22,17 +33,28 @@ impl Engine {
     ///
     /// # Errors
     /// No such adapter, or one whose limits are too small; the message lists what there is.
-    pub fn open(device: &str) -> Result<Self> {
+    pub fn open(device: &str, ui: Ui) -> Result<Self> {
         if device == "cpu" {
             return Ok(Self::Cpu);
         }
         let adapters = adapter::all();
         let found = match device {
-            "auto" => match adapter::hardware(&adapters) {
-                Some(found) => found,
-                None => return Ok(Self::Cpu),
-            },
-            "gpu" => match adapter::hardware(&adapters) {
+            "auto" => {
+                for unusable in adapter::hardware(&adapters).filter(|found| !adapter::is_usable(found)) {
+                    let name = unusable.get_info().name;
+                    let error = adapter::required_limits(&name, &unusable.limits()).expect_err("it is not usable");
+                    ui.warn(format!("not taken: {error}"));
+                }
+                match adapter::hardware(&adapters).find(|found| adapter::is_usable(found)) {
+                    Some(found) => found,
+                    None => return Ok(Self::Cpu),
+                }
+            }
+            // One that is there but not usable is opened, too, for the error that names its limit.
+            "gpu" => match adapter::hardware(&adapters)
+                .find(|found| adapter::is_usable(found))
+                .or(adapter::hardware(&adapters).next())
+            {
                 Some(found) => found,
                 None => bail!(
                     "--device gpu: found no hardware adapter ({}); install the GPU's Vulkan driver, or use --device cpu",
@@ -49,6 +71,21 @@ impl Engine {
             _ => named(device, &adapters)?,
         };
         Ok(Self::Gpu(Box::new(Gpu::open(found)?)))
+    }
+
+    /// What computes, for files.
+    pub fn info(&self) -> DeviceInfo {
+        match self {
+            Self::Gpu(gpu) => DeviceInfo {
+                name: gpu.info.name.clone(),
+                backend: gpu.info.backend.to_string(),
+                driver: format!("{} {}", gpu.info.driver, gpu.info.driver_info).trim().to_owned(),
+                kind: format!("{:?}", gpu.info.device_type),
+            },
+            Self::Cpu | Self::Wide => {
+                DeviceInfo { name: self.describe(), backend: "cpu".into(), driver: "none".into(), kind: "Cpu".into() }
+            }
+        }
     }
 
     /// One line for logs: what computes.
@@ -77,16 +114,12 @@ impl Engine {
     pub fn buffer<T: Element>(&self, label: &str, len: usize) -> Result<Buffer<T>> {
         Ok(match self {
             Self::Gpu(gpu) => gpu.buffer(label, len)?,
-            Self::Cpu => Buffer {
-                label: label.into(),
-                len,
-                data: Data::Cpu(Arc::new(RwLock::new(vec![T::Of::<f32>::default(); len]))),
-            },
-            Self::Wide => Buffer {
-                label: label.into(),
-                len,
-                data: Data::Wide(Arc::new(RwLock::new(vec![T::Of::<f64>::default(); len]))),
-            },
+            Self::Cpu => {
+                Buffer { label: label.into(), len, data: Data::Cpu(Arc::new(RwLock::new(zeros(label, len)?))) }
+            }
+            Self::Wide => {
+                Buffer { label: label.into(), len, data: Data::Wide(Arc::new(RwLock::new(zeros(label, len)?))) }
+            }
         })
     }
 
@@ -154,6 +187,19 @@ impl Engine {
             }
         }
     }
+}
+
+/// Zeroed memory of the system, which gives pages as they are first written.
+fn zeros<T: bytemuck::Pod>(label: &str, len: usize) -> Result<Vec<T>> {
+    let mut probe = Vec::<T>::new();
+    if probe.try_reserve_exact(len).is_err() {
+        bail!(
+            "{label}: the system has no {} bytes of memory left; use a smaller model, batch or pool",
+            len * size_of::<T>()
+        );
+    }
+    drop(probe);
+    Ok(bytemuck::zeroed_vec(len))
 }
 
 fn fill<T>(target: &mut [T], values: impl Iterator<Item = T>) {

@@ -10,7 +10,7 @@ use crate::step::Step;
 use anyhow::{Context as _, Result, bail};
 use reflect::Reflection;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// An open device with its compiled kernels.
@@ -23,6 +23,8 @@ pub struct Gpu {
     step: wgpu::Buffer,
     pipelines: Mutex<HashMap<&'static str, Arc<Compiled>>>,
     allocated: AtomicU64,
+    /// Bytes written since the device was last waited for
+    staged: AtomicUsize,
 }
 
 struct Compiled {
@@ -39,6 +41,9 @@ pub struct Dispatch {
 }
 
 const MAX_GROUPS: usize = 65_535;
+
+/// Bytes of writes that may be under way.
+const STAGED: usize = 256 << 20;
 
 impl Gpu {
     /// Opens an adapter with WebGPU's default limits, storage bindings as large as it has, and no optional feature.
@@ -60,7 +65,16 @@ impl Gpu {
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        Ok(Self { info, limits, device, queue, step, pipelines: Mutex::default(), allocated: AtomicU64::new(0) })
+        Ok(Self {
+            info,
+            limits,
+            device,
+            queue,
+            step,
+            pipelines: Mutex::default(),
+            allocated: AtomicU64::new(0),
+            staged: AtomicUsize::new(0),
+        })
     }
 
     /// The most bytes one storage binding may have.
@@ -83,7 +97,7 @@ impl Gpu {
         if size > self.max_binding() {
             bail!(
                 "{label}: needs {size} bytes in one buffer, but {} allows {} (max_storage_buffer_binding_size); \
-                 use a smaller model or --device cpu",
+                 use a smaller model.projection, model.fused or train.batch, or --device cpu",
                 self.info.name,
                 self.max_binding()
             );
@@ -97,7 +111,7 @@ impl Gpu {
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
             bail!(
-                "{label}: {} has no {size} bytes left ({error}); use a smaller pool, batch or --device cpu",
+                "{label}: {} has no {size} bytes left ({error}); try engine.features=streamed, a smaller train.batch or model, or --device cpu",
                 self.info.name
             );
         }
@@ -107,7 +121,18 @@ impl Gpu {
 
     /// Writes `values` from element `offset` on, before everything submitted later.
     pub fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, values: &[T]) {
-        self.queue.write_buffer(buffer.gpu(), offset as u64 * 4, bytemuck::cast_slice(values));
+        // wgpu keeps a copy of every write until a submit is done: hand large uploads over in pieces.
+        for (i, piece) in values.chunks(STAGED / 4).enumerate() {
+            let first = (offset + i * (STAGED / 4)) as u64;
+            self.queue.write_buffer(buffer.gpu(), first * 4, bytemuck::cast_slice(piece));
+            let staged = self.staged.fetch_add(piece.len() * 4, Ordering::Relaxed) + piece.len() * 4;
+            if staged >= STAGED {
+                self.queue.submit([]);
+                // A device that is lost here says so at the next read.
+                let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+                self.staged.store(0, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Waits for the device and reads elements `offset..offset + len`.
@@ -181,7 +206,7 @@ impl Gpu {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for dispatch in dispatches {
             let [x, y, z] = dispatch.workgroups;
-            if x * y * z > 0 {
+            if dispatch.workgroups.iter().all(|&n| n > 0) {
                 pass.set_pipeline(&dispatch.compiled.pipeline);
                 pass.set_bind_group(0, &dispatch.group, &[]);
                 pass.dispatch_workgroups(x, y, z);

@@ -48,13 +48,19 @@ impl Network {
             bail!("engine.precision = \"mixed\" is not available in this version; use \"f32\"");
         }
         let clips = pool.clips.len();
-        let resident = Windows::new(&dims, clips, engine.max_elements());
-        let (windows, rows, streamed) = match (config.engine.features, resident) {
-            (config::Features::Resident, windows) => (windows?, clips, false),
-            (config::Features::Auto, Ok(windows)) => (windows, clips, false),
-            (config::Features::Auto | config::Features::Streamed, _) => {
-                (Windows::new(&dims, capacity, engine.max_elements())?, capacity, true)
-            }
+        let place = |rows: usize| -> Result<(Model, Features)> {
+            let windows = Windows::new(&dims, rows, engine.max_elements())?;
+            let model = Model::new(engine.clone(), config, dims.clone(), windows, capacity, training)?;
+            let features = Features::new(engine, &model.dims, &model.windows, rows)?;
+            Ok((model, features))
+        };
+        let ((model, mut features), streamed) = match config.engine.features {
+            config::Features::Resident => (place(clips)?, false),
+            config::Features::Streamed => (place(capacity)?, true),
+            config::Features::Auto => match place(clips) {
+                Ok(resident) => (resident, false),
+                Err(_) => (place(capacity)?, true),
+            },
         };
         let mut targets = vec![0.0; clips * dims.classes];
         for (clip, row) in pool.clips.iter().zip(targets.chunks_exact_mut(dims.classes)) {
@@ -62,9 +68,12 @@ impl Network {
                 row.copy_from_slice(target);
             }
         }
-        let model = Model::new(engine.clone(), config, dims, windows, capacity, training)?;
         let encoders: Vec<Encoder> = std::mem::take(&mut pool.encoders);
-        let features = Features::new(engine, &model.dims, &model.windows, encoders, targets, rows, streamed)?;
+        if streamed {
+            features.stream(encoders, targets, capacity);
+        } else {
+            features.fill(engine, &model.windows, encoders, &targets);
+        }
         Ok(Self { model, features, capacity, inference: HashMap::new() })
     }
 

@@ -1,5 +1,6 @@
 //! A trained network applied to a pool: scores and decisions for every clip of a split.
 
+use crate::config::Threshold;
 use crate::data::{LoadOptions, Pool, Split};
 use crate::decode::{self, Decision, Thresholds};
 use crate::engine::Engine;
@@ -61,7 +62,11 @@ pub fn predict(
     let mut pool = Pool::load(data, &LoadOptions { allow_missing, split: Some(split) }, ui)?;
     let header = &checkpoint.header;
     take_encoders(&mut pool, header)?;
-    let thresholds = header.thresholds.with_context(|| {
+    let fixed = match (header.config.decode.alpha, header.config.decode.beta) {
+        (Threshold::Fixed(alpha), Threshold::Fixed(beta)) => Some(Thresholds { alpha, beta }),
+        _ => None,
+    };
+    let thresholds = header.thresholds.or(fixed).with_context(|| {
         format!("{}: holds no thresholds, since its training did not end; finish it with --resume", model.display())
     })?;
     let rows = pool.indices(split);

@@ -18,9 +18,10 @@ use crate::kernel::Call;
 use crate::model::checkpoint::{Checkpoint, EncoderInfo, Header, Snapshot};
 use crate::model::{Dims, LOSS_SLOTS, Standard};
 use crate::ui::Ui;
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use batches::Batches;
 use folder::EpochLog;
+use serde::{Deserialize, Serialize};
 use state::{Best, State};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,12 +30,22 @@ use steps::mean_losses;
 use validation::{Judged, Validation};
 
 /// Which training clips a run learns from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Selection {
     /// All other folds; this one validates
     Fold(u32),
     /// Every training clip; nothing validates, so training runs its full length
     All,
+}
+
+impl std::fmt::Display for Selection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fold(fold) => write!(formatter, "--fold {fold}"),
+            Self::All => write!(formatter, "--all"),
+        }
+    }
 }
 
 /// A run under way.
@@ -95,6 +106,8 @@ impl Trainer {
         if let Some(init) = &init {
             init.header.check_pool(&header)?;
         }
+        let used = [&train, &validation, &targets].into_iter().flatten();
+        let clips = fingerprint(used.map(|&row| pool.clips[row].name.as_str()));
         let standard = Standard::of(&pool, &train);
         let held_out = !validation.is_empty();
         let validation = Validation::new(&pool, if held_out { validation } else { train.clone() }, held_out);
@@ -121,7 +134,7 @@ impl Trainer {
             batches,
             validation,
             steps: HashMap::new(),
-            state: State::new(config),
+            state: State::new(config, selection, clips),
             init,
             best: None,
             ui,
@@ -137,23 +150,32 @@ impl Trainer {
     /// A checkpoint of another pool or configuration, or one without what resuming needs.
     pub fn resume(&mut self, last: Checkpoint, best: Option<Checkpoint>) -> Result<u32> {
         last.header.check_pool(&self.header)?;
-        let state = last
-            .header
-            .resume
-            .as_deref()
-            .context("the checkpoint holds no training state; use a run's last.safetensors")?;
+        let state = State::of(&last)?;
+        ensure!(
+            (state.selection, state.clips) == (self.state.selection, self.state.clips),
+            "the run was trained on other clips; resume it with the pool and the fold it was started with"
+        );
         ensure!(
             last.header.config == self.config,
             "the configuration differs from the run's config.toml; resume without --config and --set, or start a new run with --init"
         );
         self.network.model.load(&last)?;
-        self.state = serde_json::from_str(state).context("the checkpoint's training state cannot be read")?;
+        self.network.model.load_moments(&last)?;
+        self.state = state;
         if let (Some(best), Some(_)) = (best, self.state.best) {
             let tensors = self.network.model.layout.tensors.iter();
             self.best =
                 Some(tensors.map(|t| Ok((t.clone(), best.get(&t.name, &t.shape)?.to_vec()))).collect::<Result<_>>()?);
         }
         Ok(self.state.epoch)
+    }
+
+    /// Which clips the run of a `last.safetensors` learns from.
+    ///
+    /// # Errors
+    /// It holds no training state.
+    pub fn selection_of(last: &Checkpoint) -> Result<Selection> {
+        Ok(State::of(last)?.selection)
     }
 
     /// Trains to the end and writes the run folder.
@@ -184,11 +206,12 @@ impl Trainer {
         let (epoch, begun) = (self.state.epoch, Instant::now());
         self.set_temperature(epoch);
         let order = self.batches.epoch(epoch);
-        let first_step = self.state.step;
-        let steps = self.steps_left(order.steps.len());
-        self.run_steps(&order, 0..steps)?;
-        let losses = self.losses(steps)?;
-        let rows: usize = order.steps[..steps].iter().sum();
+        // Above 0 where a run goes on that stopped within an epoch.
+        let (first_step, done) = (self.state.step, self.step_in_epoch());
+        let steps = done..done + self.steps_left(order.steps.len() - done);
+        self.run_steps(&order, steps.clone())?;
+        let losses = self.losses(steps.clone())?;
+        let rows: usize = order.steps[steps.clone()].iter().sum();
         let seconds = begun.elapsed().as_secs_f64();
         if let Some(bad) = losses.iter().position(|losses| !losses[0].is_finite()) {
             return self.stop_non_finite(folder, Some(first_step + bad as u64));
@@ -210,7 +233,7 @@ impl Trainer {
             // Without validation the last epoch is the best one: taken when it is over.
             self.best = if judged.is_some() { Some(self.network.model.snapshot(&self.standard)?) } else { None };
         }
-        let mean = mean_losses(&losses, &order.steps);
+        let mean = mean_losses(&losses, &order.steps[steps]);
         let log = EpochLog {
             epoch: self.state.epoch,
             steps: self.state.step,
@@ -235,42 +258,24 @@ impl Trainer {
         Ok(())
     }
 
-    fn reset_state(&mut self) {
-        self.state = State::new(&self.config);
-    }
-
-    fn clear_moments(&self) {
-        let training = self.network.model.training.as_ref().expect("made for training");
-        for moments in [&training.m, &training.v] {
-            for buffer in moments.project.iter().chain([&moments.fuse, &moments.small]) {
-                self.network.model.engine.write(buffer, 0, &vec![0.0; buffer.len]);
-            }
-        }
-    }
-
     /// Steps of the current epoch that are done; 0 between epochs.
     fn step_in_epoch(&self) -> usize {
         let per_epoch = self.batches.epoch(self.state.epoch).steps.len() as u64;
         usize::try_from(self.state.step - u64::from(self.state.epoch) * per_epoch).expect("steps of one epoch")
     }
 
-    /// What follows an epoch's last step, without keeping its results: validation sets the learning rate.
-    fn close_epoch(&mut self) -> Result<()> {
-        if let Some(judged) = self.validate()? {
-            self.state.plateau.step(judged.loss, &self.config.train.plateau);
-            self.state.stop.step(judged.loss, self.config.train.min_delta);
-        }
-        self.state.epoch += 1;
-        Ok(())
-    }
-
     fn set_initial_weights(&self) -> Result<()> {
         let model = &self.network.model;
         model.initialise(self.config.train.seed);
-        match &self.init {
-            Some(init) => model.load(init),
-            None => Ok(()),
+        if let Some(init) = &self.init {
+            model.load(init)?;
         }
+        // A τ that is not learned is a setting, and no file's to choose.
+        if self.config.model.temperature.mode == TemperatureMode::Fixed {
+            let at = model.layout.at.temperature as usize;
+            model.engine.write(&model.weights.small, at, &[self.config.model.temperature.initial]);
+        }
+        Ok(())
     }
 
     fn set_temperature(&self, epoch: u32) {
@@ -297,11 +302,14 @@ impl Trainer {
         Ok(Some(self.validation.judge(output, &self.config)))
     }
 
-    fn save(&self, folder: &mut RunFolder) -> Result<()> {
+    fn save(&mut self, folder: &mut RunFolder) -> Result<()> {
+        let mut tensors = self.network.model.snapshot(&self.standard)?;
+        if tensors.iter().flat_map(|(_, values)| values).any(|value| !value.is_finite()) {
+            return self.stop_non_finite(folder, None);
+        }
         if let Some(best) = &self.best {
             folder.write_model(&self.header, best)?;
         }
-        let mut tensors = self.network.model.snapshot(&self.standard)?;
         tensors.extend(self.network.model.moments()?);
         let header = Header { resume: Some(serde_json::to_string(&self.state)?), ..self.header.clone() };
         folder.write_last(&header, &tensors)
@@ -314,6 +322,9 @@ impl Trainer {
         };
         self.network.model.restore(&best);
         let output = self.network.infer(&self.validation.rows)?;
+        if !output.is_finite() {
+            self.stop_non_finite(folder, None)?;
+        }
         let judged = self.validation.judge(output, &self.config);
         self.header.thresholds = Some(judged.thresholds);
         folder.write_model(&self.header, &best)?;
@@ -326,4 +337,10 @@ impl Trainer {
         folder.write_summary(&summary)?;
         Ok(summary)
     }
+}
+
+/// FNV-1a over the clips' names.
+fn fingerprint<'a>(names: impl Iterator<Item = &'a str>) -> u64 {
+    let bytes = names.flat_map(|name| name.bytes().chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

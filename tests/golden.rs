@@ -83,8 +83,8 @@ fn follow(case: &'static str, engine: &Arc<Engine>) {
     labels.resize(rows * classes, 0.0);
     let standard = standard(&mut golden, &x, sources);
     let encoders = x.into_iter().map(|features| Encoder { name: String::new(), modality: Modality::Unknown, features });
-    let mut features =
-        Features::new(engine, &model.dims, &model.windows, encoders.collect(), labels, rows, false).expect("it fits");
+    let mut features = Features::new(engine, &model.dims, &model.windows, rows).expect("it fits");
+    features.fill(engine, &model.windows, encoders.collect(), &labels);
     features.set_standard(engine, &model.windows, &standard);
     for tensor in model.layout.tensors.clone() {
         if let Some((buffer, offset)) = model.place(tensor.place) {

@@ -193,15 +193,8 @@ impl Case {
             mean: self.widths.iter().map(|&width| vec![1.0; width]).collect(),
             std: self.widths.iter().map(|&width| vec![2.0; width]).collect(),
         };
-        let mut features = Features::new(
-            &model.engine,
-            &model.dims,
-            &model.windows,
-            encoders,
-            targets.into_raw_vec_and_offset().0,
-            clips,
-            false,
-        )?;
+        let mut features = Features::new(&model.engine, &model.dims, &model.windows, clips)?;
+        features.fill(&model.engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         features.set_standard(&model.engine, &model.windows, &standard);
         features.set_order(&model.engine, (0..clips as u32).rev().collect());
         Ok(features)

@@ -36,7 +36,7 @@ struct Row {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
-    let device = args.device.open(ui)?;
+    let device = args.device.open_gpu(ui)?;
     let cases = cases();
     let bar = ui.bar(cases.len() as u64, "cases");
     let mut comparisons = Vec::new();

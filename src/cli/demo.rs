@@ -2,13 +2,17 @@
 
 use super::device::DeviceArgs;
 use super::{predict, train};
-use crate::data::labels;
+use crate::config::Config;
 use crate::data::synth::{self, Preset};
+use crate::data::{Split, labels};
+use crate::engine::DeviceInfo;
 use crate::metrics::{self, Score};
+use crate::train::Selection;
 use crate::ui::Ui;
 use crate::{files, predict as scoring};
 use anyhow::Result;
 use comfy_table::{Table, presets};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,33 +26,79 @@ const SETTINGS: [&str; 4] = ["model.projection=64", "model.gate_hidden=64", "mod
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Folder to make; must not exist or be empty
-    #[arg(long, value_name = "DIR", default_value = "blendfuse-demo")]
-    out: PathBuf,
-    #[arg(long, default_value_t = 0)]
+    /// Folder to make; must not exist or be empty [default: blendfuse-demo, or the first free blendfuse-demo-N]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Of the pool and the training
+    #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    #[arg(long, value_name = "D", default_value = "auto")]
-    device: String,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Print the scores as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    validation: Option<Score>,
+    test: Score,
+    baselines: BTreeMap<String, Score>,
+    device: DeviceInfo,
+    out: PathBuf,
+    seconds: f64,
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     let begun = Instant::now();
-    files::new_folder(&args.out)?;
-    let (pool, run, out) = (args.out.join("pool"), args.out.join("run"), args.out.join("predictions.json"));
+    let engine = args.device.open(ui)?;
+    let folder = args.out.clone().unwrap_or_else(free_folder);
+    files::new_folder(&folder)?;
+    let (pool, run) = (folder.join("pool"), folder.join("run"));
     ui.say("1. a pool of made-up features, as real files");
     let made = synth::write(&pool, Preset::Tiny, args.seed, ui)?;
     ui.say(format!("   {} training and {} test clips, {} encoders", made.train.0, made.test.0, made.encoders));
     ui.say("2. training on folds 1-4, validating on fold 0");
-    let mut settings: Vec<String> = SETTINGS.map(str::to_owned).to_vec();
-    settings.push(format!("train.seed={}", args.seed));
-    let trained = train::train(&train_args(&args, &pool, &run, settings), ui)?;
+    let settings: Vec<String> =
+        SETTINGS.iter().map(|s| (*s).to_owned()).chain([format!("train.seed={}", args.seed)]).collect();
+    let options = train::Options {
+        data: &pool,
+        out: &run,
+        selection: Some(Selection::Fold(0)),
+        init: None,
+        resume: false,
+        allow_missing: false,
+    };
+    let trained = train::train(&engine, &Config::load(None, &settings)?, &options, ui)?;
     ui.say("3. predicting the test clips: speakers that training never saw");
-    let test = predict_args(&args, &pool, &run, &out);
-    let engine = DeviceArgs::named(&args.device).open(ui.silent())?;
-    let predictions = scoring::predict(&engine, &run, &pool, crate::data::Split::Test, false, ui.silent())?;
-    predict::write(&test, &predictions)?;
-    let (score, baselines) = evaluate(&pool.join("test_metadata.csv"), &predictions)?;
+    let predictions = scoring::predict(&engine, &run, &pool, Split::Test, false, ui)?;
+    let outputs = predict::Outputs {
+        out: folder.join("predictions.json"),
+        zip: true,
+        scores: Some(folder.join("scores.npz")),
+        suffix: crate::submission::DEFAULT_SUFFIX.to_owned(),
+    };
+    outputs.write(&predictions)?;
+    let (test, baselines) = evaluate(&pool.join("test_metadata.csv"), &predictions)?;
+    let validation = trained.presence.zip(trained.salience).map(|(presence, salience)| Score { presence, salience });
+    let seconds = begun.elapsed().as_secs_f64();
+    let report = Report { validation, test, baselines: baselines.into(), device: trained.device, out: folder, seconds };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print(&report);
+    }
+    Ok(())
+}
 
+/// So that a second demo needs no new option.
+fn free_folder() -> PathBuf {
+    let names = std::iter::once("blendfuse-demo".to_owned()).chain((2..).map(|n| format!("blendfuse-demo-{n}")));
+    names.map(PathBuf::from).find(|path| files::check_new_folder(path).is_ok()).expect("names do not run out")
+}
+
+fn print(report: &Report) {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(["", "presence", "salience", "mean"]);
@@ -56,51 +106,20 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         let cells = [score.presence, score.salience, score.mean()].map(|value| format!("{value:.3}"));
         table.add_row([vec![what.to_owned()], cells.to_vec()].concat());
     };
-    if let (Some(presence), Some(salience)) = (trained.presence, trained.salience) {
-        add("validation fold", Score { presence, salience });
+    if let Some(validation) = report.validation {
+        add("validation fold", validation);
     }
-    add("test clips", score);
-    for (name, score) in baselines {
-        add(&format!("trivial: {name}"), score);
+    add("test clips", report.test);
+    for (name, score) in &report.baselines {
+        add(&format!("trivial: {name}"), *score);
     }
     println!("{table}\n");
-    println!("device       {}", trained.device);
-    println!("pool         {}", pool.display());
-    println!("run          {}", run.display());
-    println!("submission   {}", out.display());
-    println!("time         {:.1} s", begun.elapsed().as_secs_f64());
+    println!("device       {}", report.device.name);
+    println!("pool         {}", report.out.join("pool").display());
+    println!("run          {}", report.out.join("run").display());
+    println!("submission   {}", report.out.join("predictions.json").display());
+    println!("time         {:.1} s", report.seconds);
     println!("\nNext: `blendfuse train --data YOUR_POOL --out RUN --fold 0` (see README, \"Your own data\")");
-    Ok(())
-}
-
-fn train_args(args: &Args, pool: &Path, run: &Path, set: Vec<String>) -> train::Args {
-    train::Args {
-        data: pool.to_owned(),
-        out: run.to_owned(),
-        config: None,
-        set,
-        fold: Some(0),
-        all: false,
-        device: DeviceArgs::named(&args.device),
-        init: None,
-        resume: false,
-        allow_missing: false,
-        json: false,
-    }
-}
-
-fn predict_args(args: &Args, pool: &Path, run: &Path, out: &Path) -> predict::Args {
-    predict::Args {
-        model: run.to_owned(),
-        data: pool.to_owned(),
-        out: out.to_owned(),
-        split: predict::SplitName::Test,
-        zip: true,
-        scores: Some(args.out.join("scores.npz")),
-        suffix: crate::submission::DEFAULT_SUFFIX.to_owned(),
-        device: DeviceArgs::named(&args.device),
-        allow_missing: false,
-    }
 }
 
 fn evaluate(labels: &Path, predictions: &scoring::Predictions) -> Result<(Score, [(String, Score); 2])> {

@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::ui::Ui;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -13,14 +13,25 @@ pub struct DeviceArgs {
 }
 
 impl DeviceArgs {
-    pub fn named(device: &str) -> Self {
-        Self { device: device.to_owned() }
+    /// Opens the device and says what was chosen, also with `-q`: results depend on it.
+    pub fn open(&self, ui: Ui) -> Result<Arc<Engine>> {
+        let engine = Engine::open(&self.device, ui)?;
+        eprintln!("device: {}", engine.describe());
+        Ok(Arc::new(engine))
     }
 
-    /// Opens the device and says what was chosen.
-    pub fn open(&self, ui: Ui) -> Result<Arc<Engine>> {
-        let engine = Engine::open(&self.device)?;
-        ui.say(format!("device: {}", engine.describe()));
-        Ok(Arc::new(engine))
+    /// As `open`, but a GPU: where `auto` finds no hardware it takes a software adapter.
+    pub fn open_gpu(&self, ui: Ui) -> Result<Arc<Engine>> {
+        let engine = self.open(ui)?;
+        if matches!(*engine, Engine::Gpu(_)) {
+            return Ok(engine);
+        }
+        if self.device != "auto" {
+            bail!(
+                "--device {}: the CPU engine is the kernels' twins, there is nothing to compare; use gpu or software",
+                self.device
+            );
+        }
+        Self { device: "software".into() }.open(ui)
     }
 }

@@ -50,7 +50,9 @@ struct Adapter {
 
 pub fn run(args: Args, _ui: Ui) -> Result<()> {
     let found = adapter::all();
-    let auto = adapter::hardware(&found).map_or("cpu".into(), |adapter| adapter.get_info().name);
+    let auto = adapter::hardware(&found)
+        .find(|adapter| adapter::is_usable(adapter))
+        .map_or("cpu".into(), |a| a.get_info().name);
     let adapters = found.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect();
     let report = Report { adapters, auto, cpu_threads: rayon::current_num_threads() };
     if args.json {

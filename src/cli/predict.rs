@@ -3,11 +3,12 @@
 use super::device::DeviceArgs;
 use crate::data::Split;
 use crate::data::npz::NpzWriter;
+use crate::decode::Thresholds;
 use crate::predict::{Predictions, predict};
 use crate::submission;
 use crate::ui::Ui;
-use anyhow::Result;
-use std::path::PathBuf;
+use anyhow::{Result, ensure};
+use std::path::{Path, PathBuf};
 
 const EXAMPLE: &str = "Example:
   blendfuse predict --model run --data pool --out predictions.json --zip --scores scores.npz";
@@ -17,16 +18,28 @@ const EXAMPLE: &str = "Example:
 pub struct Args {
     /// Run folder, or a model.safetensors
     #[arg(long, value_name = "RUN|F.safetensors")]
-    pub model: PathBuf,
+    model: PathBuf,
     /// Pool: a folder with features (labels are not needed)
     #[arg(long, value_name = "DATA")]
-    pub data: PathBuf,
+    data: PathBuf,
+    /// Which clips
+    #[arg(long, value_enum, default_value_t = SplitName::Test)]
+    split: SplitName,
+    #[command(flatten)]
+    outputs: Outputs,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Drop clips that lack a row in some encoder
+    #[arg(long)]
+    allow_missing: bool,
+}
+
+/// Where predictions go.
+#[derive(Debug, clap::Args)]
+pub struct Outputs {
     /// Submission file to write
     #[arg(long, value_name = "F.json")]
     pub out: PathBuf,
-    /// Which clips
-    #[arg(long, value_enum, default_value_t = SplitName::Test)]
-    pub split: SplitName,
     /// Also write the submission zipped, beside it
     #[arg(long)]
     pub zip: bool,
@@ -36,11 +49,6 @@ pub struct Args {
     /// Ending of the clips' names in the submission
     #[arg(long, default_value = submission::DEFAULT_SUFFIX)]
     pub suffix: String,
-    #[command(flatten)]
-    pub device: DeviceArgs,
-    /// Drop clips that lack a row in some encoder
-    #[arg(long)]
-    pub allow_missing: bool,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -59,36 +67,54 @@ impl From<SplitName> for Split {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
+    args.outputs.check()?;
     let engine = args.device.open(ui)?;
     let predictions = predict(&engine, &args.model, &args.data, args.split.into(), args.allow_missing, ui)?;
-    let written = write(&args, &predictions)?;
-    println!(
-        "{} clips, alpha {:.4}, beta {:.4}",
-        predictions.names.len(),
-        predictions.thresholds.alpha,
-        predictions.thresholds.beta
-    );
+    let written = args.outputs.write(&predictions)?;
+    let Thresholds { alpha, beta } = predictions.thresholds;
+    println!("{} clips, alpha {alpha:.4}, beta {beta:.4}", predictions.names.len());
     for path in written {
         println!("written {}", path.display());
     }
     Ok(())
 }
 
-/// Writes what the arguments ask for; returns the files.
-pub fn write(args: &Args, predictions: &Predictions) -> Result<Vec<PathBuf>> {
-    let decided: Vec<_> = predictions.names.iter().cloned().zip(predictions.decisions.iter().copied()).collect();
-    submission::write(&args.out, &decided, &predictions.classes, &args.suffix)?;
-    let mut written = vec![args.out.clone()];
-    if args.zip {
-        written.push(submission::zip(&args.out)?);
+impl Outputs {
+    /// Sees, before work begins, that the files' folders are there.
+    fn check(&self) -> Result<()> {
+        for path in [Some(&self.out), self.scores.as_ref()].into_iter().flatten() {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            ensure!(
+                folder.is_dir(),
+                "{}: found no folder {}, expected one to write into; make it first",
+                path.display(),
+                folder.display()
+            );
+            ensure!(!path.is_dir(), "{}: found a folder, expected a file name; choose another", path.display());
+        }
+        Ok(())
     }
-    if let Some(path) = &args.scores {
-        let mut npz = NpzWriter::create(path)?;
-        npz.strings("filenames", &predictions.names)?;
-        npz.matrix("scores", predictions.scores.view())?;
-        npz.matrix("w", predictions.w.view())?;
-        npz.finish()?;
-        written.push(path.clone());
+
+    /// Writes what is asked for; returns the files.
+    ///
+    /// # Errors
+    /// Where one cannot be written.
+    pub fn write(&self, predictions: &Predictions) -> Result<Vec<PathBuf>> {
+        let mut written = Vec::new();
+        if let Some(path) = &self.scores {
+            let mut npz = NpzWriter::create(path)?;
+            npz.strings("filenames", &predictions.names)?;
+            npz.matrix("scores", predictions.scores.view())?;
+            npz.matrix("w", predictions.w.view())?;
+            npz.finish()?;
+            written.push(path.clone());
+        }
+        let decided: Vec<_> = predictions.names.iter().cloned().zip(predictions.decisions.iter().copied()).collect();
+        submission::write(&self.out, &decided, &predictions.classes, &self.suffix)?;
+        written.push(self.out.clone());
+        if self.zip {
+            written.push(submission::zip(&self.out)?);
+        }
+        Ok(written)
     }
-    Ok(written)
 }

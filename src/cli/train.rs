@@ -3,12 +3,14 @@
 use super::device::DeviceArgs;
 use crate::config::Config;
 use crate::data::{LoadOptions, Pool, Split};
+use crate::engine::Engine;
 use crate::files;
 use crate::model::checkpoint::Checkpoint;
 use crate::train::{RunFolder, Selection, Summary, Trainer};
 use crate::ui::Ui;
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const EXAMPLE: &str = "Examples:
   blendfuse train --data pool --out run --fold 0
@@ -53,7 +55,20 @@ pub struct Args {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
-    let summary = train(&args, ui)?;
+    let config = config(&args)?;
+    if !args.resume {
+        files::check_new_folder(&args.out)?;
+    }
+    let engine = args.device.open(ui)?;
+    let options = Options {
+        data: &args.data,
+        out: &args.out,
+        selection: args.selection(),
+        init: args.init.as_deref(),
+        resume: args.resume,
+        allow_missing: args.allow_missing,
+    };
+    let summary = train(&engine, &config, &options, ui)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
@@ -62,27 +77,61 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     Ok(())
 }
 
-/// Trains as the arguments say.
-pub fn train(args: &Args, ui: Ui) -> Result<Summary> {
-    let config = config(args)?;
-    if !args.resume {
-        files::check_new_folder(&args.out)?;
-    }
-    let engine = args.device.open(ui)?;
-    let init = args.init.as_deref().map(Checkpoint::read).transpose()?;
+/// What a run is made from and where it goes.
+pub struct Options<'a> {
+    pub data: &'a Path,
+    pub out: &'a Path,
+    /// `None`: the first fold there is, or that of the resumed run
+    pub selection: Option<Selection>,
+    pub init: Option<&'a Path>,
+    pub resume: bool,
+    pub allow_missing: bool,
+}
+
+/// Trains one model into a run folder.
+pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<Summary> {
+    let init = options.init.map(Checkpoint::read).transpose()?;
+    let resumed = if options.resume { Some(RunFolder::open(options.out)?) } else { None };
+    let last = resumed.as_ref().map(RunFolder::last).transpose()?.flatten();
     // Test clips are only of use to adaptation.
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
-    let pool = Pool::load(&args.data, &LoadOptions { allow_missing: args.allow_missing, split }, ui)?;
-    let selection = selection(args, &pool, ui)?;
-    let mut trainer = Trainer::new(&engine, pool, &config, selection, init, ui)?;
-    let mut folder = if args.resume { RunFolder::open(&args.out)? } else { RunFolder::create(&args.out, &config)? };
-    if args.resume {
-        let last = folder.last()?.context("a run to resume has a last.safetensors")?;
+    let pool = Pool::load(options.data, &LoadOptions { allow_missing: options.allow_missing, split }, ui)?;
+    let selection = match &last {
+        Some(last) => resumed_selection(last, options)?,
+        None => options.selection.map_or_else(|| first_fold(&pool, ui), Ok)?,
+    };
+    let mut trainer = Trainer::new(engine, pool, config, selection, init, ui)?;
+    let mut folder = match resumed {
+        Some(folder) => folder,
+        None => RunFolder::create(options.out, config)?,
+    };
+    if let Some(last) = last {
         let epoch = trainer.resume(last, folder.model()?)?;
         folder.truncate_log(epoch)?;
         ui.say(format!("going on after epoch {epoch}"));
     }
     trainer.run(&mut folder)
+}
+
+fn resumed_selection(last: &Checkpoint, options: &Options) -> Result<Selection> {
+    let selection = Trainer::selection_of(last)?;
+    if options.selection.is_some_and(|asked| asked != selection) {
+        bail!("{}: the run was started with {selection}; resume it without --fold and --all", options.out.display());
+    }
+    Ok(selection)
+}
+
+fn first_fold(pool: &Pool, ui: Ui) -> Result<Selection> {
+    let first = pool.clips.iter().filter_map(|clip| clip.fold).min();
+    let first = first.context("no clip has a fold; add folds to the labels, or train with --all")?;
+    ui.say(format!("validating on fold {first}; choose with --fold F, or --all"));
+    Ok(Selection::Fold(first))
+}
+
+impl Args {
+    fn selection(&self) -> Option<Selection> {
+        if self.all { Some(Selection::All) } else { self.fold.map(Selection::Fold) }
+    }
 }
 
 /// A resumed run keeps its own configuration; `--set` could only contradict it.
@@ -94,19 +143,6 @@ fn config(args: &Args) -> Result<Config> {
         bail!("--resume goes on with the configuration in {}; leave out --config and --set", args.out.display());
     }
     Config::load(Some(&args.out.join("config.toml")), &[])
-}
-
-fn selection(args: &Args, pool: &Pool, ui: Ui) -> Result<Selection> {
-    if args.all {
-        return Ok(Selection::All);
-    }
-    if let Some(fold) = args.fold {
-        return Ok(Selection::Fold(fold));
-    }
-    let first = pool.clips.iter().filter_map(|clip| clip.fold).min();
-    let first = first.context("no clip has a fold; add folds to the labels, or train with --all")?;
-    ui.say(format!("validating on fold {first}; choose with --fold F, or --all"));
-    Ok(Selection::Fold(first))
 }
 
 fn print(summary: &Summary, out: &Path) {

@@ -23,6 +23,9 @@ impl std::error::Error for Invalid {}
 /// Largest size of a layer and largest batch; K·P stays below 2^25 with K = 256.
 const LARGEST_SIZE: usize = 65_536;
 
+/// Largest batch: some kernels launch a workgroup per row, a device allows 65 535, and adaptation doubles the rows.
+const LARGEST_BATCH: usize = 32_767;
+
 impl Config {
     /// Checks every range that needs no data.
     ///
@@ -73,7 +76,12 @@ impl Config {
         positive("train.lr", train.lr)?;
         not_negative("train.weight_decay", train.weight_decay)?;
         // Batch norm needs two rows to have a variance.
-        size("train.batch", train.batch, 2)?;
+        require(
+            (2..=LARGEST_BATCH).contains(&train.batch),
+            "train.batch",
+            train.batch,
+            format!("a whole number from 2 to {LARGEST_BATCH}"),
+        )?;
         require(train.max_epochs >= 1, "train.max_epochs", train.max_epochs, "1 or more")?;
         require(train.patience >= 1, "train.patience", train.patience, "1 or more")?;
         not_negative("train.min_delta", train.min_delta)?;

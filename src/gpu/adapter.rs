@@ -2,12 +2,15 @@
 
 use anyhow::{Result, bail};
 
-/// Every adapter of the machine, hardware first: discrete, integrated, other, then software. GL is only asked where
-/// there is nothing else: it lists the same cards again, and prints complaints of its own without a display.
+/// Every adapter of the machine, hardware first: discrete, integrated, other, then software. GL is only asked where no
+/// other back end has hardware: it lists the same cards again, and prints complaints of its own without a display.
 pub fn all() -> Vec<wgpu::Adapter> {
     let mut adapters = of(wgpu::Backends::PRIMARY);
-    if adapters.is_empty() {
-        adapters = of(wgpu::Backends::GL);
+    if adapters.iter().all(|adapter| is_software(&adapter.get_info())) {
+        let software = !adapters.is_empty();
+        let gl = of(wgpu::Backends::GL).into_iter();
+        // GL's software renderer is no second driver beside Vulkan's: it is the same one.
+        adapters.extend(gl.filter(|adapter| !software || !is_software(&adapter.get_info())));
     }
     adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
     adapters
@@ -26,9 +29,14 @@ pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
         || ["llvmpipe", "swiftshader", "softpipe", "basic render"].iter().any(|software| name.contains(software))
 }
 
-/// The hardware adapter `auto` and `gpu` take: discrete, then integrated, then virtual; GL only where nothing else is.
-pub fn hardware(adapters: &[wgpu::Adapter]) -> Option<&wgpu::Adapter> {
-    adapters.iter().find(|adapter| !is_software(&adapter.get_info()) && required_limits("", &adapter.limits()).is_ok())
+/// Hardware adapters in the order `auto` and `gpu` try them: discrete, then integrated, then virtual.
+pub fn hardware(adapters: &[wgpu::Adapter]) -> impl Iterator<Item = &wgpu::Adapter> {
+    adapters.iter().filter(|adapter| !is_software(&adapter.get_info()))
+}
+
+/// True where blendfuse can run on it.
+pub fn is_usable(adapter: &wgpu::Adapter) -> bool {
+    required_limits("", &adapter.limits()).is_ok()
 }
 
 fn rank(info: &wgpu::AdapterInfo) -> u32 {

@@ -121,7 +121,7 @@ impl Model {
         }
     }
 
-    /// Takes weights and running statistics from a file, and Adam's moments where it has them.
+    /// Takes weights and running statistics from a file.
     ///
     /// # Errors
     /// A tensor that is missing or of another shape.
@@ -131,7 +131,15 @@ impl Model {
                 self.engine.write(buffer, offset, checkpoint.get(&tensor.name, &tensor.shape)?);
             }
         }
-        if let (Some(training), true) = (&self.training, checkpoint.header.resume.is_some()) {
+        Ok(())
+    }
+
+    /// Takes Adam's moments from a `last.safetensors`.
+    ///
+    /// # Errors
+    /// A tensor that is missing or of another shape.
+    pub fn load_moments(&self, checkpoint: &Checkpoint) -> Result<()> {
+        if let Some(training) = &self.training {
             for (prefix, moments) in [("adam.m", &training.m), ("adam.v", &training.v)] {
                 for tensor in &self.layout.tensors {
                     if let Some((buffer, offset)) = moments.place(tensor.place) {

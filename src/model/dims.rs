@@ -4,6 +4,9 @@ use crate::config::{Attention, Config, Heads};
 use crate::kernels::gate_forward::MAX_ENCODERS;
 use anyhow::{Result, bail};
 
+/// Most elements of a tensor.
+const MAX_ELEMENTS: usize = 1 << 30;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dims {
     /// D_k of every encoder
@@ -42,6 +45,19 @@ impl Dims {
         }
         if let Some(k) = widths.iter().position(|&width| width == 0) {
             bail!("encoder {k} has no columns; remove it or list the ones to use in encoders.toml");
+        }
+        let channels = encoders * config.model.projection;
+        let sizes = [
+            ("fuse.weight", "model.projection or model.fused", channels * config.model.fused),
+            ("gate.0.weight", "model.projection or model.gate_hidden", channels * config.model.gate_hidden),
+            ("h of a batch", "model.projection or train.batch", 2 * channels * config.train.batch),
+            ("heads.0.weight", "model.fused or model.head_hidden", 3 * config.model.fused * config.model.head_hidden),
+        ];
+        // Kernels count elements in 32 bits, and all but fuse and the projections share one buffer.
+        for (what, setting, elements) in sizes {
+            if elements > MAX_ELEMENTS {
+                bail!("{what} would have {elements} elements, expected at most {MAX_ELEMENTS}; lower {setting}");
+            }
         }
         let gate = config.model.attention == Attention::Gate;
         let top_n = config.model.top_n.resolve(encoders)?;

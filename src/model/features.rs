@@ -3,9 +3,8 @@
 use crate::buffer::Buffer;
 use crate::data::{Encoder, Pool};
 use crate::engine::Engine;
-use crate::model::{Dims, Windows};
+use crate::model::{Dims, Window, Windows};
 use anyhow::Result;
-use std::sync::Arc;
 
 /// One window's features and how to standardise them.
 pub struct WindowFeatures {
@@ -31,7 +30,7 @@ pub struct Features {
 }
 
 struct Streamed {
-    encoders: Arc<Vec<Encoder>>,
+    encoders: Vec<Encoder>,
     targets: Vec<f32>,
     /// Rows that the device buffers hold
     capacity: usize,
@@ -63,52 +62,41 @@ impl Standard {
 }
 
 impl Features {
-    /// Takes the pool's features to the device, encoder by encoder, so that host and device copies never both exist
-    /// in full; where they are streamed (`windows` was made for `capacity` < N rows), the host keeps them.
+    /// Room for `rows` rows: all of a pool, or a batch where they are streamed.
     ///
     /// # Errors
     /// As [`Engine::buffer`].
-    pub fn new(
-        engine: &Engine,
-        dims: &Dims,
-        windows: &Windows,
-        encoders: Vec<Encoder>,
-        targets: Vec<f32>,
-        capacity: usize,
-        streamed: bool,
-    ) -> Result<Self> {
-        let clips = targets.len() / dims.classes;
-        let mut list = Vec::new();
-        let mut encoders = encoders;
-        for (i, window) in windows.list.iter().enumerate() {
-            let x = engine.buffer(&format!("features {i}"), capacity * window.columns)?;
-            if !streamed {
-                for (encoder, k) in encoders.iter_mut().zip(0..dims.encoders()) {
-                    if window.encoders.contains(&k) {
-                        let first = window.chunks.iter().find(|chunk| chunk.encoder as usize == k);
-                        let first = first.expect("every encoder has a chunk").x as usize;
-                        let features = std::mem::take(&mut encoder.features);
-                        engine.write(&x, first, features.as_slice().expect("pools are in C order"));
-                    }
-                }
-            }
-            list.push(WindowFeatures {
-                x,
+    pub fn new(engine: &Engine, dims: &Dims, windows: &Windows, rows: usize) -> Result<Self> {
+        let window = |(i, window): (usize, &Window)| {
+            Ok(WindowFeatures {
+                x: engine.buffer(&format!("features {i}"), rows * window.columns)?,
                 standard: engine.buffer(&format!("standard {i}"), 2 * window.columns)?,
                 chunks: engine.upload(&format!("chunks {i}"), &window.words())?,
-            });
-        }
+            })
+        };
         Ok(Self {
-            windows: list,
-            targets: if streamed {
-                engine.buffer("targets", capacity * dims.classes)?
-            } else {
-                engine.upload("targets", &targets)?
-            },
-            rows: engine.buffer("rows", if streamed { capacity } else { 4 * clips.max(1) })?,
+            windows: windows.list.iter().enumerate().map(window).collect::<Result<_>>()?,
+            targets: engine.buffer("targets", rows * dims.classes)?,
+            // An epoch with adaptation lists every clip and as many target rows.
+            rows: engine.buffer("rows", 2 * rows)?,
             spans: engine.upload("spans", &windows.spans)?,
-            streamed: streamed.then(|| Streamed { encoders: Arc::new(encoders), targets, capacity, order: Vec::new() }),
+            streamed: None,
         })
+    }
+
+    /// Takes all features (N, D_k) and targets (N, C) to the device, dropping the host's encoder by encoder.
+    pub fn fill(&mut self, engine: &Engine, windows: &Windows, encoders: Vec<Encoder>, targets: &[f32]) {
+        engine.write(&self.targets, 0, targets);
+        for (k, encoder) in encoders.into_iter().enumerate() {
+            let (window, chunk) = windows.first_chunk(k);
+            let values = encoder.features.as_slice().expect("pools are in C order");
+            engine.write(&self.windows[window].x, chunk.x as usize, values);
+        }
+    }
+
+    /// Keeps all features and targets on the host; `prepare` takes batches of at most `capacity` rows to the device.
+    pub fn stream(&mut self, encoders: Vec<Encoder>, targets: Vec<f32>, capacity: usize) {
+        self.streamed = Some(Streamed { encoders, targets, capacity, order: Vec::new() });
     }
 
     /// Sets how columns are standardised.

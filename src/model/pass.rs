@@ -3,6 +3,7 @@
 use super::layout::Offsets;
 use super::{Activations, Features, Model, PART, Training};
 use crate::buffer::Buffer;
+use crate::config::TemperatureMode;
 use crate::engine::Engine;
 
 pub(super) struct Pass<'a> {
@@ -40,6 +41,12 @@ pub(super) struct Letters {
 impl<'a> Pass<'a> {
     pub fn new(model: &'a Model, features: &'a Features, rows: usize) -> Self {
         let dims = &model.dims;
+        let temperature = &model.config.model.temperature;
+        // Only a τ that is learned has to be kept inside.
+        let (tau_min, tau_max) = match temperature.mode {
+            TemperatureMode::Learned => (temperature.min, temperature.max),
+            TemperatureMode::Fixed | TemperatureMode::Anneal => (0.0, f32::MAX),
+        };
         let d = Letters {
             b: rows as u32,
             k: dims.encoders() as u32,
@@ -54,8 +61,8 @@ impl<'a> Pass<'a> {
             parts: model.windows.parts as u32,
             parts_m: dims.channels().div_ceil(PART) as u32,
             parts_f: dims.fused.div_ceil(PART) as u32,
-            tau_min: model.config.model.temperature.min,
-            tau_max: model.config.model.temperature.max,
+            tau_min,
+            tau_max,
         };
         Self { model, features, engine: &model.engine, activations: &model.activations, small: &model.weights.small, d }
     }

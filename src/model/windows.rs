@@ -71,6 +71,14 @@ impl Windows {
         Ok(windows)
     }
 
+    /// The window of encoder k, and the chunk that holds its first columns.
+    pub fn first_chunk(&self, k: usize) -> (usize, &Chunk) {
+        let index =
+            self.list.iter().position(|window| window.encoders.contains(&k)).expect("every encoder has a window");
+        let chunk = self.list[index].chunks.iter().find(|chunk| chunk.encoder as usize == k);
+        (index, chunk.expect("every encoder has a chunk"))
+    }
+
     fn push(&mut self, dims: &Dims, rows: usize, encoders: Range<usize>) {
         let mut window = Window { encoders: encoders.clone(), columns: 0, chunks: Vec::new() };
         for k in encoders {

@@ -1,11 +1,12 @@
 //! The run folder: configuration, weights, log, summary, validation scores. Every file is whole or not there.
 
-use super::Trainer;
 use super::state::{Best, State};
 use super::validation::Judged;
+use super::{Selection, Trainer};
 use crate::config::Config;
 use crate::data::npz::NpzWriter;
 use crate::decode::Thresholds;
+use crate::engine::DeviceInfo;
 use crate::files::{new_folder, write_atomically};
 use crate::metrics::Score;
 use crate::model::checkpoint::{self, Checkpoint, Header, Snapshot};
@@ -19,10 +20,14 @@ use std::time::{Duration, Instant};
 /// `last.safetensors` is written this often: a large model's is three times its weights.
 const SAVE_EVERY: Duration = Duration::from_secs(20);
 
+/// The release that Cargo.toml names; wgpu does not tell its own.
+const WGPU_VERSION: &str = "30";
+
 /// A folder that one run writes.
 pub struct RunFolder {
     pub path: PathBuf,
-    saved: Instant,
+    /// When the state was last saved by this process
+    saved: Option<Instant>,
 }
 
 /// A line of `metrics.jsonl`.
@@ -50,8 +55,12 @@ pub struct EpochLog {
 /// `summary.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    pub version: &'static str,
-    pub device: String,
+    pub versions: Versions,
+    pub device: DeviceInfo,
+    /// "all", or {"fold": F}
+    pub selection: Selection,
+    /// n, resolved
+    pub top_n: usize,
     pub seed: u64,
     pub epochs: u32,
     pub steps: u64,
@@ -62,7 +71,15 @@ pub struct Summary {
     pub presence: Option<f64>,
     pub salience: Option<f64>,
     pub mean: Option<f64>,
+    /// Wall time; of a resumed run, since it went on
     pub seconds: f64,
+}
+
+/// Of the program and the library that talks to the GPU.
+#[derive(Clone, Debug, Serialize)]
+pub struct Versions {
+    pub blendfuse: &'static str,
+    pub wgpu: &'static str,
 }
 
 impl RunFolder {
@@ -73,7 +90,7 @@ impl RunFolder {
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
         new_folder(path)?;
         write_atomically(&path.join("config.toml"), |file| Ok(file.write_all(config.to_toml().as_bytes())?))?;
-        Ok(Self { path: path.to_owned(), saved: Instant::now() })
+        Ok(Self { path: path.to_owned(), saved: None })
     }
 
     /// A folder whose run goes on.
@@ -82,9 +99,13 @@ impl RunFolder {
     /// It holds no `last.safetensors`.
     pub fn open(path: &Path) -> Result<Self> {
         if !path.join("last.safetensors").exists() {
-            bail!("{}: found no last.safetensors, expected a run to resume; start it without --resume", path.display());
+            bail!(
+                "{}: found no last.safetensors, expected a run to resume; it stopped before its first epoch ended, or is no \
+                 run: remove the folder and start without --resume",
+                path.display()
+            );
         }
-        Ok(Self { path: path.to_owned(), saved: Instant::now() })
+        Ok(Self { path: path.to_owned(), saved: None })
     }
 
     /// The state to resume from, if one was saved.
@@ -132,7 +153,7 @@ impl RunFolder {
     }
 
     pub(super) fn is_due(&self) -> bool {
-        self.saved.elapsed() >= SAVE_EVERY
+        self.saved.is_none_or(|saved| saved.elapsed() >= SAVE_EVERY)
     }
 
     pub(super) fn write_model(&self, header: &Header, tensors: &Snapshot) -> Result<()> {
@@ -141,7 +162,7 @@ impl RunFolder {
 
     pub(super) fn write_last(&mut self, header: &Header, tensors: &Snapshot) -> Result<()> {
         checkpoint::write(&self.path.join("last.safetensors"), header, tensors)?;
-        self.saved = Instant::now();
+        self.saved = Some(Instant::now());
         Ok(())
     }
 
@@ -194,8 +215,10 @@ impl Summary {
         let score: Option<Score> = judged.map(|judged| judged.score);
         let best: Option<Best> = trainer.state.best;
         Self {
-            version: env!("CARGO_PKG_VERSION"),
-            device: trainer.network.model.engine.describe(),
+            versions: Versions { blendfuse: env!("CARGO_PKG_VERSION"), wgpu: WGPU_VERSION },
+            device: trainer.network.model.engine.info(),
+            selection: trainer.state.selection,
+            top_n: trainer.network.model.dims.top_n,
             seed: trainer.config.train.seed,
             epochs: trainer.state.epoch,
             steps: trainer.state.step,

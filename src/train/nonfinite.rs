@@ -3,6 +3,7 @@
 //! Steps repeat to the bit. From the last saved state (or the initial weights) the run is replayed to just before the
 //! bad step, and the tensors of the step are read one kernel at a time.
 
+use super::state::State;
 use super::{RunFolder, Trainer};
 use crate::buffer::{AnyBuffer, Buffer};
 use crate::kernel::{Call, Role};
@@ -13,46 +14,41 @@ use anyhow::{Result, bail};
 
 impl Trainer {
     /// Writes the last good weights and reports at which step and in which tensor it began. `step`: the first whose
-    /// loss is not finite, from 0; `None` where only the validation loss is not.
+    /// loss is not finite, from 0; `None` where what the last step left is not.
     pub(super) fn stop_non_finite(&mut self, folder: &mut RunFolder, step: Option<u64>) -> Result<()> {
-        let Some(bad) = step else {
-            let weights = self.network.model.layout.tensors.clone();
-            let snapshot = self.network.model.snapshot(&self.standard)?;
-            let found = weights.iter().zip(&snapshot).find(|(_, (_, values))| values.iter().any(|v| !v.is_finite()));
-            let tensor = found.map_or("the validation logits", |(tensor, _)| &tensor.name);
-            bail!(
-                "the validation loss is not finite after epoch {} (step {}), beginning in {tensor}; {}; {ADVICE}",
-                self.state.epoch + 1,
-                self.state.step,
-                self.kept(folder)
-            );
-        };
+        let after = self.state.step;
         // A loss can be the first to show what the update before it broke.
-        let suspects = [bad.checked_sub(1), Some(bad)];
+        let suspects = match step {
+            Some(bad) => vec![bad.saturating_sub(1), bad],
+            None => vec![after - 1],
+        };
+        let best = self.state.best;
         self.rewind(folder)?;
-        for suspect in suspects.into_iter().flatten() {
+        self.state.best = best;
+        for suspect in suspects.into_iter().filter(|&suspect| suspect >= self.state.step).collect::<Vec<_>>() {
             self.replay_to(suspect)?;
-            let good = self.network.model.snapshot(&self.standard)?;
-            let moments = self.network.model.moments()?;
+            let (good, moments) = (self.network.model.snapshot(&self.standard)?, self.network.model.moments()?);
+            let state = self.state.clone();
             if let Some(tensor) = self.first_in_step()? {
-                self.network.model.restore(&good);
-                folder.write_good(&self.header, &self.state, self.best.as_ref(), good, moments)?;
+                folder.write_good(&self.header, &state, self.best.as_ref(), good, moments)?;
+                let kept = folder.path.display();
                 bail!(
-                    "the loss is not finite from step {} on, beginning in {tensor} at step {}; {}; {ADVICE}",
-                    bad + 1,
-                    suspect + 1,
-                    self.kept(folder)
+                    "a number is not finite: it began at step {} in {tensor}; the last good weights are in {kept}; {ADVICE}",
+                    suspect + 1
                 );
             }
         }
-        bail!(
-            "the loss is not finite at step {}, and replaying the run did not repeat it; the device does not compute reliably",
-            bad + 1
-        );
-    }
-
-    fn kept(&self, folder: &RunFolder) -> String {
-        format!("the last good weights are in {}", folder.path.display())
+        let (good, moments) = (self.network.model.snapshot(&self.standard)?, self.network.model.moments()?);
+        folder.write_good(&self.header, &self.state, self.best.as_ref(), good, moments)?;
+        let kept = folder.path.display();
+        match self.first_in_inference()? {
+            Some(tensor) => bail!(
+                "a number is not finite: it began after step {after}, when validating, in {tensor}; the last good weights are in {kept}; {ADVICE}"
+            ),
+            None => bail!(
+                "a number was not finite by step {after}, but replaying the run did not repeat it; the device does not compute reliably"
+            ),
+        }
     }
 
     /// Back to the last saved state, or to the start.
@@ -66,11 +62,11 @@ impl Trainer {
                 }
             }
         }
-        self.reset_state();
         if let Some(last) = folder.last()? {
             self.resume(last, None)?;
             return Ok(());
         }
+        self.state = State::new(&self.config, self.state.selection, self.state.clips);
         self.clear_moments();
         self.set_initial_weights()
     }
@@ -111,6 +107,46 @@ impl Trainer {
         }
         self.state.step += 1;
         Ok(None)
+    }
+
+    /// Runs the validation rows kernel by kernel; the first tensor with a value that is not finite.
+    fn first_in_inference(&mut self) -> Result<Option<String>> {
+        let engine = self.network.model.engine.clone();
+        let rows = self.validation.rows.clone();
+        for rows in rows.chunks(self.network.capacity) {
+            let network = &mut self.network;
+            network.features.set_order(&engine, rows.iter().map(|&row| row as u32).collect());
+            let (model, features) = (&network.model, &network.features);
+            let first = features.prepare(&engine, &model.windows, model.dims.classes, 0, rows.len());
+            let step = Step { first, ..Step::default() }.with_dropout(0.0);
+            let calls = model.inference(features, rows.len());
+            for i in 0..calls.len() {
+                engine.run(&calls[i..=i], &step);
+                if let Some(tensor) = first_output(model, &calls[i], &step)? {
+                    return Ok(Some(tensor));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn clear_moments(&self) {
+        let training = self.network.model.training.as_ref().expect("made for training");
+        for moments in [&training.m, &training.v] {
+            for buffer in moments.project.iter().chain([&moments.fuse, &moments.small]) {
+                self.network.model.engine.write(buffer, 0, &vec![0.0; buffer.len]);
+            }
+        }
+    }
+
+    /// What follows an epoch's last step, without keeping its results: validation sets the learning rate.
+    fn close_epoch(&mut self) -> Result<()> {
+        if let Some(judged) = self.validate()? {
+            self.state.plateau.step(judged.loss, &self.config.train.plateau);
+            self.state.stop.step(judged.loss, self.config.train.min_delta);
+        }
+        self.state.epoch += 1;
+        Ok(())
     }
 }
 

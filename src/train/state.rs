@@ -1,12 +1,18 @@
 //! What a run needs to go on, weights aside.
 
+use super::Selection;
 use super::schedule::{EarlyStop, Plateau};
 use crate::config::Config;
+use crate::model::checkpoint::Checkpoint;
+use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 /// All that changes from epoch to epoch, weights aside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct State {
+    pub selection: Selection,
+    /// Fingerprint of the clips it trains and validates on, in their order
+    pub clips: u64,
     /// Epochs done
     pub epoch: u32,
     /// Steps done
@@ -18,8 +24,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, selection: Selection, clips: u64) -> Self {
         Self {
+            selection,
+            clips,
             epoch: 0,
             step: 0,
             plateau: Plateau::new(f64::from(config.train.lr)),
@@ -27,6 +35,15 @@ impl State {
             best: None,
             finished: false,
         }
+    }
+}
+
+impl State {
+    /// The state that a run's `last.safetensors` holds.
+    pub fn of(last: &Checkpoint) -> Result<Self> {
+        let state = last.header.resume.as_deref();
+        let state = state.context("the checkpoint holds no training state; resuming needs a run's last.safetensors")?;
+        serde_json::from_str(state).context("the checkpoint's training state cannot be read; it is of another version")
     }
 }
 

@@ -74,9 +74,9 @@ impl Trainer {
     }
 
     /// (steps, 4): total, presence, salience, domain
-    pub(super) fn losses(&self, steps: usize) -> Result<Vec<[f32; 4]>> {
+    pub(super) fn losses(&self, steps: Range<usize>) -> Result<Vec<[f32; 4]>> {
         let training = self.network.model.training.as_ref().expect("made for training");
-        let flat = self.network.model.engine.read(&training.losses, 0, 4 * steps)?;
+        let flat = self.network.model.engine.read(&training.losses, 4 * steps.start, 4 * steps.len())?;
         Ok(flat.chunks_exact(4).map(|step| [step[0], step[1], step[2], step[3]]).collect())
     }
 }
