@@ -40,10 +40,12 @@ fn right4(j: u32, k: u32) -> vec4<f32> {
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    chunk = chunk_at(group.z);
+    // One chunk per workgroup: bounds come from a local copy, so that barriers are seen to be uniform.
+    let own = chunk_at(group.z);
+    chunk = own;
     let i0 = group.y * TILE;
     let j0 = group.x * TILE;
-    let sums = matmul(i0, j0, chunk.column, chunk.column + chunk.length, lane);
+    let sums = matmul(i0, j0, own.column, own.column + own.length, lane);
     let at = corner(i0, j0, lane);
     for (var r = 0u; r < 4u; r++) {
         for (var c = 0u; c < 4u; c++) {

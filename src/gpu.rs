@@ -281,3 +281,20 @@ fn workgroups(kernel: &Kernel, reflection: &Reflection, grid: Grid) -> [u32; 3] 
     assert!(groups.iter().all(|&n| n <= MAX_GROUPS), "{}: {groups:?} workgroups are too many", kernel.name);
     groups.map(|n| n as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A paper-sized Adam has 69 million elements: more workgroups than one dimension takes.
+    #[test]
+    fn long_launches_fold_over_two_dimensions() {
+        let kernel = &crate::kernels::adam::KERNEL;
+        let reflection = Reflection::of(kernel);
+        for threads in [0, 1, 64, 65, 65_535 * 64, 65_535 * 64 + 1, 69_198_080] {
+            let [x, y, z] = workgroups(kernel, &reflection, Grid::Threads(threads)).map(|n| n as usize);
+            assert!(x <= MAX_GROUPS && y <= MAX_GROUPS && z == 1, "{threads}");
+            assert!(x * y * 64 >= threads && x * y * 64 < threads + 64 * (y + 1), "{threads}: {x} × {y}");
+        }
+    }
+}

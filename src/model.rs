@@ -66,7 +66,7 @@ impl Model {
     ) -> Result<Self> {
         let layout = Layout::new(&dims, &windows, config.model.temperature.mode == TemperatureMode::Learned);
         let weights = Trained::new(&engine, "weights", &dims, &windows, &layout)?;
-        let running = engine.buffer("running", 2 * dims.channels())?;
+        let running = engine.buffer("weights running", 2 * dims.channels())?;
         let activations = Activations::new(&engine, &dims, &windows, capacity)?;
         let training = if training { Some(Training::new(&engine, &dims, &windows, &layout, capacity)?) } else { None };
         Ok(Self { engine, config: config.clone(), dims, windows, layout, weights, running, activations, training })

@@ -4,6 +4,7 @@ use blendfuse::config::Config;
 use blendfuse::data::{LoadOptions, Pool, Split, synth};
 use blendfuse::engine::Engine;
 use blendfuse::model::checkpoint::Checkpoint;
+use blendfuse::model::{Dims, Features, Model, Windows};
 use blendfuse::train::{RunFolder, Selection, Summary, Trainer};
 use blendfuse::ui::Ui;
 use std::path::{Path, PathBuf};
@@ -168,27 +169,114 @@ fn resumes_to_the_same_bytes() {
     }
 }
 
+/// Adam's first step moves every weight by about the learning rate: 1e30 is finite, its square in the next variance not.
 #[test]
-fn a_loss_that_is_not_finite_says_where_it_began() {
+fn numbers_that_are_not_finite_say_where_they_began() {
+    let cases = [
+        (Selection::Fold(0), "train.max_epochs=3", "it began at step 2 in norm.0.running_var"),
+        (Selection::Fold(0), "train.max_steps=1", "it began after step 1, when validating, in "),
+        (Selection::All, "train.max_steps=1", "it began after step 1, when validating, in "),
+    ];
     for engine in [Arc::new(Engine::Cpu), common::device()] {
-        let mut broken = pool();
-        // Finite, but its square overflows batch norm's variance.
-        broken.encoders[2].features.mapv_inplace(|x| x * 1e30);
-        let clip = broken.indices(Split::Train)[0];
-        broken.encoders[2].features[[clip, 0]] = 3e38;
-        let run = Run::new(&engine, broken, &["train.max_epochs=3", "train.lr=1e20"], Selection::Fold(0));
-        let message = format!("{:#}", run.result.as_ref().expect_err("it cannot train"));
-        assert!(
-            message.contains("not finite") && message.contains("beginning in") && message.contains("step"),
-            "{message}"
-        );
-        for name in ["model.safetensors", "last.safetensors"] {
-            let checkpoint = Checkpoint::read(&run.file(name)).expect("the last good weights are kept");
-            let dims = checkpoint.dims().expect("it was trained");
-            let weights = checkpoint.get("fuse.weight", &[dims.fused, dims.channels()]).expect("of that shape");
-            assert!(weights.iter().all(|w| w.is_finite()), "{name}: {message}");
+        for (selection, limit, expected) in cases {
+            let run = Run::new(&engine, pool(), &["train.lr=1e30", limit], selection);
+            let message = format!("{:#}", run.result.as_ref().expect_err("it cannot train"));
+            assert!(message.contains(expected), "expected {expected:?}, found: {message}");
+            for name in ["model.safetensors", "last.safetensors"] {
+                let checkpoint = Checkpoint::read(&run.file(name)).expect("the last good weights are kept");
+                let dims = checkpoint.dims().expect("it was trained");
+                let weights = checkpoint.get("fuse.weight", &[dims.fused, dims.channels()]).expect("of that shape");
+                assert!(weights.iter().all(|w| w.is_finite()), "{name}: {message}");
+            }
         }
     }
+}
+
+/// A run that goes on keeps its clips, whatever the command line forgets.
+#[test]
+fn resuming_with_another_fold_is_refused() {
+    let engine = Arc::new(Engine::Cpu);
+    let run = Run::new(&engine, pool(), &["train.max_epochs=1"], Selection::Fold(3));
+    let folder = RunFolder::open(&run.folder.path().join("run")).expect("it was saved");
+    let last = || folder.last().expect("readable").expect("saved");
+    assert_eq!(Trainer::selection_of(&last()).expect("a state"), Selection::Fold(3));
+    let config = config(&["train.max_epochs=1"]);
+    let ui = Ui::default().silent();
+    let mut other = Trainer::new(&engine, pool(), &config, Selection::Fold(0), None, ui).expect("it fits");
+    let message = other.resume(last(), None).expect_err("another fold").to_string();
+    assert!(message.contains("trained on other clips"), "{message}");
+}
+
+/// Weights come from the file; Adam's moments and a τ that is a setting do not.
+#[test]
+fn init_takes_weights_only() {
+    let engine = Arc::new(Engine::Cpu);
+    let run = Run::new(&engine, pool(), &["train.max_epochs=2"], Selection::Fold(0));
+    let settings = ["train.max_epochs=1", "model.temperature.mode=fixed", "model.temperature.initial=0.3"];
+    let ui = Ui::default().silent();
+    let bytes = ["last.safetensors", "model.safetensors"].map(|name| {
+        let mut init = Checkpoint::read(&run.file("last.safetensors")).expect("written");
+        if name == "model.safetensors" {
+            init.header.resume = None;
+        }
+        let folder = TempDir::new().expect("a temporary folder");
+        let config = config(&settings);
+        let mut trainer = Trainer::new(&engine, pool(), &config, Selection::Fold(0), Some(init), ui).expect("it fits");
+        let mut out = RunFolder::create(&folder.path().join("run"), &config).expect("it is new");
+        trainer.run(&mut out).expect("it trains");
+        let last = out.last().expect("readable").expect("saved");
+        assert_eq!(last.get("gate.temperature", &[1]).expect("always there"), [0.3]);
+        std::fs::read(out.path.join("last.safetensors")).expect("written")
+    });
+    assert!(bytes[0] == bytes[1], "the file's training state must not matter");
+}
+
+/// τ outside the bounds of a learned one is used as it is.
+#[test]
+fn a_fixed_temperature_is_not_clamped() {
+    let engine = Arc::new(Engine::Cpu);
+    let [cold, cool] = ["0.05", "0.55"].map(|tau| {
+        let tau = format!("model.temperature.initial={tau}");
+        let settings = ["train.max_epochs=1", "model.temperature.mode=fixed", &tau];
+        let run = Run::new(&engine, pool(), &settings, Selection::Fold(0));
+        std::fs::read(run.file("validation.npz")).expect("written")
+    });
+    assert!(cold != cool);
+}
+
+/// Every schedule that the configuration knows, for a few epochs.
+#[test]
+fn schedules_run_as_configured() {
+    let settings = [
+        "train.max_epochs=5",
+        "model.temperature.mode=anneal",
+        "model.dropout_warmup_epochs=2",
+        "adaptation.enabled=true",
+        "adaptation.schedule=dann",
+    ];
+    let run = Run::new(&Arc::new(Engine::Cpu), pool(), &settings, Selection::Fold(0));
+    run.result.as_ref().expect("it trains");
+    let text = std::fs::read_to_string(run.file("metrics.jsonl")).expect("a log");
+    let tau = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["temperature"].as_f64();
+    let taus: Vec<f64> = text.lines().map(|line| tau(line).expect("a number")).collect();
+    for (tau, expected) in taus.iter().zip([1.25, 1.075, 0.9, 0.725, 0.55]) {
+        assert!((tau - expected).abs() < 1e-6, "{taus:?}");
+    }
+}
+
+/// The number of dispatches must not grow with the pool: recording costs time on every one.
+#[test]
+fn a_step_is_as_many_dispatches_for_any_number_of_encoders() {
+    let counts = [1, 256].map(|encoders| {
+        let config = config(&[]);
+        let dims = Dims::new(&config, &vec![3; encoders], 6).expect("sizes that fit");
+        let engine = Arc::new(Engine::Cpu);
+        let windows = Windows::new(&dims, 10, engine.max_elements()).expect("it fits");
+        let model = Model::new(engine.clone(), &config, dims, windows, 4, true).expect("it fits");
+        let features = Features::new(&engine, &model.dims, &model.windows, 10).expect("it fits");
+        model.training_step(&features, 4, 0).len()
+    });
+    assert_eq!(counts, [24, 24]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Shapes and switches under which kernels are compared: sizes 1, odd, not a multiple of any tile, K = 1, n = 1, n = K,
 //! ties in the gate, ragged widths up to 5 000, several windows, adaptation, every loss and optimiser.
 
-use crate::config::{Attention, Config, Heads, Optimizer, PresenceLoss, TopN};
+use crate::config::{Attention, Config, Heads, Optimizer, PresenceLoss, TemperatureMode, TopN};
 use crate::data::{Encoder, Modality};
 use crate::engine::Engine;
 use crate::model::{Dims, Features, Model, Standard, Windows};
@@ -28,6 +28,8 @@ pub struct Case {
     pub dropout: f32,
     /// Every encoder gets the same gate logit
     pub ties: bool,
+    /// τ, fixed; else learned from the default on
+    pub temperature: Option<f32>,
     pub attention: Attention,
     pub heads: Heads,
     pub presence_loss: PresenceLoss,
@@ -48,6 +50,7 @@ pub fn cases() -> Vec<Case> {
         targets: 0,
         dropout: 0.33,
         ties: false,
+        temperature: None,
         attention: Attention::Gate,
         heads: Heads::Dual,
         presence_loss: PresenceLoss::SoftCe,
@@ -77,6 +80,8 @@ pub fn cases() -> Vec<Case> {
             ..base.clone()
         },
         Case { name: "wide batch", sources: 131, sizes: [64, 128, 64, 32], ..base.clone() },
+        Case { name: "300 rows", sources: 300, sizes: [8, 9, 600, 10], ..base.clone() },
+        Case { name: "fixed τ", temperature: Some(0.2), ..base.clone() },
         Case {
             name: "256 encoders",
             widths: (0..256).map(|k| 1 + k % 4).collect(),
@@ -116,6 +121,9 @@ impl Case {
         [model.projection, model.gate_hidden, model.fused, model.head_hidden] = self.sizes;
         (model.top_n, model.attention, model.heads) = (self.top_n, self.attention, self.heads);
         model.dropout = self.dropout;
+        if let Some(tau) = self.temperature {
+            (config.model.temperature.mode, config.model.temperature.initial) = (TemperatureMode::Fixed, tau);
+        }
         config.loss.presence_loss = self.presence_loss;
         config.train.optimizer = self.optimizer;
         config.adaptation.enabled = self.targets > 0;

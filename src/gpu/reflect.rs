@@ -93,3 +93,60 @@ fn scalar(module: &naga::Module, ty: naga::Handle<naga::Type>) -> &'static str {
         ref other => panic!("only 4-byte scalars cross the host boundary, not {other:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels;
+
+    /// Needs no GPU: what is checked is that every WGSL text and its declaration agree, and what a device must have.
+    #[test]
+    fn every_shader_is_declared_and_within_webgpus_limits() {
+        let limits = wgpu::Limits::default();
+        let mut declared: Vec<_> = kernels::ALL.iter().map(|kernel| kernel.name.to_owned()).collect();
+        for kernel in kernels::ALL {
+            let reflection = Reflection::of(kernel);
+            let module = kernel.parse();
+            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty())
+                .validate(&module)
+                .unwrap_or_else(|error| panic!("{}: needs an optional feature: {error:?}", kernel.name));
+            let invocations: u32 = reflection.workgroup_size.iter().product();
+            assert!(invocations <= limits.max_compute_invocations_per_workgroup, "{}: {invocations}", kernel.name);
+            let storage = kernel.slots.len() as u32;
+            assert!(storage <= limits.max_storage_buffers_per_shader_stage, "{}: {storage} buffers", kernel.name);
+            let mut sizes = naga::proc::Layouter::default();
+            sizes.update(module.to_ctx()).expect("it was validated");
+            let workgroup: u32 = module
+                .global_variables
+                .iter()
+                .filter(|(_, variable)| variable.space == naga::AddressSpace::WorkGroup)
+                .map(|(_, variable)| sizes[variable.ty].size)
+                .sum();
+            assert!(workgroup <= limits.max_compute_workgroup_storage_size, "{}: {workgroup} bytes", kernel.name);
+        }
+        let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders")).expect("the sources are here");
+        let paths = files.map(|file| file.expect("readable").path());
+        let mut written: Vec<_> = paths
+            .filter(|path| path.extension().is_some_and(|extension| extension == "wgsl"))
+            .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+            .collect();
+        declared.sort();
+        written.sort();
+        assert_eq!(declared, written);
+    }
+
+    #[test]
+    #[should_panic(expected = "Params differ")]
+    fn other_parameters_are_caught() {
+        let kernel = &kernels::fuse_input_grad::KERNEL;
+        Reflection::of(&Kernel { params: &[("rows", "u32"), ("fused", "u32"), ("inner", "u32")], ..*kernel });
+    }
+
+    #[test]
+    #[should_panic(expected = "role of dq")]
+    fn another_role_is_caught() {
+        let kernel = &kernels::fuse_input_grad::KERNEL;
+        let source = kernel.source.replace("read_write> dq", "read> dq");
+        Reflection::of(&Kernel { source: Box::leak(source.into_boxed_str()), ..*kernel });
+    }
+}

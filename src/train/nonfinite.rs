@@ -178,6 +178,7 @@ fn tensor_name(model: &Model, buffer: &Buffer<f32>, at: usize) -> String {
             Place::Project(window, offset) if group == format!("project.{window}") => offset,
             Place::Fuse if group == "fuse" => 0,
             Place::Small(offset) if group == "small" => offset,
+            Place::Running(offset) if group == "running" => offset,
             _ => return false,
         };
         (offset..offset + tensor.len()).contains(&at)
