@@ -21,6 +21,8 @@ pub struct Gpu {
     queue: wgpu::Queue,
     /// Uniform `step`, rewritten before each submit
     step: wgpu::Buffer,
+    /// Parameters and step are bound as storage
+    no_uniforms: bool,
     pipelines: Mutex<HashMap<&'static str, Arc<Compiled>>>,
     allocated: AtomicU64,
     /// Bytes written since the device was last waited for
@@ -52,7 +54,11 @@ impl Gpu {
     /// Where the adapter lacks one of the default compute limits (named), or the driver refuses the device.
     pub fn open(adapter: &wgpu::Adapter) -> Result<Self> {
         let info = adapter.get_info();
-        let limits = adapter::required_limits(&info.name, &adapter.limits())?;
+        let mut limits = adapter::required_limits(&info.name, &adapter.limits())?;
+        let no_uniforms = adapter::recompiles_for_uniforms(&info);
+        if no_uniforms {
+            limits.max_storage_buffers_per_shader_stage += 2; // parameters and step
+        }
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("blendfuse"),
             required_limits: limits.clone(),
@@ -62,7 +68,7 @@ impl Gpu {
         let step = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("step"),
             size: size_of::<Step>() as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         Ok(Self {
@@ -71,6 +77,7 @@ impl Gpu {
             device,
             queue,
             step,
+            no_uniforms,
             pipelines: Mutex::default(),
             allocated: AtomicU64::new(0),
             staged: AtomicUsize::new(0),
@@ -169,7 +176,7 @@ impl Gpu {
         let uniform = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(kernel.name),
             size: params.len().next_multiple_of(16) as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         self.queue.write_buffer(&uniform, 0, params);
@@ -234,11 +241,15 @@ impl Gpu {
 
     fn compile(&self, kernel: &Kernel) -> Compiled {
         let reflection = Reflection::of(kernel);
+        let mut text = kernel.text();
+        if self.no_uniforms {
+            text = text.replace("var<uniform>", "var<storage, read>");
+        }
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
-            source: wgpu::ShaderSource::Wgsl(kernel.text().into()),
+            source: wgpu::ShaderSource::Wgsl(text.into()),
         });
-        let entries: Vec<_> = reflection.bindings.iter().map(|binding| binding.layout()).collect();
+        let entries: Vec<_> = reflection.bindings.iter().map(|binding| binding.layout(self.no_uniforms)).collect();
         let layout = self
             .device
             .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries });

@@ -374,7 +374,9 @@ fn the_command_says_what_it_wrote() {
     let stdout = String::from_utf8(wrote.get_output().stdout.clone()).unwrap();
     assert!(stdout.contains("486 clips (270 blends) of 18 actors"), "{stdout}");
     assert!(stdout.contains("8 with 279 columns"), "{stdout}");
-    synth(&["--out", "pool"]).code(1).stderr(predicates::str::contains("error: pool: found a folder that is not empty"));
+    synth(&["--out", "pool"])
+        .code(1)
+        .stderr(predicates::str::contains("error: pool: found a folder that is not empty"));
     synth(&["--out", "other", "--preset", "huge"]).code(2);
     synth(&[]).code(2);
 }

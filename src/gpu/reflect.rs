@@ -18,8 +18,9 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    pub fn layout(&self) -> wgpu::BindGroupLayoutEntry {
+    pub fn layout(&self, no_uniforms: bool) -> wgpu::BindGroupLayoutEntry {
         let ty = match self.role {
+            None if no_uniforms => wgpu::BufferBindingType::Storage { read_only: true },
             None => wgpu::BufferBindingType::Uniform,
             Some(role) => wgpu::BufferBindingType::Storage { read_only: role == Role::Read },
         };
