@@ -6,6 +6,7 @@ use crate::data::{LoadOptions, Pool, Split};
 use crate::engine::Engine;
 use crate::files;
 use crate::model::checkpoint::Checkpoint;
+use crate::predict::model_file;
 use crate::train::{RunFolder, Selection, Summary, Trainer};
 use crate::ui::Ui;
 use anyhow::{Context as _, Result, bail};
@@ -40,7 +41,7 @@ pub struct Args {
     pub all: bool,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Start from these weights
+    /// Start from these weights (a run folder stands for its model.safetensors)
     #[arg(long, value_name = "F.safetensors", conflicts_with = "resume")]
     pub init: Option<PathBuf>,
     /// Go on with the run in --out where it stopped
@@ -55,6 +56,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
+    if args.resume {
+        RunFolder::open(&args.out)?;
+    }
     let config = config(&args)?;
     if !args.resume {
         files::check_new_folder(&args.out)?;
@@ -90,7 +94,7 @@ pub struct Options<'a> {
 
 /// Trains one model into a run folder.
 pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<Summary> {
-    let init = options.init.map(Checkpoint::read).transpose()?;
+    let init = options.init.map(|path| Checkpoint::read(&model_file(path)?)).transpose()?;
     let resumed = if options.resume { Some(RunFolder::open(options.out)?) } else { None };
     let last = resumed.as_ref().map(RunFolder::last).transpose()?.flatten();
     // Test clips are only of use to adaptation.
