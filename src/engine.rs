@@ -226,6 +226,6 @@ fn listing(adapters: &[wgpu::Adapter]) -> String {
     if adapters.is_empty() {
         return "there is no adapter at all".into();
     }
-    let names: Vec<_> = adapters.iter().enumerate().map(|(i, a)| format!("{i}: {}", a.get_info().name)).collect();
-    format!("there are {}", names.join(", "))
+    let names: Vec<_> = adapters.iter().enumerate().map(|(i, a)| format!("gpu:{i}: {}", a.get_info().name)).collect();
+    format!("only {}", names.join(", "))
 }
