@@ -42,7 +42,7 @@ pub fn scores(presence: ArrayView2<f32>, salience: ArrayView2<f32>, decode: &Dec
         let logs = presence
             .iter()
             .zip(salience)
-            .map(|(&x, p)| log_sigmoid(f64::from(x)) + (p + decode.epsilon).powf(decode.gamma).ln());
+            .map(|(&x, p)| log_sigmoid(f64::from(x)) + decode.gamma * (p + decode.epsilon).ln());
         row.assign(&ArrayView1::from(&softmax(logs)).mapv(|score| score as f32));
     });
     scores

@@ -209,8 +209,9 @@ fn fill<T>(target: &mut [T], values: impl Iterator<Item = T>) {
 }
 
 fn named<'a>(device: &str, adapters: &'a [wgpu::Adapter]) -> Result<&'a wgpu::Adapter> {
-    let Some(wanted) = device.strip_prefix("gpu:") else {
-        bail!("--device {device}: expected auto, cpu, gpu, software, gpu:NAME or gpu:INDEX");
+    let wanted = device.strip_prefix("gpu:").filter(|wanted| !wanted.is_empty());
+    let Some(wanted) = wanted else {
+        bail!("--device {device}: expected auto, cpu, gpu, software, gpu:NAME or gpu:INDEX; see `blendfuse devices`");
     };
     let found = match wanted.parse::<usize>() {
         Ok(index) => adapters.get(index),
@@ -224,8 +225,8 @@ fn named<'a>(device: &str, adapters: &'a [wgpu::Adapter]) -> Result<&'a wgpu::Ad
 
 fn listing(adapters: &[wgpu::Adapter]) -> String {
     if adapters.is_empty() {
-        return "there is no adapter at all".into();
+        return "this machine has none at all".into();
     }
-    let names: Vec<_> = adapters.iter().enumerate().map(|(i, a)| format!("gpu:{i}: {}", a.get_info().name)).collect();
-    format!("only {}", names.join(", "))
+    let names: Vec<_> = adapters.iter().enumerate().map(|(i, a)| format!("gpu:{i} {}", a.get_info().name)).collect();
+    format!("this machine has {}", names.join(", "))
 }

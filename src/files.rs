@@ -3,29 +3,61 @@
 use anyhow::{Context as _, Result, bail};
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Writes through a temporary file beside `path`, renamed when complete.
+/// A file that takes its name when it is complete, and is gone if it never is.
+pub struct Partial {
+    path: PathBuf,
+    target: PathBuf,
+}
+
+impl Partial {
+    pub fn of(target: &Path) -> Self {
+        let mut path = target.as_os_str().to_owned();
+        path.push(format!(".{}.partial", std::process::id()));
+        Self { path: path.into(), target: target.to_owned() }
+    }
+
+    /// Starts the file.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn create(&self) -> Result<BufWriter<File>> {
+        let file = File::create(&self.path);
+        let file = file
+            .with_context(|| format!("{}: cannot be written; check that its folder exists", self.target.display()))?;
+        Ok(BufWriter::new(file))
+    }
+
+    /// Gives the complete file its name, in place of any that had it.
+    ///
+    /// # Errors
+    /// Where it cannot be written in full or renamed.
+    pub fn publish(self, file: BufWriter<File>) -> Result<()> {
+        let write = || -> Result<()> {
+            file.into_inner()?.sync_all()?;
+            Ok(std::fs::rename(&self.path, &self.target)?)
+        };
+        write().with_context(|| format!("{}: cannot be written", self.target.display()))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Renamed already where it was published; else the error under way matters more than a leftover.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Writes a file whole or not at all.
 ///
 /// # Errors
 /// Where it cannot be written; then nothing is left behind.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = Path::new(&partial);
-    let attempt = || {
-        let mut file = BufWriter::new(File::create(partial)?);
-        write(&mut file)?;
-        file.into_inner()?.sync_all()?;
-        std::fs::rename(partial, path)?;
-        Ok(())
-    };
-    let result: Result<()> = attempt();
-    if result.is_err() {
-        // The error that is reported is why writing failed, not why cleaning up did.
-        let _ = std::fs::remove_file(partial);
-    }
-    result.with_context(|| format!("{}: cannot be written", path.display()))
+    let partial = Partial::of(path);
+    let mut file = partial.create()?;
+    write(&mut file).with_context(|| format!("{}: cannot be written", path.display()))?;
+    partial.publish(file)
 }
 
 /// Makes a folder for results.

@@ -1,5 +1,6 @@
 //! Arguments in, exit code out: 0 done, 1 failed, 2 wrong usage.
 
+use blendfuse::ui::note;
 use clap::Parser as _;
 use std::process::ExitCode;
 
@@ -13,9 +14,9 @@ fn main() -> ExitCode {
     match blendfuse::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            note(format_args!("error: {error}"));
             for cause in error.chain().skip(1) {
-                eprintln!("  because: {cause}");
+                note(format_args!("  because: {cause}"));
             }
             ExitCode::FAILURE
         }

@@ -1,6 +1,7 @@
 //! The challenge's submission file: `{"predictions": {"test_0001.mov": [{"emotion": "sad", "salience": 100.0}], …}}`.
 
 use crate::decode::Decision;
+use crate::files::write_atomically;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -55,7 +56,7 @@ pub fn write(path: &Path, predictions: &[(String, Decision)], classes: &[String]
     }
     let mut json = serde_json::to_vec_pretty(&BTreeMap::from([("predictions", clips)]))?;
     json.push(b'\n');
-    write_whole(path, &json)
+    write_atomically(path, |file| Ok(file.write_all(&json)?))
 }
 
 /// Where a submission's zip is: the same stem beside it.
@@ -85,7 +86,8 @@ pub fn zip(path: &Path) -> Result<PathBuf> {
     let options = ::zip::write::SimpleFileOptions::default().last_modified_time(::zip::DateTime::default());
     archive.start_file(name, options)?;
     archive.write_all(&json)?;
-    write_whole(&target, archive.finish()?.get_ref())?;
+    let archive = archive.finish()?;
+    write_atomically(&target, |file| Ok(file.write_all(archive.get_ref())?))?;
     Ok(target)
 }
 
@@ -161,19 +163,6 @@ fn decision(emotions: &[Emotion], classes: &[String]) -> Result<Decision> {
         }
         _ => Decision::single(shares[0].0),
     })
-}
-
-/// Under another name first, then renamed: a reader never sees half a file.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = fs::File::create(&part)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&part, path));
-    written
-        .inspect_err(|_| drop(fs::remove_file(&part)))
-        .with_context(|| format!("{}: cannot be written; check that its folder exists and has room", path.display()))
 }
 
 impl<'de> Deserialize<'de> for Clips {

@@ -1,6 +1,28 @@
 //! What the user sees while work is under way: progress bars on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
+
+/// Prints a result. Where the reader has gone (`| head`) the program ends quietly; where it cannot be written, with an error.
+#[macro_export]
+macro_rules! outln {
+    ($($arg:tt)*) => { $crate::ui::print_line(format_args!($($arg)*)) };
+}
+
+#[doc(hidden)]
+pub fn print_line(line: std::fmt::Arguments) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        note(format_args!("error: results cannot be written to stdout: {error}"));
+        std::process::exit(1);
+    }
+}
+
+/// Says something on stderr; what nobody can read is no reason to stop working.
+pub fn note(line: std::fmt::Arguments) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
 
 /// How much to say. Results go to stdout; everything here goes to stderr.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,20 +40,20 @@ impl Ui {
     /// A line of normal progress, left out with `-q`.
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {
-            eprintln!("{}", line.as_ref());
+            note(format_args!("{}", line.as_ref()));
         }
     }
 
     /// A line that only `-v` shows.
     pub fn detail(&self, line: impl AsRef<str>) {
         if self.verbose {
-            eprintln!("{}", line.as_ref());
+            note(format_args!("{}", line.as_ref()));
         }
     }
 
     /// A line that is shown even with `-q`: the user must know.
     pub fn warn(&self, line: impl AsRef<str>) {
-        eprintln!("warning: {}", line.as_ref());
+        note(format_args!("warning: {}", line.as_ref()));
     }
 
     /// A bar over `len` units; hidden with `-q` and where stderr is not a terminal.

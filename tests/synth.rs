@@ -350,7 +350,7 @@ fn an_occupied_folder_is_refused_and_an_empty_one_taken() {
 
     fs::create_dir(&out).unwrap();
     fs::write(out.join("notes.txt"), "mine").unwrap();
-    assert!(refusal(&out).contains("pool: found a folder with something in it (notes.txt)"), "{}", refusal(&out));
+    assert!(refusal(&out).contains("pool: found a folder that is not empty (notes.txt is in it)"), "{}", refusal(&out));
     assert_eq!(contents(folder.path()).len(), 1, "a refusal leaves nothing behind");
     fs::remove_file(out.join("notes.txt")).unwrap();
 
@@ -374,7 +374,9 @@ fn the_command_says_what_it_wrote() {
     let stdout = String::from_utf8(wrote.get_output().stdout.clone()).unwrap();
     assert!(stdout.contains("486 clips (270 blends) of 18 actors"), "{stdout}");
     assert!(stdout.contains("8 with 279 columns"), "{stdout}");
-    synth(&["--out", "pool"]).code(1).stderr(predicates::str::contains("error: pool: found a folder with something"));
+    synth(&["--out", "pool"])
+        .code(1)
+        .stderr(predicates::str::contains("error: pool: found a folder that is not empty"));
     synth(&["--out", "other", "--preset", "huge"]).code(2);
     synth(&[]).code(2);
 }

@@ -3,6 +3,7 @@
 use super::device::DeviceArgs;
 use crate::check::{BOUND, Comparison, cases, compare};
 use crate::kernels;
+use crate::outln;
 use crate::ui::Ui;
 use anyhow::{Result, bail};
 use comfy_table::{Table, presets};
@@ -47,7 +48,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     bar.finish_and_clear();
     let rows: Vec<Row> = kernels::ALL.iter().map(|kernel| row(kernel.name, &comparisons)).collect();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        outln!("{}", serde_json::to_string_pretty(&rows)?);
     } else {
         print(&rows, cases.len());
     }
@@ -93,6 +94,6 @@ fn print(rows: &[Row], cases: usize) {
             if row.passes { "ok" } else { "MISS" }.to_owned(),
         ]);
     }
-    println!("{table}\n");
-    println!("{} kernels, {cases} shapes and settings", rows.len());
+    outln!("{table}\n");
+    outln!("{} kernels, {cases} shapes and settings", rows.len());
 }

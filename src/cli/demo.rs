@@ -7,6 +7,7 @@ use crate::data::synth::{self, Preset};
 use crate::data::{Split, labels};
 use crate::engine::DeviceInfo;
 use crate::metrics::{self, Score};
+use crate::outln;
 use crate::train::Selection;
 use crate::ui::Ui;
 use crate::{files, predict as scoring};
@@ -30,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Of the pool and the training
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..1 << 63))]
     seed: u64,
     #[command(flatten)]
     device: DeviceArgs,
@@ -85,7 +86,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let seconds = begun.elapsed().as_secs_f64();
     let report = Report { validation, test, baselines: baselines.into(), device: trained.device, out: folder, seconds };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        outln!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print(&report);
     }
@@ -113,13 +114,13 @@ fn print(report: &Report) {
     for (name, score) in &report.baselines {
         add(&format!("trivial: {name}"), *score);
     }
-    println!("{table}\n");
-    println!("device       {}", report.device.name);
-    println!("pool         {}", report.out.join("pool").display());
-    println!("run          {}", report.out.join("run").display());
-    println!("submission   {}", report.out.join("predictions.json").display());
-    println!("time         {:.1} s", report.seconds);
-    println!("\nNext: `blendfuse train --data YOUR_POOL --out RUN --fold 0` (see README, \"Your own data\")");
+    outln!("{table}\n");
+    outln!("device       {}", report.device.name);
+    outln!("pool         {}", report.out.join("pool").display());
+    outln!("run          {}", report.out.join("run").display());
+    outln!("submission   {}", report.out.join("predictions.json").display());
+    outln!("time         {:.1} s", report.seconds);
+    outln!("\nNext: `blendfuse train --data YOUR_POOL --out RUN --fold 0` (see README, \"Your own data\")");
 }
 
 fn evaluate(labels: &Path, predictions: &scoring::Predictions) -> Result<(Score, [(String, Score); 2])> {

@@ -1,7 +1,7 @@
 //! `--device`, the same for every command that computes.
 
 use crate::engine::Engine;
-use crate::ui::Ui;
+use crate::ui::{Ui, note};
 use anyhow::{Result, bail};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ impl DeviceArgs {
     /// Opens the device and says what was chosen, also with `-q`: results depend on it.
     pub fn open(&self, ui: Ui) -> Result<Arc<Engine>> {
         let engine = Engine::open(&self.device, ui)?;
-        eprintln!("device: {}", engine.describe());
+        note(format_args!("device: {}", engine.describe()));
         Ok(Arc::new(engine))
     }
 

@@ -1,6 +1,7 @@
 //! `blendfuse devices`: every adapter, what matters about it, and which one `auto` takes.
 
 use crate::gpu::adapter;
+use crate::outln;
 use crate::ui::Ui;
 use anyhow::Result;
 use comfy_table::{Table, presets};
@@ -56,7 +57,7 @@ pub fn run(args: Args, _ui: Ui) -> Result<()> {
     let adapters = found.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect();
     let report = Report { adapters, auto, cpu_threads: rayon::current_num_threads() };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        outln!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print(&report);
     }
@@ -109,9 +110,9 @@ fn print(report: &Report) {
     }
     let threads = report.cpu_threads;
     table.add_row(["cpu", "built-in CPU engine", "", "", "no driver needed", "", &format!("{threads} threads")]);
-    println!("{table}\n");
+    outln!("{table}\n");
     for unusable in report.adapters.iter().filter_map(|a| a.unusable.as_ref()) {
-        println!("cannot be used: {unusable}");
+        outln!("cannot be used: {unusable}");
     }
-    println!("--device auto takes {}", if report.auto == "cpu" { "the built-in CPU engine" } else { &report.auto });
+    outln!("--device auto takes {}", if report.auto == "cpu" { "the built-in CPU engine" } else { &report.auto });
 }

@@ -3,6 +3,7 @@
 use crate::data::{Clip, labels};
 use crate::decode::Decision;
 use crate::metrics::{self, ClassReport, Confusion, RatioReport, Score, Truth};
+use crate::outln;
 use crate::submission;
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
@@ -69,7 +70,7 @@ struct Baseline {
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     let report = evaluate(&args.predictions, &args.metadata, ui)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        outln!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print(&report);
     }
@@ -162,28 +163,28 @@ fn first_few(names: &[String]) -> String {
 
 fn print(report: &Report) {
     let blends: usize = report.ratios.iter().map(|ratio| ratio.clips).sum();
-    println!("{} clips, {blends} of them blends of two\n", report.clips);
+    outln!("{} clips, {blends} of them blends of two\n", report.clips);
     let row = |name: &str, figures: &Figures| {
         vec![name.to_owned(), figure(figures.presence), figure(figures.salience), figure(figures.mean)]
     };
     let mut rows = vec![row("these predictions", &report.figures)];
     rows.extend(report.baselines.iter().map(|baseline| row(&baseline.name, &baseline.figures)));
-    println!("{}\n", table(&["", "presence", "salience", "mean"], rows));
+    outln!("{}\n", table(&["", "presence", "salience", "mean"], rows));
 
     let row = |c: &ClassReport| {
         vec![c.class.clone(), c.support.to_string(), figure(c.precision), figure(c.recall), figure(c.f1)]
     };
     let rows = report.classes.iter().map(row).collect();
-    println!("{}\n", table(&["class", "clips", "precision", "recall", "f1"], rows));
+    outln!("{}\n", table(&["class", "clips", "precision", "recall", "f1"], rows));
 
     if !report.ratios.is_empty() {
         let row = |r: &RatioReport| {
             vec![r.ratio.clone(), r.clips.to_string(), figure(r.score.presence), figure(r.score.salience)]
         };
         let rows = report.ratios.iter().map(row).collect();
-        println!("{}\n", table(&["blend", "clips", "presence", "salience"], rows));
+        outln!("{}\n", table(&["blend", "clips", "presence", "salience"], rows));
     }
-    println!(
+    outln!(
         "true sets of emotions (rows) and predicted ones (columns), largest first\n{}",
         confusion(&report.confusion)
     );

@@ -2,6 +2,7 @@
 
 use crate::data::scan::{ClipSurvey, EncoderSurvey, Survey};
 use crate::metrics;
+use crate::outln;
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use comfy_table::{CellAlignment, Table, presets};
@@ -39,7 +40,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let survey = Survey::of(&args.data, ui)?;
     let report = Report { baselines: baselines(&survey), survey };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        outln!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print(&report);
     }
@@ -66,21 +67,21 @@ fn baselines(survey: &Survey) -> Vec<Baseline> {
 fn print(report: &Report) {
     let survey = &report.survey;
     if !survey.encoders.is_empty() {
-        println!("{}", encoder_table(&survey.encoders));
+        outln!("{}", encoder_table(&survey.encoders));
     }
     let width: usize = survey.encoders.iter().filter_map(|encoder| encoder.width).sum();
-    println!("{} encoders, {width} columns", survey.encoders.len());
+    outln!("{} encoders, {width} columns", survey.encoders.len());
     if !survey.unused.is_empty() {
-        println!("left out by encoders.toml: {}", survey.unused.join(", "));
+        outln!("left out by encoders.toml: {}", survey.unused.join(", "));
     }
-    println!();
+    outln!("");
     print_clips(&survey.clips);
     if !report.baselines.is_empty() {
-        println!("\nWithout looking at the clips, on the training labels:");
-        println!("{}", baseline_table(&report.baselines));
+        outln!("\nWithout looking at the clips, on the training labels:");
+        outln!("{}", baseline_table(&report.baselines));
     }
     if !survey.problems.is_empty() {
-        println!("\nProblems:\n- {}", survey.problems.join("\n- "));
+        outln!("\nProblems:\n- {}", survey.problems.join("\n- "));
     }
 }
 
@@ -104,24 +105,24 @@ fn encoder_table(encoders: &[EncoderSurvey]) -> Table {
 
 fn print_clips(clips: &ClipSurvey) {
     let actors = |count: usize| if count == 0 { String::new() } else { format!(" of {count} actors") };
-    println!(
+    outln!(
         "{} training clips{}: {} singles, {} blends",
         clips.train,
         actors(clips.train_actors),
         clips.singles,
         clips.blends
     );
-    println!("{} test clips{}", clips.test, actors(clips.test_actors));
+    outln!("{} test clips{}", clips.test, actors(clips.test_actors));
     if !clips.folds.is_empty() {
         let folds: Vec<String> = clips.folds.iter().map(|(fold, count)| format!("{fold}: {count}")).collect();
-        println!("clips per fold: {}", folds.join(", "));
+        outln!("clips per fold: {}", folds.join(", "));
     }
     if !clips.classes.is_empty() {
         let mut table = new_table(&["class", "singles", "in blends"], 1);
         for class in &clips.classes {
             table.add_row([class.name.clone(), class.singles.to_string(), class.blends.to_string()]);
         }
-        println!("{table}");
+        outln!("{table}");
     }
 }
 

@@ -4,6 +4,7 @@ use super::device::DeviceArgs;
 use crate::data::Split;
 use crate::data::npz::NpzWriter;
 use crate::decode::Thresholds;
+use crate::outln;
 use crate::predict::{Predictions, predict};
 use crate::submission;
 use crate::ui::Ui;
@@ -72,9 +73,9 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let predictions = predict(&engine, &args.model, &args.data, args.split.into(), args.allow_missing, ui)?;
     let written = args.outputs.write(&predictions)?;
     let Thresholds { alpha, beta } = predictions.thresholds;
-    println!("{} clips, alpha {alpha:.4}, beta {beta:.4}", predictions.names.len());
+    outln!("{} clips, alpha {alpha:.4}, beta {beta:.4}", predictions.names.len());
     for path in written {
-        println!("written {}", path.display());
+        outln!("written {}", path.display());
     }
     Ok(())
 }
@@ -82,6 +83,11 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
 impl Outputs {
     /// Sees, before work begins, that the files' folders are there: all files are written or none.
     fn check(&self) -> Result<()> {
+        ensure!(
+            self.scores.as_ref() != Some(&self.out),
+            "{}: found the same name for --out and --scores; give two",
+            self.out.display()
+        );
         let zip = if self.zip { Some(submission::zip_path(&self.out)?) } else { None };
         for path in [Some(&self.out), zip.as_ref(), self.scores.as_ref()].into_iter().flatten() {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

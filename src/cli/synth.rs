@@ -1,6 +1,7 @@
 //! `blendfuse synth`: writes a synthetic pool as real files.
 
 use crate::data::synth::{self, Preset, Summary};
+use crate::outln;
 use crate::ui::Ui;
 use anyhow::Result;
 use std::path::PathBuf;
@@ -34,12 +35,12 @@ fn print(summary: &Summary) {
     let folds: Vec<String> = summary.folds.iter().map(usize::to_string).collect();
     let (train, train_blends) = summary.train;
     let (test, test_blends) = summary.test;
-    println!("pool      {}", summary.out.display());
-    println!("train     {train} clips ({train_blends} blends) of {} actors", summary.train_actors);
-    println!("folds     {} clips, no actor in two folds", folds.join(" / "));
-    println!("test      {test} clips ({test_blends} blends) of {} other actors", summary.test_actors);
-    println!("encoders  {} with {} columns in all", summary.encoders, summary.columns);
-    println!("size      {:.1} MB", summary.bytes as f64 / 1e6);
-    println!("seed      {}", summary.seed);
-    println!("planted   see {}", summary.out.join("truth.json").display());
+    outln!("pool      {}", summary.out.display());
+    outln!("train     {train} clips ({train_blends} blends) of {} actors", summary.train_actors);
+    outln!("folds     {} clips, no actor in two folds", folds.join(" / "));
+    outln!("test      {test} clips ({test_blends} blends) of {} other actors", summary.test_actors);
+    outln!("encoders  {} with {} columns in all", summary.encoders, summary.columns);
+    outln!("size      {:.1} MB", summary.bytes as f64 / 1e6);
+    outln!("seed      {}", summary.seed);
+    outln!("planted   see {}", summary.out.join("truth.json").display());
 }

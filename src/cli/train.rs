@@ -1,11 +1,12 @@
 //! `blendfuse train`: one run.
 
 use super::device::DeviceArgs;
-use crate::config::Config;
+use crate::config::{Config, Precision};
 use crate::data::{LoadOptions, Pool, Split};
 use crate::engine::Engine;
 use crate::files;
 use crate::model::checkpoint::Checkpoint;
+use crate::outln;
 use crate::predict::model_file;
 use crate::train::{RunFolder, Selection, Summary, Trainer};
 use crate::ui::Ui;
@@ -41,7 +42,7 @@ pub struct Args {
     pub all: bool,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Start from these weights (a run folder stands for its model.safetensors)
+    /// Start from these weights: a model.safetensors, or the run folder that has one
     #[arg(long, value_name = "F.safetensors", conflicts_with = "resume")]
     pub init: Option<PathBuf>,
     /// Go on with the run in --out where it stopped
@@ -74,7 +75,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     };
     let summary = train(&engine, &config, &options, ui)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        outln!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
         print(&summary, &args.out);
     }
@@ -95,6 +96,9 @@ pub struct Options<'a> {
 /// Trains one model into a run folder.
 pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<Summary> {
     let init = options.init.map(|path| Checkpoint::read(&model_file(path)?)).transpose()?;
+    if config.engine.precision == Precision::Mixed {
+        bail!("engine.precision = \"mixed\" is not available in this version; use \"f32\"");
+    }
     let resumed = if options.resume { Some(RunFolder::open(options.out)?) } else { None };
     let last = resumed.as_ref().map(RunFolder::last).transpose()?.flatten();
     // Test clips are only of use to adaptation.
@@ -109,8 +113,12 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
         Some(folder) => folder,
         None => RunFolder::create(options.out, config)?,
     };
-    if let Some(last) = last {
-        let epoch = trainer.resume(last, folder.model()?)?;
+    if options.resume {
+        let epoch = match last {
+            Some(last) => trainer.resume(last, folder.model()?)?,
+            // It was stopped before its first epoch was saved.
+            None => 0,
+        };
         folder.truncate_log(epoch)?;
         ui.say(format!("going on after epoch {epoch}"));
     }
@@ -150,15 +158,15 @@ fn config(args: &Args) -> Result<Config> {
 }
 
 fn print(summary: &Summary, out: &Path) {
-    println!("epochs      {} ({} steps, {:.1} s)", summary.epochs, summary.steps, summary.seconds);
+    outln!("epochs      {} ({} steps, {:.1} s)", summary.epochs, summary.steps, summary.seconds);
     if let (Some(epoch), Some(loss)) = (summary.best_epoch, summary.validation_loss) {
-        println!("best epoch  {epoch} (validation loss {loss:.4})");
+        outln!("best epoch  {epoch} (validation loss {loss:.4})");
     }
     if let (Some(presence), Some(salience)) = (summary.presence, summary.salience) {
-        println!("presence    {presence:.3}\nsalience    {salience:.3}   (validation fold, thresholds searched on it)");
+        outln!("presence    {presence:.3}\nsalience    {salience:.3}   (validation fold, thresholds searched on it)");
     }
     if let Some(thresholds) = summary.thresholds {
-        println!("thresholds  alpha {:.4}, beta {:.4}", thresholds.alpha, thresholds.beta);
+        outln!("thresholds  alpha {:.4}, beta {:.4}", thresholds.alpha, thresholds.beta);
     }
-    println!("model       {}", out.join("model.safetensors").display());
+    outln!("model       {}", out.join("model.safetensors").display());
 }

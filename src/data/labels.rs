@@ -40,7 +40,13 @@ pub fn read(dir: &Path) -> Result<Option<Labels>> {
             "{}: found labels.csv beside BlEmoRE's metadata, expected one of the two; remove the other",
             dir.display()
         ),
-        (true, false) => read_file(&generic, None)?,
+        (true, false) => {
+            let table = Table::open(&generic)?;
+            if let Some(row) = table.rows.first() {
+                table.fold(row)?; // a pool's clips need the column
+            }
+            table.labels(None)?
+        }
         (false, false) => return Ok(None),
         (false, true) => {
             let mut labels = Labels { classes: BLEMORE.map(String::from).into(), neutral: Some(5), clips: Vec::new() };
@@ -71,26 +77,7 @@ pub fn read(dir: &Path) -> Result<Option<Labels>> {
 /// # Errors
 /// If the file cannot be read, lacks a column, names a clip twice, or has a bad fold, class, salience or score.
 pub fn read_file(path: &Path, split: Option<Split>) -> Result<Labels> {
-    let table = Table::open(path)?;
-    let blemore = table.columns.contains_key("emotion_1") || split.is_some();
-    let classes = if blemore { BLEMORE.map(String::from).into() } else { table.classes()? };
-    let neutral = classes.iter().position(|class| class == "neu" || class == "neutral");
-    let mut seen = HashMap::new();
-    let mut clips = Vec::new();
-    for row in &table.rows {
-        let name = table.cell(row, "filename")?;
-        let line = line(row);
-        ensure!(!name.is_empty(), "{}: found no filename, expected a clip's name; fill it in", table.at(row));
-        if let Some(first) = seen.insert(name, line) {
-            bail!(
-                "{}: found `{name}` again (first on line {first}), expected every clip once; remove one",
-                table.at(row)
-            );
-        }
-        let clip = if blemore { table.blemore_clip(row, split) } else { table.scored_clip(row, &classes) };
-        clips.push(clip?);
-    }
-    Ok(Labels { classes, neutral, clips })
+    Table::open(path)?.labels(split)
 }
 
 /// A CSV file in memory, columns by name.
@@ -117,6 +104,29 @@ impl Table {
         Ok(Self { path: path.to_owned(), columns, names, rows })
     }
 
+    /// All clips; as [`read_file`].
+    fn labels(&self, split: Option<Split>) -> Result<Labels> {
+        let blemore = self.columns.contains_key("emotion_1") || split.is_some();
+        let classes = if blemore { BLEMORE.map(String::from).into() } else { self.classes()? };
+        let neutral = classes.iter().position(|class| class == "neu" || class == "neutral");
+        let mut seen = HashMap::new();
+        let mut clips = Vec::new();
+        for row in &self.rows {
+            let name = self.cell(row, "filename")?;
+            let line = line(row);
+            ensure!(!name.is_empty(), "{}: found no filename, expected a clip's name; fill it in", self.at(row));
+            if let Some(first) = seen.insert(name, line) {
+                bail!(
+                    "{}: found `{name}` again (first on line {first}), expected every clip once; remove one",
+                    self.at(row)
+                );
+            }
+            let clip = if blemore { self.blemore_clip(row, split) } else { self.scored_clip(row, &classes) };
+            clips.push(clip?);
+        }
+        Ok(Labels { classes, neutral, clips })
+    }
+
     /// A row of BlEmoRE's metadata.
     fn blemore_clip(&self, row: &StringRecord, split: Option<Split>) -> Result<Clip> {
         let fold = match split {
@@ -137,7 +147,8 @@ impl Table {
 
     /// A row of `labels.csv`; scores are divided by their sum.
     fn scored_clip(&self, row: &StringRecord, classes: &[String]) -> Result<Clip> {
-        let fold = self.fold(row)?;
+        // Labels to evaluate against need no folds.
+        let fold = if self.columns.contains_key("fold") { self.fold(row)? } else { None };
         let split = if fold.is_some() { Split::Train } else { Split::Test };
         let scores: Vec<Option<f64>> =
             classes.iter().map(|class| self.number(row, class, "a score of 0 or more")).collect::<Result<_>>()?;
@@ -145,6 +156,11 @@ impl Table {
             return self.clip(row, split, fold, None);
         }
         let sum: f64 = scores.iter().flatten().sum();
+        ensure!(
+            sum.is_finite(),
+            "{}: found scores whose sum is not finite, expected numbers of ordinary size; correct them",
+            self.at(row)
+        );
         ensure!(
             sum > 0.0,
             "{}: found labels that sum to 0, expected at least one score above 0; fill them in{}",
@@ -224,7 +240,8 @@ impl Table {
         let classes: Vec<_> = self.names.iter().filter(|name| !NOT_CLASSES.contains(&name.as_str())).cloned().collect();
         ensure!(
             !classes.is_empty(),
-            "{}: found columns {:?}, expected filename, fold and one column of scores per class; add them",
+            "{}: found columns {:?}, expected filename, fold and one column of scores per class; add them (columns are \
+             separated by commas)",
             self.path.display(),
             self.names
         );
@@ -233,7 +250,11 @@ impl Table {
 
     fn cell<'a>(&self, row: &'a StringRecord, column: &str) -> Result<&'a str> {
         let index = self.columns.get(column).with_context(|| {
-            format!("{}: found columns {:?}, expected a column `{column}`; add it", self.path.display(), self.names)
+            format!(
+                "{}: found columns {:?}, expected a column `{column}`; add it (columns are separated by commas)",
+                self.path.display(),
+                self.names
+            )
         })?;
         Ok(row.get(*index).unwrap_or_default())
     }

@@ -152,7 +152,7 @@ fn read_encoders(sources: &[Source], indices: &[Index], clips: &[Clip], ui: Ui) 
             bail!(
                 "{}: found {count} NaN or infinite features in encoder `{}`, first in clip `{}`, expected finite numbers; \
                  mend them, or leave the encoder out with encoders.toml",
-                index.files[0].0.display(),
+                index.file_of(&clips[first].name).display(),
                 source.name,
                 clips[first].name
             );

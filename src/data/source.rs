@@ -109,6 +109,11 @@ impl Index {
         self.files.iter().flat_map(|(path, names)| names.iter().map(|name| (path.as_path(), name.as_str())))
     }
 
+    /// The file that holds a clip's row; the first one for a clip that has none.
+    pub fn file_of(&self, clip: &str) -> &Path {
+        self.names().find(|(_, name)| *name == clip).map_or(&self.files[0].0, |(path, _)| path)
+    }
+
     fn check_duplicates(&self) -> Result<()> {
         let mut seen = HashMap::new();
         for (path, name) in self.names() {

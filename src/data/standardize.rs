@@ -21,10 +21,10 @@ pub fn columns(features: ArrayView2<f32>, rows: &[usize]) -> (Array1<f32>, Array
     (mean.into(), std.into())
 }
 
-/// (mean, variance) → (mean, std) in f32, where a small deviation may become 0 too.
+/// (mean, variance) → (mean, std) in f32, where a small deviation may become 0 too, or so small that 1/std is not finite.
 fn narrow((mean, variance): (f64, f64)) -> (f32, f32) {
     let std = variance.sqrt() as f32;
-    (mean as f32, if std == 0.0 { 1.0 } else { std })
+    (mean as f32, if std < f32::MIN_POSITIVE { 1.0 } else { std })
 }
 
 /// Σ_rows term(x − shift) / rows for every column.

@@ -28,6 +28,7 @@ mod files;
 mod truth;
 mod views;
 
+use crate::files::check_new_folder;
 use crate::ui::Ui;
 use anyhow::{Context as _, Result, bail};
 use rand::SeedableRng as _;
@@ -128,7 +129,7 @@ struct Staging {
 
 impl Staging {
     fn new(out: &Path) -> Result<Self> {
-        refuse_occupied(out)?;
+        check_new_folder(out)?;
         let shown = out.display();
         let Some(name) = out.file_name() else {
             bail!("{shown}: found a path without a last part, expected a new folder's; give one, such as pool");
@@ -143,7 +144,7 @@ impl Staging {
     }
 
     fn publish(self, out: &Path) -> Result<()> {
-        refuse_occupied(out)?;
+        check_new_folder(out)?;
         if out.exists() {
             fs::remove_dir(out).with_context(|| format!("{}: cannot replace the empty folder", out.display()))?;
         }
@@ -156,23 +157,6 @@ impl Drop for Staging {
         // Gone already after `publish`; otherwise the error under way matters more than a leftover.
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-fn refuse_occupied(out: &Path) -> Result<()> {
-    let shown = out.display();
-    if !out.exists() {
-        return Ok(());
-    }
-    if !out.is_dir() {
-        bail!("{shown}: found a file, expected no such path or an empty folder; choose another folder");
-    }
-    let first = fs::read_dir(out).with_context(|| format!("{shown}: cannot read the folder"))?.next();
-    if let Some(entry) = first {
-        let entry = entry.with_context(|| format!("{shown}: cannot read the folder"))?.file_name();
-        let entry = entry.to_string_lossy();
-        bail!("{shown}: found a folder with something in it ({entry}), expected none or an empty one; choose another");
-    }
-    Ok(())
 }
 
 /// Bytes of all files under a folder.

@@ -96,14 +96,10 @@ impl RunFolder {
     /// A folder whose run goes on.
     ///
     /// # Errors
-    /// It holds no `last.safetensors`.
+    /// It is no run folder.
     pub fn open(path: &Path) -> Result<Self> {
-        if !path.join("last.safetensors").exists() {
-            bail!(
-                "{}: found no last.safetensors, expected a run to resume; it stopped before its first epoch ended, or is no \
-                 run: remove the folder and start without --resume",
-                path.display()
-            );
+        if !path.join("config.toml").exists() {
+            bail!("{}: found no config.toml, expected a run to resume; start it without --resume", path.display());
         }
         Ok(Self { path: path.to_owned(), saved: None })
     }

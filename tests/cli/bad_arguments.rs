@@ -40,8 +40,8 @@ fn output_folders() {
     let file = ["file: found a file, expected a new or empty folder"];
     work.fails(&format!("train --data pool --out full --fold 0 --device cpu {SMALL}"), &full);
     work.fails(&format!("train --data pool --out file --fold 0 --device cpu {SMALL}"), &file);
-    work.fails("synth --out full", &["full: found a folder with something in it (notes.txt)", "choose another"]);
-    work.fails("synth --out file", &["file: found a file"]);
+    work.fails("synth --out full", &full);
+    work.fails("synth --out file", &file);
     work.fails("demo --out full --device cpu", &full);
     work.fails("demo --out file --device cpu", &file);
     // Parents are made; an empty folder is as good as none.
@@ -59,6 +59,10 @@ fn submission_files() {
     for files in ["--out nowhere/p.json", "--out p.json --scores nowhere/s.npz"] {
         work.fails(&format!("{predict} {files}"), &["found no folder nowhere, expected one to write into"]);
     }
+    work.fails(
+        &format!("{predict} --out p.npz --scores p.npz"),
+        &["p.npz: found the same name for --out and --scores"],
+    );
     work.fails(&format!("{predict} --out p.zip --zip"), &["p.zip: found no name that a zip could stand beside"]);
     work.fails(&format!("{predict} --out run"), &["run: found a folder, expected a file name"]);
 

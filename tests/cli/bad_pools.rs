@@ -151,11 +151,13 @@ fn clips_named_twice() {
 fn features_that_are_not_finite() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let work = pool();
+        work.ok(&format!("train --data pool --out good --fold 0 --device cpu {SMALL}"));
         let row = |row: usize| vec![row as f32, if row == 2 || row == 4 { bad } else { 1.0 }];
         features(&work.path("pool"), "features/two.npz", &CLIPS, row);
         let found = "found 2 NaN or infinite features";
         let expected = ["pool/features/two.npz", found, "in encoder `two`", "first in clip `c`", "encoders.toml"];
         refused(&work, &expected, &["two", found, "clip `c`"]);
+        work.fails("predict --model good --data pool --split train --out p.json --device cpu", &expected);
     }
 }
 

@@ -106,19 +106,25 @@ fn a_finished_run_stays_as_it_is() {
 }
 
 #[test]
-fn only_a_saved_run_can_be_resumed() {
+fn only_a_run_can_be_resumed() {
     let work = Workspace::with_pool();
     let resume = "train --data pool --resume --device cpu --out";
-    work.fails(&format!("{resume} nowhere"), &["nowhere: found no last.safetensors, expected a run to resume"]);
+    work.fails(
+        &format!("{resume} nowhere"),
+        &["nowhere: found no config.toml, expected a run to resume", "without --resume"],
+    );
     work.train("cpu", "--out run --fold 0");
     let settings = ["--set train.max_epochs=9", "--config run/config.toml"];
     for setting in settings {
         let expected = ["--resume goes on with the configuration in run", "leave out --config and --set"];
         work.fails(&format!("{resume} run {setting}"), &expected);
     }
-    // What a run leaves that was killed before it saved anything.
+    // What a run leaves that was killed before it saved anything: it begins anew.
     work.write("early/config.toml", &work.text("run/config.toml"));
-    work.fails(&format!("{resume} early"), &["early: found no last.safetensors", "start without --resume"]);
+    work.ok(&format!("{resume} early --fold 0"));
+    for file in FILES {
+        assert!(work.bytes(&format!("early/{file}")) == work.bytes(&format!("run/{file}")), "{file}");
+    }
 
     let config = work.text("run/config.toml");
     work.write("run/config.toml", &config.replace("max_epochs = 3", "max_epochs = 5"));

@@ -82,3 +82,15 @@ fn json_alone_is_on_stdout() {
     let line = "evaluate --predictions p.json --metadata pool/test_metadata.csv --json";
     assert!(work.ok(line).json()["confusion"].is_object());
 }
+
+#[test]
+fn verbose_says_more() {
+    let work = Workspace::with_pool();
+    work.write("pool/encoders.toml", "[[encoder]]\nname = 'clip'\n[[encoder]]\nname = 'clap'\n");
+    let train =
+        |run: &str, flag: &str| work.ok(&format!("train --data pool --out {run} --fold 0 --device cpu {SMALL} {flag}"));
+    let (normal, verbose) = (train("normal", ""), train("verbose", "-v"));
+    let left_out = "encoders.toml leaves out emotion2vec_base, hicmae";
+    assert!(verbose.stderr.contains(left_out) && !normal.stderr.contains(left_out), "{}", verbose.stderr);
+    assert!(work.bytes("normal/model.safetensors") == work.bytes("verbose/model.safetensors"));
+}

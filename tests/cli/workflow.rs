@@ -69,7 +69,7 @@ fn the_same_pool_from_the_same_seed() {
     }
     let file = "features/train/clip.npz";
     assert!(work.bytes(&format!("pool/{file}")) != work.bytes(&format!("other/{file}")));
-    work.fails("synth --out pool", &["pool: found a folder with something in it", "choose another"]);
+    work.fails("synth --out pool", &["pool: found a folder that is not empty", "choose another name"]);
 }
 
 #[test]

@@ -185,7 +185,8 @@ impl Entry<'_> {
     }
 
     fn wrong_type(&self, expected: &str) -> String {
-        format!("{}: found type {}, expected {expected}; save it again: {RESAVE}", self.what, self.descriptor)
+        let (what, found) = (&self.what, &self.descriptor);
+        format!("{what}: found type {found}, expected {expected}; save it again, X as X.astype(np.float32): {RESAVE}")
     }
 }
 

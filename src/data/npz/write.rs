@@ -1,5 +1,6 @@
 //! Writes `.npz` archives that numpy and [`NpzReader`](super::NpzReader) read; the same arrays give the same bytes.
 
+use crate::files::Partial;
 use anyhow::{Context as _, Result};
 use ndarray::ArrayView2;
 use ndarray_npy::WriteNpyExt as _;
@@ -13,11 +14,10 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 /// Arrays of this many bytes and more take zip's 64-bit fields.
 const LARGE: usize = u32::MAX as usize;
 
-/// An archive being written. It takes its name only in [`finish`](Self::finish), so a failed run leaves no half-written file
-/// under that name (but may leave one ending in `.partial`).
+/// An archive being written. It takes its name only in [`finish`](Self::finish), so a failed run leaves no half-written file.
 pub struct NpzWriter {
     path: PathBuf,
-    partial: PathBuf,
+    partial: Partial,
     zip: ZipWriter<BufWriter<File>>,
     compression: CompressionMethod,
 }
@@ -40,11 +40,9 @@ impl NpzWriter {
     }
 
     fn with_compression(path: &Path, compression: CompressionMethod) -> Result<Self> {
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let file = File::create(&partial).with_context(|| format!("{}: cannot be written", partial.display()))?;
-        Ok(Self { path: path.to_owned(), partial, zip: ZipWriter::new(BufWriter::new(file)), compression })
+        let partial = Partial::of(path);
+        let file = partial.create()?;
+        Ok(Self { path: path.to_owned(), partial, zip: ZipWriter::new(file), compression })
     }
 
     /// Adds text, one string per row, as a `<U` array (N,).
@@ -84,10 +82,8 @@ impl NpzWriter {
     /// # Errors
     /// If the disk is full or the file cannot be renamed.
     pub fn finish(self) -> Result<()> {
-        let path = self.path.display();
-        let mut file = self.zip.finish().with_context(|| format!("{path}: cannot be finished"))?;
-        file.flush().with_context(|| format!("{path}: cannot be finished"))?;
-        std::fs::rename(&self.partial, &self.path).with_context(|| format!("{path}: cannot be named"))
+        let file = self.zip.finish().with_context(|| format!("{}: cannot be finished", self.path.display()))?;
+        self.partial.publish(file)
     }
 
     fn start(&mut self, name: &str, bytes: usize) -> Result<()> {
