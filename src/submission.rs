@@ -59,16 +59,27 @@ pub fn write(path: &Path, predictions: &[(String, Decision)], classes: &[String]
     write_atomically(path, |file| Ok(file.write_all(&json)?))
 }
 
+/// Where a submission's zip is: the same stem beside it.
+///
+/// # Errors
+/// A submission that is itself called `.zip`.
+pub fn zip_path(path: &Path) -> Result<PathBuf> {
+    let target = path.with_extension("zip");
+    ensure!(
+        target != path && path.file_name().is_some_and(|name| name.to_str().is_some()),
+        "{}: found no name that a zip could stand beside, expected one like predictions.json",
+        path.display()
+    );
+    Ok(target)
+}
+
 /// Packs a submission file into a zip of the same stem beside it, and returns where that is.
 ///
 /// # Errors
-/// A submission that is itself called `.zip`; files that cannot be read or written.
+/// As [`zip_path`]; files that cannot be read or written.
 pub fn zip(path: &Path) -> Result<PathBuf> {
-    let target = path.with_extension("zip");
-    let name = path.file_name().and_then(|name| name.to_str()).filter(|_| target != path);
-    let name = name.ok_or_else(|| {
-        anyhow!("{}: found no name that a zip could stand beside, expected one like predictions.json", path.display())
-    })?;
+    let target = zip_path(path)?;
+    let name = path.file_name().and_then(|name| name.to_str()).expect("seen by zip_path");
     let json = fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     let mut archive = ::zip::ZipWriter::new(Cursor::new(Vec::new()));
     // No time of day in it: the same predictions give the same bytes.

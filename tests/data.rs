@@ -1,5 +1,6 @@
 //! Files → pool: every format that is read, and every bad input by its message.
 
+use archive::{archive, features, npy};
 use blendfuse::data::npz::{NpzReader, NpzWriter};
 use blendfuse::data::scan::Survey;
 use blendfuse::data::{LoadOptions, Modality, Pool, Split, labels, standardize};
@@ -7,9 +8,11 @@ use blendfuse::ui::Ui;
 use half::f16;
 use ndarray::{Array2, array};
 use std::fs::{create_dir_all, read, write};
-use std::io::Write as _;
 use std::path::Path;
 use tempfile::TempDir;
+
+#[path = "common/archive.rs"]
+mod archive;
 
 const QUIET: Ui = Ui { quiet: true, verbose: false };
 
@@ -539,42 +542,6 @@ fn pool(metadata: &str) -> TempDir {
     write(dir.path().join("train_metadata.csv"), metadata).unwrap();
     features(dir.path(), "features/one.npz", &["a", "b", "c"], |row| vec![row as f32]);
     dir
-}
-
-/// Writes an encoder's file with a row per clip.
-fn features(dir: &Path, file: &str, clips: &[&str], row: impl Fn(usize) -> Vec<f32>) {
-    let path = dir.join(file);
-    create_dir_all(path.parent().unwrap()).unwrap();
-    let values: Vec<f32> = (0..clips.len()).flat_map(&row).collect();
-    let matrix = Array2::from_shape_vec((clips.len(), values.len() / clips.len()), values).unwrap();
-    let mut writer = NpzWriter::create(&path).unwrap();
-    writer.matrix("X", matrix.view()).unwrap();
-    writer.strings("filenames", clips).unwrap();
-    writer.finish().unwrap();
-}
-
-/// A `.npy` file put together by hand, version 1.0.
-fn npy(descriptor: &str, is_fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let mut header = format!("{{'descr': '{descriptor}', 'fortran_order': {is_fortran}, 'shape': {shape}, }}");
-    while (10 + header.len() + 1) % 64 != 0 {
-        header.push(' ');
-    }
-    header.push('\n');
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.as_bytes());
-    bytes.extend(data);
-    bytes
-}
-
-fn archive(path: &Path, arrays: &[(&str, Vec<u8>)], compression: zip::CompressionMethod) {
-    let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
-    for (name, bytes) in arrays {
-        let options = zip::write::SimpleFileOptions::default().compression_method(compression);
-        zip.start_file(format!("{name}.npy"), options).unwrap();
-        zip.write_all(bytes).unwrap();
-    }
-    zip.finish().unwrap();
 }
 
 /// Loading fails with one line, causes included, that contains every one of `messages`.

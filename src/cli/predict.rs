@@ -81,14 +81,15 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
 }
 
 impl Outputs {
-    /// Sees, before work begins, that the files' folders are there.
+    /// Sees, before work begins, that the files' folders are there: all files are written or none.
     fn check(&self) -> Result<()> {
         ensure!(
             self.scores.as_ref() != Some(&self.out),
             "{}: found the same name for --out and --scores; give two",
             self.out.display()
         );
-        for path in [Some(&self.out), self.scores.as_ref()].into_iter().flatten() {
+        let zip = if self.zip { Some(submission::zip_path(&self.out)?) } else { None };
+        for path in [Some(&self.out), zip.as_ref(), self.scores.as_ref()].into_iter().flatten() {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             ensure!(
                 folder.is_dir(),

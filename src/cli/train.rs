@@ -57,6 +57,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
+    if args.resume {
+        RunFolder::open(&args.out)?;
+    }
     let config = config(&args)?;
     if !args.resume {
         files::check_new_folder(&args.out)?;

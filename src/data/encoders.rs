@@ -12,7 +12,7 @@
 //! name = "wavlm_large"
 //! ```
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -68,8 +68,13 @@ impl EncoderList {
         }
         let path_name = path.display();
         let text = std::fs::read_to_string(&path).with_context(|| format!("{path_name}: cannot be read"))?;
-        let list: Self = toml::from_str(&text).with_context(|| {
-            format!("{path_name}: expected [[encoder]] tables with `name` and, if need be, `modality`; correct it")
+        let list: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+            anyhow!(
+                "{path_name}: found {} on line {line}, expected [[encoder]] tables with `name` and, if need be, \
+                 `modality`; correct it",
+                error.message()
+            )
         })?;
         ensure!(
             !list.encoder.is_empty(),

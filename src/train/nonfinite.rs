@@ -17,7 +17,9 @@ impl Trainer {
     /// loss is not finite, from 0; `None` where what the last step left is not.
     pub(super) fn stop_non_finite(&mut self, folder: &mut RunFolder, step: Option<u64>) -> Result<()> {
         let after = self.state.step;
-        // A loss can be the first to show what the update before it broke.
+        // A loss can be the first to show what the update before it broke, finite as that may have left the weights: good
+        // are those that the last finite loss came from.
+        let mut good = None;
         let suspects = match step {
             Some(bad) => vec![bad.saturating_sub(1), bad],
             None => vec![after - 1],
@@ -27,9 +29,12 @@ impl Trainer {
         self.state.best = best;
         for suspect in suspects.into_iter().filter(|&suspect| suspect >= self.state.step).collect::<Vec<_>>() {
             self.replay_to(suspect)?;
-            let (good, moments) = (self.network.model.snapshot(&self.standard)?, self.network.model.moments()?);
-            let state = self.state.clone();
+            if good.is_none() {
+                let model = &self.network.model;
+                good = Some((self.state.clone(), model.snapshot(&self.standard)?, model.moments()?));
+            }
             if let Some(tensor) = self.first_in_step()? {
+                let (state, good, moments) = good.expect("taken before the first suspect");
                 folder.write_good(&self.header, &state, self.best.as_ref(), good, moments)?;
                 let kept = folder.path.display();
                 bail!(

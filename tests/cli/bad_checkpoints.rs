@@ -1,0 +1,116 @@
+//! Checkpoints that are none, or of another pool: refused by `predict` and by `train --init`, with what differs.
+
+use crate::archive::features;
+use crate::workspace::{SMALL, Workspace};
+
+/// Both commands that take a checkpoint refuse it.
+fn refused(work: &Workspace, model: &str, pool: &str, messages: &[&str]) {
+    let files = "--out p.json --zip --scores s.npz";
+    work.fails(&format!("predict --model {model} --data {pool} {files} --device cpu"), messages);
+    work.fails(&format!("train --init {model} --data {pool} --out next --fold 0 --device cpu {SMALL}"), messages);
+}
+
+fn trained() -> Workspace {
+    let work = Workspace::with_pool();
+    work.train("cpu", "--out run --fold 0 --set train.max_epochs=1");
+    work
+}
+
+#[test]
+fn files_that_are_no_checkpoints() {
+    let work = trained();
+    refused(&work, "nowhere", "pool", &["nowhere: cannot be read", "give a run folder or its model.safetensors"]);
+    refused(&work, "pool", "pool", &["pool: found no model.safetensors, expected a run folder"]);
+    let expected = [": not a blendfuse checkpoint", "expected a model.safetensors written by `blendfuse train`"];
+    refused(&work, "run/config.toml", "pool", &expected);
+    work.write("empty.safetensors", "");
+    refused(&work, "empty.safetensors", "pool", &expected);
+    let whole = work.bytes("run/model.safetensors");
+    for (name, length) in [("header.safetensors", 1000), ("data.safetensors", whole.len() - 4)] {
+        std::fs::write(work.path(name), &whole[..length]).unwrap();
+        refused(&work, name, "pool", &[&[name][..], &expected].concat());
+    }
+    // Another program's: the right format, without our metadata.
+    let values = [0_u8; 8];
+    let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![2], &values).unwrap();
+    safetensors::serialize_to_file([("fuse.bias", view)], None, &work.path("other.safetensors")).unwrap();
+    refused(&work, "other.safetensors", "pool", &[&["no `format` in its metadata"][..], &expected].concat());
+    let newer = whole.windows(11).position(|bytes| bytes == b"blendfuse 1").unwrap();
+    let mut bytes = whole;
+    bytes[newer..newer + 11].copy_from_slice(b"blendfuse 9");
+    std::fs::write(work.path("newer.safetensors"), bytes).unwrap();
+    let expected = ["newer.safetensors: found format \"blendfuse 9\", this version reads \"blendfuse 1\""];
+    refused(&work, "newer.safetensors", "pool", &expected);
+}
+
+#[test]
+fn pools_of_other_encoders() {
+    let work = trained();
+    let list = |names: &[&str]| names.iter().map(|name| format!("[[encoder]]\nname = '{name}'\n")).collect::<String>();
+    let all =
+        ["clip", "openface_2.0", "videomae_v2", "clap", "wavlm_large", "hubert_large", "emotion2vec_base", "hicmae"];
+
+    // A width, in both splits.
+    work.copy("pool", "wider");
+    for (split, count) in [("train", 486), ("test", 135)] {
+        let file = format!("features/{split}/clap.npz");
+        let names = work.strings(&format!("pool/{file}"), "filenames");
+        assert_eq!(names.len(), count);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        features(&work.path("wider"), &file, &names, |row| (0..25).map(|column| (row * column % 7) as f32).collect());
+    }
+    refused(&work, "run", "wider", &["encoder `clap`: the checkpoint was trained on width 24, the pool has 25"]);
+
+    // One encoder less.
+    work.copy("pool", "fewer");
+    work.write("fewer/encoders.toml", &list(&all[..7]));
+    let predict = "predict --model run --out p.json --device cpu";
+    let train = format!("train --init run --out next --fold 0 --device cpu {SMALL}");
+    work.fails(
+        &format!("{predict} --data fewer"),
+        &["encoder `hicmae`: the checkpoint was trained on it, the pool does not have it", "add features/hicmae.npz"],
+    );
+    work.fails(&format!("{train} --data fewer"), &["trained on 8 encoders, the pool has 7", "encoders.toml"]);
+
+    // Another order: training starts from a network whose inputs are others; prediction finds them by name.
+    work.copy("pool", "reversed");
+    work.write("reversed/encoders.toml", &list(&all.iter().rev().copied().collect::<Vec<_>>()));
+    work.fails(
+        &format!("{train} --data reversed"),
+        &["encoder 0: the checkpoint was trained on `clip`, the pool has `hicmae` there", "encoders.toml"],
+    );
+    work.ok(&format!("{predict} --data pool"));
+    let expected = work.bytes("p.json");
+    work.ok(&format!("{predict} --data reversed"));
+    assert!(work.bytes("p.json") == expected, "the pool's order does not matter");
+}
+
+#[test]
+fn pools_of_other_classes() {
+    let work = trained();
+    let rows: String = work
+        .table("pool/train_metadata.csv")
+        .iter()
+        .map(|row| format!("{},{},1,0\n", row["filename"], row["fold"]))
+        .collect();
+    work.copy("pool", "other");
+    for file in ["train_metadata.csv", "test_metadata.csv"] {
+        std::fs::remove_file(work.path(&format!("other/{file}"))).unwrap();
+    }
+    work.write("other/labels.csv", &format!("filename,fold,happy,neutral\n{rows}"));
+    let expected = ["the checkpoint was trained on classes [\"ang\"", "the pool has [\"happy\", \"neutral\"]"];
+    refused(&work, "run", "other", &expected);
+}
+
+#[test]
+fn networks_of_other_sizes() {
+    let work = trained();
+    let train = format!("train --data pool --init run --out next --fold 0 --device cpu {SMALL}");
+    let cases = [
+        ("model.fused=12", "fuse.bias: found shape [24], expected [12]"),
+        ("model.projection=8", "norm.0.weight: found shape [16], expected [8]"),
+    ];
+    for (setting, message) in cases {
+        work.fails(&format!("{train} --set {setting}"), &[message, "sizes under [model] differ"]);
+    }
+}

@@ -1,0 +1,17 @@
+//! The program as its users meet it: every command on small pools, the files it leaves, and every bad input by its
+//! message and exit code.
+
+mod bad_arguments;
+mod bad_checkpoints;
+mod bad_pools;
+mod devices;
+mod non_finite;
+mod repeat;
+mod run_folder;
+mod settings;
+mod usage;
+mod workflow;
+mod workspace;
+
+#[path = "../common/archive.rs"]
+mod archive;

@@ -1,0 +1,242 @@
+//! A folder for one test, the program run in it, and its files read back without help from the library.
+
+use assert_cmd::Command;
+use blendfuse::data::npz::NpzReader;
+use ndarray::Array2;
+use safetensors::SafeTensors;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A network that trains in milliseconds: P = 16, A = 8, F = 24, H = 12, three epochs.
+pub const SMALL: &str = "--set model.projection=16 --set model.gate_hidden=8 --set model.fused=24 \
+                         --set model.head_hidden=12 --set train.max_epochs=3";
+
+/// Commands are lines as one would type them: words between spaces, paths relative to this folder.
+pub struct Workspace {
+    folder: TempDir,
+}
+
+/// What a command said.
+pub struct Said {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A checkpoint as any reader of safetensors sees it.
+pub struct Checkpoint {
+    pub metadata: BTreeMap<String, String>,
+    pub tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+}
+
+impl Workspace {
+    pub fn empty() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    /// With a tiny synthetic pool in `pool`: 486 training clips in five folds, 135 test clips, 8 encoders.
+    pub fn with_pool() -> Self {
+        let workspace = Self::empty();
+        workspace.ok("synth --out pool --preset tiny");
+        workspace
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs the program; `variables` are added to its environment.
+    pub fn run_with(&self, line: &str, variables: &[(&str, &str)]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_blendfuse"));
+        command.current_dir(self.folder.path()).args(line.split_whitespace()).envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");
+        let code = output.status.code().expect("it exits by itself");
+        Said { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    pub fn run(&self, line: &str) -> Said {
+        self.run_with(line, &[])
+    }
+
+    /// Runs a command that succeeds.
+    pub fn ok(&self, line: &str) -> Said {
+        let said = self.run(line);
+        assert_eq!(said.code, 0, "blendfuse {line}\n{}{}", said.stdout, said.stderr);
+        said
+    }
+
+    /// Runs a command and kills it as soon as a file is there.
+    pub fn kill_when(&self, line: &str, file: &str) {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_blendfuse"));
+        command.current_dir(self.folder.path()).arg("-q").args(line.split_whitespace());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = Instant::now();
+        while !self.path(file).exists() && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(self.path(file).exists(), "blendfuse {line}: no {file} in a minute");
+    }
+
+    /// Trains a [`SMALL`] network on `pool`.
+    pub fn train(&self, device: &str, more: &str) -> Said {
+        self.ok(&format!("train --data pool --device {device} {SMALL} {more}"))
+    }
+
+    /// Runs a command that fails: exit code 1, one line with all of `messages` and its causes, and no file written,
+    /// changed or left behind.
+    pub fn fails(&self, line: &str, messages: &[&str]) {
+        self.fails_with(line, &[], messages);
+    }
+
+    pub fn fails_with(&self, line: &str, variables: &[(&str, &str)], messages: &[&str]) {
+        let before = self.files();
+        let said = self.run_with(&format!("-q {line}"), variables);
+        said.is_failure(line, messages);
+        assert_eq!(said.stdout, "", "blendfuse {line}: results of a command that failed");
+        let after = self.files();
+        let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&after), names(&before), "blendfuse {line}: files that came or went");
+        assert!(after == before, "blendfuse {line}: a file was changed");
+    }
+
+    /// Every file and folder below this one; folders have no bytes.
+    fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let is_folder = path.is_dir();
+                files.insert(path.clone(), if is_folder { Vec::new() } else { fs::read(&path).unwrap() });
+                folders.extend(is_folder.then_some(path));
+            }
+        }
+        files
+    }
+
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub fn text(&self, name: &str) -> String {
+        String::from_utf8(self.bytes(name)).unwrap()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub fn json(&self, name: &str) -> Value {
+        serde_json::from_slice(&self.bytes(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// The lines of a run's `metrics.jsonl`.
+    pub fn log(&self, run: &str) -> Vec<Value> {
+        let text = self.text(&format!("{run}/metrics.jsonl"));
+        text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    pub fn matrix(&self, npz: &str, array: &str) -> Array2<f32> {
+        NpzReader::open(&self.path(npz)).unwrap().matrix(array).unwrap()
+    }
+
+    pub fn strings(&self, npz: &str, array: &str) -> Vec<String> {
+        NpzReader::open(&self.path(npz)).unwrap().strings(array).unwrap()
+    }
+
+    pub fn checkpoint(&self, name: &str) -> Checkpoint {
+        Checkpoint::read(&self.path(name))
+    }
+
+    /// Rows of a metadata file, by column.
+    pub fn table(&self, name: &str) -> Vec<BTreeMap<String, String>> {
+        csv::Reader::from_path(self.path(name)).unwrap().deserialize().map(Result::unwrap).collect()
+    }
+
+    pub fn copy(&self, from: &str, to: &str) {
+        for (path, bytes) in self.files() {
+            let Ok(inside) = path.strip_prefix(self.path(from)) else { continue };
+            let target = self.path(to).join(inside);
+            fs::create_dir_all(target.parent().unwrap()).unwrap();
+            if path.is_file() {
+                fs::write(target, bytes).unwrap();
+            }
+        }
+    }
+}
+
+impl Said {
+    /// Exit code 1; on stderr, after the device where one was opened, `error: ` and one line, then `  because: ` lines at
+    /// most; every message among them.
+    pub fn is_failure(&self, line: &str, messages: &[&str]) {
+        assert_eq!(self.code, 1, "blendfuse {line}\n{}{}", self.stdout, self.stderr);
+        let lines: Vec<&str> = self.progress().collect();
+        let readable = lines[0].starts_with("error: ") && lines[1..].iter().all(|line| line.starts_with("  because: "));
+        assert!(readable, "blendfuse {line}: expected one line and its causes, found\n{}", self.stderr);
+        for message in messages {
+            assert!(self.stderr.contains(message), "blendfuse {line}: expected {message:?} in\n{}", self.stderr);
+        }
+    }
+
+    /// Lines on stderr without that of the device, which not even `-q` silences.
+    pub fn progress(&self) -> impl Iterator<Item = &str> {
+        self.stderr.lines().filter(|line| !line.starts_with("device: "))
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {}", self.stdout))
+    }
+}
+
+impl Checkpoint {
+    pub fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let values = |view: &safetensors::tensor::TensorView| {
+            assert_eq!(view.dtype(), safetensors::Dtype::F32);
+            (view.shape().to_vec(), bytemuck::pod_collect_to_vec(view.data()))
+        };
+        Self {
+            metadata: header.metadata().clone().unwrap().into_iter().collect(),
+            tensors: file.tensors().iter().map(|(name, view)| (name.clone(), values(view))).collect(),
+        }
+    }
+
+    pub fn values(&self, tensor: &str) -> &[f32] {
+        &self.tensors[tensor].1
+    }
+
+    pub fn is_finite(&self) -> bool {
+        self.tensors.values().all(|(_, values)| values.iter().all(|value| value.is_finite()))
+    }
+}
+
+/// `--device` of an adapter: `BLENDFUSE_TEST_DEVICE`, else software, else hardware. Panics where there is none: a test
+/// that cannot run has not passed.
+pub fn adapter() -> &'static str {
+    static ADAPTER: OnceLock<String> = OnceLock::new();
+    ADAPTER.get_or_init(|| {
+        if let Ok(device) = std::env::var("BLENDFUSE_TEST_DEVICE") {
+            return device;
+        }
+        let devices = Workspace::empty().ok("devices --json").json();
+        let adapters = devices["adapters"].as_array().unwrap();
+        let first = adapters.iter().find(|adapter| adapter["software"] == true).or(adapters.first());
+        match first {
+            Some(adapter) => format!("gpu:{}", adapter["index"]),
+            None => panic!("these tests need an adapter; run tools/test, which installs one"),
+        }
+    })
+}
