@@ -29,8 +29,8 @@ pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
         || ["llvmpipe", "swiftshader", "softpipe", "basic render"].iter().any(|software| name.contains(software))
 }
 
-/// True for Mesa's lavapipe: it builds the values of uniforms that steer loops into the code, and so compiles every kernel
-/// again at every dispatch (`lvp_inline_uniforms`; 20 tiny steps took 17 s, with storage buffers instead 1 s).
+/// True for Mesa's lavapipe: it builds the values of uniforms that steer loops into the code, and so compiles a kernel
+/// again for every new set of values (`lvp_inline_uniforms`; tests/golden.rs took 17 s, with storage buffers 1 s).
 pub fn recompiles_for_uniforms(info: &wgpu::AdapterInfo) -> bool {
     info.backend == wgpu::Backend::Vulkan && info.name.contains("llvmpipe")
 }
