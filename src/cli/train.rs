@@ -106,7 +106,14 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
     let pool = Pool::load(options.data, &LoadOptions { allow_missing: options.allow_missing, split }, ui)?;
     let selection = match &last {
         Some(last) => resumed_selection(last, options)?,
-        None => options.selection.map_or_else(|| first_fold(&pool, ui), Ok)?,
+        None => match options.selection {
+            Some(selection) => selection,
+            None if options.resume => bail!(
+                "{}: the run stopped before it saved which clips it trains on; give --fold or --all as when it was started",
+                options.out.display()
+            ),
+            None => first_fold(&pool, ui)?,
+        },
     };
     let mut trainer = Trainer::new(engine, pool, config, selection, init, ui)?;
     let mut folder = match resumed {

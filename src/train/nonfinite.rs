@@ -43,8 +43,11 @@ impl Trainer {
                 );
             }
         }
-        let (good, moments) = (self.network.model.snapshot(&self.standard)?, self.network.model.moments()?);
-        folder.write_good(&self.header, &self.state, self.best.as_ref(), good, moments)?;
+        let (state, good, moments) = match good {
+            Some(good) => good,
+            None => (self.state.clone(), self.network.model.snapshot(&self.standard)?, self.network.model.moments()?),
+        };
+        folder.write_good(&self.header, &state, self.best.as_ref(), good, moments)?;
         let kept = folder.path.display();
         match self.first_in_inference()? {
             Some(tensor) => bail!(
