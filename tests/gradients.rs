@@ -12,7 +12,7 @@ use std::sync::Arc;
 const TRIED: usize = 12;
 /// Steps of the four-point central difference, whose error is of order δ⁴ + 1e-16/δ. A long step may cross the kink of
 /// a relu, a short one drowns small gradients in rounding; a right gradient agrees at one of them, a wrong one at none.
-const DELTAS: [f64; 3] = [1e-4, 2e-5, 3e-6];
+const DELTAS: [f64; 4] = [1e-4, 2e-5, 3e-6, 5e-7];
 
 struct Setup {
     engine: Arc<Engine>,
@@ -82,7 +82,7 @@ fn every_tensor_of_every_case() {
     for mut case in cases() {
         // With ties any change of a logit changes the selection, which has no derivative; the others are the same
         // mathematics at sizes that only kernels care about.
-        if ["ties", "256 encoders", "wide batch", "ragged", "windows"].contains(&case.name) {
+        if ["ties", "256 encoders", "wide batch", "300 rows", "ragged", "windows"].contains(&case.name) {
             continue;
         }
         case.max_elements = usize::MAX;

@@ -105,3 +105,23 @@ pub fn required_limits(name: &str, found: &wgpu::Limits) -> Result<wgpu::Limits>
     }
     Ok(limits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::required_limits;
+
+    #[test]
+    fn a_limit_that_is_too_small_is_named() {
+        let limits = wgpu::Limits::default();
+        assert!(required_limits("card", &limits).is_ok());
+        let few = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..limits.clone() };
+        let message = required_limits("card", &few).expect_err("4 are too few").to_string();
+        assert!(
+            message.starts_with("card: its limit max_storage_buffers_per_shader_stage is 4, blendfuse needs 8;"),
+            "{message}"
+        );
+        let small = wgpu::Limits { max_storage_buffer_binding_size: 1 << 20, ..limits };
+        let message = required_limits("card", &small).expect_err("1 MiB is too small").to_string();
+        assert!(message.contains("max_storage_buffer_binding_size is 1048576"), "{message}");
+    }
+}
