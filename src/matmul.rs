@@ -14,11 +14,20 @@ pub fn matrix_mut<R: Real>(slice: &mut [R], rows: usize, columns: usize) -> Arra
 }
 
 /// `c = a b`. a (m, k), b (k, n), c (m, n), any strides; what c held does not matter.
-pub fn matmul<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>) {
+pub fn matmul<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, c: ArrayViewMut2<R>) {
+    // Small products are done before threads would have started.
+    let small = a.len() * b.ncols() < 1 << 18;
+    product(a, b, c, if small { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(0) });
+}
+
+/// The same, for one of many products that run side by side.
+pub fn matmul_on_one_core<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, c: ArrayViewMut2<R>) {
+    product(a, b, c, gemm::Parallelism::None);
+}
+
+fn product<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>, parallelism: gemm::Parallelism) {
     let ((m, k), n) = (a.dim(), b.ncols());
     assert_eq!((k, m, n), (b.nrows(), c.nrows(), c.ncols()), "shapes of a matrix product");
-    // Small products are done before threads would have started.
-    let parallelism = if m * n * k < 1 << 18 { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(0) };
     // SAFETY: pointers, shapes and strides come from views that live through the call; c is borrowed mutably, so it
     // overlaps neither a nor b; c is not read.
     unsafe {

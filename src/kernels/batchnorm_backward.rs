@@ -21,15 +21,20 @@ kernel! {
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
     let count = R::of(p.rows as f64);
-    for m in 0..p.channels {
-        let column = || (0..p.rows).map(|row| row * p.channels + m);
-        let dgamma: R = column().map(|i| b.dnorm[i] * b.normed[i]).sum();
-        let dbeta: R = column().map(|i| b.dnorm[i]).sum();
-        b.grads[p.gamma + m] = dgamma;
-        b.grads[p.beta + m] = dbeta;
-        let scale = b.small[p.gamma + m] * b.rstd[m];
-        for i in column() {
-            b.dy[i] = scale * (b.dnorm[i] - dbeta / count - b.normed[i] * dgamma / count);
+    let (mut dgamma, mut dbeta) = (vec![R::zero(); p.channels], vec![R::zero(); p.channels]);
+    let rows = || b.dnorm.chunks(p.channels).zip(b.normed.chunks(p.channels)).take(p.rows);
+    for (dnorm, normed) in rows() {
+        for m in 0..p.channels {
+            dgamma[m] += dnorm[m] * normed[m];
+            dbeta[m] += dnorm[m];
         }
     }
+    for ((dnorm, normed), dy) in rows().zip(b.dy.chunks_mut(p.channels)) {
+        for m in 0..p.channels {
+            let scale = b.small[p.gamma + m] * b.rstd[m];
+            dy[m] = scale * (dnorm[m] - dbeta[m] / count - normed[m] * dgamma[m] / count);
+        }
+    }
+    b.grads[p.gamma..][..p.channels].copy_from_slice(&dgamma);
+    b.grads[p.beta..][..p.channels].copy_from_slice(&dbeta);
 }

@@ -3,6 +3,7 @@
 use crate::philox::dropout;
 use crate::real::{Real, relu};
 use crate::step::Step;
+use rayon::prelude::*;
 
 pub const MOMENTUM: f64 = 0.1;
 pub const EPSILON: f64 = 1e-5;
@@ -30,25 +31,43 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let channels = p.encoders * p.width;
     let count = R::of(p.rows as f64);
     let momentum = R::of(MOMENTUM);
-    let mut y = vec![R::zero(); p.rows];
+    let normed = &mut b.normed[..p.rows * channels];
+    normed.par_chunks_mut(channels).enumerate().for_each(|(row, y)| sum_parts(p, b.partial, b.spans, row, y));
+
+    let mut mean = vec![R::zero(); channels];
+    for y in normed.chunks(channels) {
+        mean.iter_mut().zip(y).for_each(|(mean, &y)| *mean += y);
+    }
+    mean.iter_mut().for_each(|mean| *mean /= count);
+    let mut squares = vec![R::zero(); channels];
+    for y in normed.chunks(channels) {
+        squares.iter_mut().zip(y).zip(&mean).for_each(|((sum, &y), &mean)| *sum += (y - mean) * (y - mean));
+    }
+    let (running_mean, running_var) = b.running.split_at_mut(channels);
     for m in 0..channels {
-        let (k, column) = (m / p.width, m % p.width);
-        let (first, parts) = (b.spans[2 * k] as usize, b.spans[2 * k + 1] as usize);
-        for (row, y) in y.iter_mut().enumerate() {
-            *y = (first..first + parts).map(|s| b.partial[(s * p.rows + row) * p.width + column]).sum();
+        b.rstd[m] = R::one() / (squares[m] / count + R::of(EPSILON)).sqrt();
+        running_mean[m] += momentum * (mean[m] - running_mean[m]);
+        running_var[m] += momentum * (squares[m] / (count - R::one()) - running_var[m]);
+    }
+
+    let (gamma, beta, rstd) = (&b.small[p.gamma..], &b.small[p.beta..], &*b.rstd);
+    let rows = normed.par_chunks_mut(channels).zip(b.h.par_chunks_mut(channels));
+    rows.enumerate().for_each(|(row, (normed, h))| {
+        for m in 0..channels {
+            normed[m] = (normed[m] - mean[m]) * rstd[m];
+            let kept = dropout::<R>(step, row * channels + m, params.layer);
+            h[m] = relu(gamma[m] * normed[m] + beta[m]) * kept;
         }
-        let mean = y.iter().copied().sum::<R>() / count;
-        let squares: R = y.iter().map(|&y| (y - mean) * (y - mean)).sum();
-        let rstd = R::one() / (squares / count + R::of(EPSILON)).sqrt();
-        b.rstd[m] = rstd;
-        b.running[m] += momentum * (mean - b.running[m]);
-        let variance = squares / (count - R::one());
-        b.running[channels + m] += momentum * (variance - b.running[channels + m]);
-        let (gamma, beta) = (b.small[p.gamma + m], b.small[p.beta + m]);
-        for (row, &y) in y.iter().enumerate() {
-            let i = row * channels + m;
-            b.normed[i] = (y - mean) * rstd;
-            b.h[i] = relu(gamma * b.normed[i] + beta) * dropout::<R>(step, i, params.layer);
+    });
+}
+
+/// y (M) = Σ_s partial[s] of one row, each encoder's parts in their order.
+fn sum_parts<R: Real>(p: Sizes, partial: &[R], spans: &[u32], row: usize, y: &mut [R]) {
+    for (y, span) in y.chunks_mut(p.width).zip(spans.chunks(2)) {
+        y.fill(R::zero());
+        for s in span[0]..span[0] + span[1] {
+            let part = &partial[(s as usize * p.rows + row) * p.width..];
+            y.iter_mut().zip(part).for_each(|(y, &part)| *y += part);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `partial[s] = x̂_k W_kᵀ` over the columns of chunk s, x̂ standardised: all encoders of a window in one launch.
 
 use crate::chunk::{Chunk, WORDS};
-use crate::matmul::{matmul, matrix_mut};
+use crate::matmul::{matmul_on_one_core, matrix_mut};
 use crate::real::Real;
 use crate::step::Step;
 use ndarray::s;
+use rayon::prelude::*;
 
 kernel! {
     project_forward [step, chunk, matmul];
@@ -25,10 +26,12 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
     let rows = &b.rows[step.first as usize..][..p.rows];
     let block = p.rows * p.width;
-    for chunk in Chunk::list(&b.chunks[..p.chunks * WORDS]) {
+    let chunks: Vec<Chunk> = Chunk::list(&b.chunks[..p.chunks * WORDS]).collect();
+    // A window's parts follow each other.
+    let first = chunks.first().map_or(0, |chunk| chunk.part as usize);
+    b.partial[first * block..].par_chunks_mut(block).zip(&chunks).for_each(|(partial, chunk)| {
         let x = chunk.standardised(b.x, rows, b.standard, p.columns);
         let w = chunk.weights(b.w, p.width);
-        let partial = &mut b.partial[chunk.part as usize * block..][..block];
-        matmul(x.view(), w.slice(s![.., chunk.span()]).t(), matrix_mut(partial, p.rows, p.width));
-    }
+        matmul_on_one_core(x.view(), w.slice(s![.., chunk.span()]).t(), matrix_mut(partial, p.rows, p.width));
+    });
 }

@@ -5,6 +5,7 @@ use crate::matmul::{matmul, matrix, matrix_mut};
 use crate::real::Real;
 use crate::step::Step;
 use ndarray::s;
+use rayon::prelude::*;
 
 kernel! {
     project_weight_grad [step, chunk, matmul];
@@ -25,10 +26,22 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
     let rows = &b.rows[step.first as usize..][..p.rows];
     let dy = matrix(b.dy, p.rows, p.encoders * p.width);
-    for chunk in Chunk::list(&b.chunks[..p.chunks * WORDS]) {
-        let x = chunk.standardised(b.x, rows, b.standard, p.columns);
-        let first = chunk.encoder as usize * p.width;
-        let mut dw = matrix_mut(&mut b.dw[chunk.w as usize..], p.width, chunk.width as usize);
-        matmul(dy.slice(s![.., first..first + p.width]).t(), x.view(), dw.slice_mut(s![.., chunk.span()]));
+    let chunks: Vec<Chunk> = Chunk::list(&b.chunks[..p.chunks * WORDS]).collect();
+    // Encoders write to places of their own; within one, chunks go through its columns.
+    let mut encoders = Vec::new();
+    let mut rest = &mut b.dw[..p.width * p.columns];
+    for chunks in chunks.chunk_by(|a, b| a.encoder == b.encoder) {
+        let (dw, after) = std::mem::take(&mut rest).split_at_mut(p.width * chunks[0].width as usize);
+        encoders.push((chunks, dw));
+        rest = after;
     }
+    encoders.into_par_iter().for_each(|(chunks, dw)| {
+        let mut dw = matrix_mut(dw, p.width, chunks[0].width as usize);
+        let first = chunks[0].encoder as usize * p.width;
+        let dy = dy.slice(s![.., first..first + p.width]);
+        for chunk in chunks {
+            let x = chunk.standardised(b.x, rows, b.standard, p.columns);
+            matmul(dy.t(), x.view(), dw.slice_mut(s![.., chunk.span()]));
+        }
+    });
 }
