@@ -15,8 +15,8 @@ struct Params { rows: u32, encoders: u32, hidden: u32, parts: u32, top_n: u32, b
 const LANES = 64u;
 const MAX_ENCODERS = 256u;
 
-var<workgroup> logits: array<f32, 256>;  // u of this row
-var<workgroup> powers: array<f32, 256>;  // e^((u − max) / τ) where selected, else 0
+var<workgroup> logits: array<f32, MAX_ENCODERS>;  // u of this row
+var<workgroup> powers: array<f32, MAX_ENCODERS>;  // e^((u − max) / τ) where selected, else 0
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

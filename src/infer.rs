@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::kernel::Call;
 use crate::model::{Dims, Features, Model, Standard, Windows};
 use crate::step::Step;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use ndarray::{Array2, Axis, concatenate, s};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,9 +44,7 @@ impl Network {
         capacity: usize,
         training: bool,
     ) -> Result<Self> {
-        if config.engine.precision == config::Precision::Mixed {
-            bail!("engine.precision = \"mixed\" is not available in this version; use \"f32\"");
-        }
+        config.engine.check_available()?;
         let clips = pool.clips.len();
         let place = |rows: usize| -> Result<(Model, Features)> {
             let windows = Windows::new(&dims, rows, engine.max_elements())?;

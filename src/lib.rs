@@ -56,4 +56,5 @@ pub mod submission;
 
 pub mod cli;
 pub mod files;
+pub mod fnv;
 pub mod ui;

@@ -13,6 +13,7 @@ pub use folder::{RunFolder, Summary};
 use crate::config::{Config, TemperatureMode, Threshold};
 use crate::data::{Pool, Split};
 use crate::engine::Engine;
+use crate::fnv::fnv1a;
 use crate::infer::Network;
 use crate::kernel::Call;
 use crate::model::checkpoint::{Checkpoint, EncoderInfo, Header, Snapshot};
@@ -107,7 +108,7 @@ impl Trainer {
             init.header.check_pool(&header)?;
         }
         let used = [&train, &validation, &targets].into_iter().flatten();
-        let clips = fingerprint(used.map(|&row| pool.clips[row].name.as_str()));
+        let clips = fnv1a(used.flat_map(|&row| pool.clips[row].name.bytes().chain([0])));
         let standard = Standard::of(&pool, &train);
         let held_out = !validation.is_empty();
         let validation = Validation::new(&pool, if held_out { validation } else { train.clone() }, held_out);
@@ -195,7 +196,7 @@ impl Trainer {
     pub fn run_epochs(&mut self, folder: &mut RunFolder, epochs: u32) -> Result<()> {
         while !self.state.finished && self.state.epoch < epochs {
             self.epoch(folder)?;
-            if folder.is_due() {
+            if folder.is_due() && !self.state.finished {
                 self.save(folder)?;
             }
         }
@@ -337,10 +338,4 @@ impl Trainer {
         folder.write_summary(&summary)?;
         Ok(summary)
     }
-}
-
-/// FNV-1a over the clips' names.
-fn fingerprint<'a>(names: impl Iterator<Item = &'a str>) -> u64 {
-    let bytes = names.flat_map(|name| name.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

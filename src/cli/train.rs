@@ -1,7 +1,7 @@
 //! `blendfuse train`: one run.
 
 use super::device::DeviceArgs;
-use crate::config::{Config, Precision};
+use crate::config::Config;
 use crate::data::{LoadOptions, Pool, Split};
 use crate::engine::Engine;
 use crate::files;
@@ -96,9 +96,7 @@ pub struct Options<'a> {
 /// Trains one model into a run folder.
 pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<Summary> {
     let init = options.init.map(|path| Checkpoint::read(&model_file(path)?)).transpose()?;
-    if config.engine.precision == Precision::Mixed {
-        bail!("engine.precision = \"mixed\" is not available in this version; use \"f32\"");
-    }
+    config.engine.check_available()?;
     let resumed = if options.resume { Some(RunFolder::open(options.out)?) } else { None };
     let last = resumed.as_ref().map(RunFolder::last).transpose()?.flatten();
     // Test clips are only of use to adaptation.

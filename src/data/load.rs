@@ -4,15 +4,13 @@ use super::labels::{self, Labels};
 use super::npz::NpzReader;
 use super::source::{Index, Source, Sources};
 use super::{Clip, Encoder, LoadOptions, Pool, Split};
+use crate::kernels::gate_forward::MAX_ENCODERS;
 use crate::ui::Ui;
 use anyhow::{Result, bail, ensure};
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
-
-/// K at most.
-pub const MAX_ENCODERS: usize = 256;
 
 /// How many clips a message names.
 const FEW: usize = 5;

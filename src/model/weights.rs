@@ -2,6 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::engine::Engine;
+use crate::fnv::fnv1a;
 use crate::model::layout::{Layout, Place, Tensor};
 use crate::model::{Dims, Windows};
 use anyhow::Result;
@@ -65,12 +66,7 @@ pub fn initial(tensor: &Tensor, dims: &Dims, seed: u64, temperature: f32) -> Vec
         _ => panic!("{} has no initial value", tensor.name),
     };
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(name_hash(&tensor.name));
+    random.set_stream(fnv1a(tensor.name.bytes()));
     let bound = 1.0 / (fan_in as f32).sqrt();
     (0..tensor.len()).map(|_| random.random_range(-bound..bound)).collect()
-}
-
-/// FNV-1a, 64 bits: a stream number that does not depend on the standard library's version.
-fn name_hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
