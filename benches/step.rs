@@ -4,6 +4,7 @@
 use blendfuse::check::{Case, cases};
 use blendfuse::config::TopN;
 use blendfuse::engine::Engine;
+use blendfuse::model::Mode;
 use blendfuse::ui::Ui;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ fn step(criterion: &mut Criterion) {
         Engine::open(&device, Ui::default()).inspect_err(|error| eprintln!("only the CPU is measured: {error}"));
     let case = eight_encoders();
     for engine in [Some(Engine::Cpu), adapter.ok()].into_iter().flatten().map(Arc::new) {
-        let (model, features) = case.build(&engine).expect("it fits");
+        let (model, features) = case.build(&engine, Mode::Training).expect("it fits");
         let passes = [
             ("train", model.training_step(&features, case.sources, case.targets)),
             ("infer", model.inference(&features, case.sources)),

@@ -11,23 +11,14 @@ struct Params { length: u32, temperature: u32, decoupled: u32, weight_decay: f32
 @group(0) @binding(4) var<storage, read_write> m: array<f32>;
 @group(0) @binding(5) var<storage, read_write> v: array<f32>;
 
-const BETA1 = 0.9;
-const BETA2 = 0.999;
-const EPSILON = 1e-8;
-
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let i = linear_index(group, groups, lane, 64u);
     if i >= p.length { return; }
     let is_tau = i == p.temperature;
     let decay = select(p.weight_decay, 0.0, is_tau);
-    var value = weight[i];
-    var g = grad[i];
-    if p.decoupled != 0u { value *= 1.0 - step.lr * decay; } else { g += decay * value; }
-    let m_new = BETA1 * m[i] + (1.0 - BETA1) * g;
-    let v_new = BETA2 * v[i] + (1.0 - BETA2) * g * g;
-    m[i] = m_new;
-    v[i] = v_new;
-    value -= step.lr * step.correction1 * m_new / (sqrt(v_new) * step.correction2 + EPSILON);
-    weight[i] = select(value, clamp(value, p.tau_min, p.tau_max), is_tau);
+    let updated = adam_element(weight[i], grad[i], m[i], v[i], decay, p.decoupled != 0u);
+    weight[i] = select(updated.x, clamp(updated.x, p.tau_min, p.tau_max), is_tau);
+    m[i] = updated.y;
+    v[i] = updated.z;
 }

@@ -4,7 +4,7 @@ use crate::config;
 use crate::data::{Encoder, Pool};
 use crate::engine::Engine;
 use crate::kernel::Call;
-use crate::model::{Dims, Features, Model, Standard, Windows};
+use crate::model::{Dims, Features, Mode, Model, Standard, Windows};
 use crate::step::Step;
 use anyhow::Result;
 use ndarray::{Array2, Axis, concatenate, s};
@@ -42,13 +42,13 @@ impl Network {
         dims: Dims,
         pool: &mut Pool,
         capacity: usize,
-        training: bool,
+        mode: Mode,
     ) -> Result<Self> {
         config.engine.check_available()?;
         let clips = pool.clips.len();
         let place = |rows: usize| -> Result<(Model, Features)> {
             let windows = Windows::new(&dims, rows, engine.max_elements())?;
-            let model = Model::new(engine.clone(), config, dims.clone(), windows, capacity, training)?;
+            let model = Model::new(engine.clone(), config, dims.clone(), windows, capacity, mode)?;
             let features = Features::new(engine, &model.dims, &model.windows, rows)?;
             Ok((model, features))
         };

@@ -7,6 +7,7 @@ pub mod batchnorm_infer;
 pub mod fuse_activate;
 pub mod fuse_forward;
 pub mod fuse_input_grad;
+pub mod fuse_update;
 pub mod fuse_weight_grad;
 pub mod gate_backward;
 pub mod gate_forward;
@@ -20,10 +21,12 @@ pub mod linear_forward;
 pub mod linear_weight_grad;
 pub mod loss;
 pub mod project_forward;
+pub mod project_update;
 pub mod project_weight_grad;
 
-/// Every kernel, in the order of a training step; inference replaces `batchnorm_forward` by `batchnorm_infer`.
-pub static ALL: [&crate::kernel::Kernel; 21] = [
+/// Every kernel, in the order of a training step; inference replaces `batchnorm_forward` by `batchnorm_infer`, and a
+/// training step that keeps its gradients the two updates before `adam` by the two after it.
+pub static ALL: [&crate::kernel::Kernel; 23] = [
     &project_forward::KERNEL,
     &batchnorm_forward::KERNEL,
     &batchnorm_infer::KERNEL,
@@ -37,12 +40,14 @@ pub static ALL: [&crate::kernel::Kernel; 21] = [
     &head_weight_grad::KERNEL,
     &linear_weight_grad::KERNEL,
     &head_input_grad::KERNEL,
-    &fuse_weight_grad::KERNEL,
     &fuse_input_grad::KERNEL,
     &gate_backward::KERNEL,
     &gate_weight_grad::KERNEL,
     &gate_input_grad::KERNEL,
     &batchnorm_backward::KERNEL,
-    &project_weight_grad::KERNEL,
+    &project_update::KERNEL,
+    &fuse_update::KERNEL,
     &adam::KERNEL,
+    &project_weight_grad::KERNEL,
+    &fuse_weight_grad::KERNEL,
 ];

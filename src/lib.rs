@@ -33,6 +33,7 @@ pub mod data;
 
 #[macro_use]
 pub mod kernel;
+pub mod blocks;
 pub mod buffer;
 pub mod chunk;
 pub mod engine;

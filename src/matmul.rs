@@ -1,7 +1,8 @@
-//! Matrix product of the twins, over the `gemm` crate; a plain version is its test.
+//! Matrix product of the twins, over the `gemm` crate's kernels; a plain version is its test.
 
 use crate::real::Real;
-use ndarray::{ArrayView2, ArrayViewMut2};
+use gemm_common::Parallelism;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder as _};
 
 /// A slice's first `rows · columns` elements as a matrix, row by row.
 pub fn matrix<R: Real>(slice: &[R], rows: usize, columns: usize) -> ArrayView2<'_, R> {
@@ -17,34 +18,51 @@ pub fn matrix_mut<R: Real>(slice: &mut [R], rows: usize, columns: usize) -> Arra
 pub fn matmul<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, c: ArrayViewMut2<R>) {
     // Small products are done before threads would have started.
     let small = a.len() * b.ncols() < 1 << 18;
-    product(a, b, c, if small { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(0) });
+    product(a, b, c, if small { Parallelism::None } else { Parallelism::Rayon(0) });
 }
 
 /// The same, for one of many products that run side by side.
 pub fn matmul_on_one_core<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, c: ArrayViewMut2<R>) {
-    product(a, b, c, gemm::Parallelism::None);
+    product(a, b, c, Parallelism::None);
 }
 
-fn product<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>, parallelism: gemm::Parallelism) {
+fn product<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>, parallelism: Parallelism) {
+    let by_rows = c.strides()[1] < c.strides()[0];
+    if by_rows && b.strides()[0] == 1 && b.strides()[1] != 1 && a.nrows() >= 16 {
+        // gemm writes column by column and reads a b that is contiguous in k where it lies; turned around, for rows of
+        // c, it would first transpose b: twice as slow where b is a layer's weights and a a few rows (64, 1024).
+        let mut columns = Array2::zeros(c.dim().f());
+        gemm(a, b, columns.view_mut(), parallelism);
+        c.assign(&columns);
+    } else if by_rows {
+        gemm(b.reversed_axes(), a.reversed_axes(), c.reversed_axes(), parallelism);
+    } else {
+        gemm(a, b, c, parallelism);
+    }
+}
+
+fn gemm<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>, parallelism: Parallelism) {
     let ((m, k), n) = (a.dim(), b.ncols());
     assert_eq!((k, m, n), (b.nrows(), c.nrows(), c.ncols()), "shapes of a matrix product");
+    let (a_strides, b_strides) = (a.strides(), b.strides());
+    let (c_rows, c_columns) = (c.strides()[0], c.strides()[1]);
     // SAFETY: pointers, shapes and strides come from views that live through the call; c is borrowed mutably, so it
     // overlaps neither a nor b; c is not read.
     unsafe {
-        gemm::gemm(
+        R::gemm()(
             m,
             n,
             k,
             c.as_mut_ptr(),
-            c.strides()[1],
-            c.strides()[0],
+            c_columns,
+            c_rows,
             false,
             a.as_ptr(),
-            a.strides()[1],
-            a.strides()[0],
+            a_strides[1],
+            a_strides[0],
             b.as_ptr(),
-            b.strides()[1],
-            b.strides()[0],
+            b_strides[1],
+            b_strides[0],
             R::zero(),
             R::one(),
             false,
@@ -58,19 +76,23 @@ fn product<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array2;
 
     /// f64 sums of at most 70 terms below 1: 1e-13 is a hundred roundings.
     #[test]
     fn equals_three_loops() {
-        for (m, k, n) in [(1, 1, 1), (3, 70, 5), (64, 65, 130), (2, 0, 3)] {
+        for (m, k, n) in [(1, 1, 1), (3, 70, 5), (64, 65, 130), (2, 0, 3), (20, 17, 1), (16, 1, 33)] {
             let a = Array2::from_shape_fn((m, k), |(i, j)| ((i * 31 + j * 17) as f64).sin());
             let b = Array2::from_shape_fn((n, k), |(i, j)| ((i * 7 + j * 3) as f64).cos());
-            let mut c = Array2::from_elem((m, n), f64::NAN);
-            matmul(a.view(), b.t(), c.view_mut());
-            for ((i, j), value) in c.indexed_iter() {
-                let plain: f64 = (0..k).map(|x| a[[i, x]] * b[[j, x]]).sum();
-                assert!((value - plain).abs() < 1e-13, "({m}, {k}, {n}) at ({i}, {j}): {value} and {plain}");
+            let turned = a.t().as_standard_layout().to_owned();
+            let across = b.t().as_standard_layout().to_owned();
+            for (a, b) in [(a.view(), b.t()), (turned.t(), b.t()), (a.view(), across.view())] {
+                for mut c in [Array2::from_elem((m, n), f64::NAN), Array2::from_elem((m, n).f(), f64::NAN)] {
+                    matmul(a, b, c.view_mut());
+                    for ((i, j), value) in c.indexed_iter() {
+                        let plain: f64 = (0..k).map(|x| a[[i, x]] * b[[x, j]]).sum();
+                        assert!((value - plain).abs() < 1e-13, "({m}, {k}, {n}) at ({i}, {j}): {value} and {plain}");
+                    }
+                }
             }
         }
     }

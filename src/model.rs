@@ -37,6 +37,16 @@ const LAYER_FUSE: u32 = 1;
 /// Losses that the device keeps until they are read: steps of an epoch at most.
 pub const LOSS_SLOTS: usize = 65_536;
 
+/// What a network is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Inference,
+    /// The large matrices are updated where their gradients are computed; those never reach memory
+    Training,
+    /// Training in separate kernels that leaves every gradient to look at: what `Training` is checked with
+    Gradients,
+}
+
 /// Weights and activations of one network.
 pub struct Model {
     pub engine: Arc<Engine>,
@@ -44,6 +54,7 @@ pub struct Model {
     pub dims: Dims,
     pub windows: Windows,
     pub layout: Layout,
+    pub mode: Mode,
     pub weights: Trained,
     /// (2, M): batch norm's running mean and variance
     pub running: Buffer<f32>,
@@ -62,14 +73,19 @@ impl Model {
         dims: Dims,
         windows: Windows,
         capacity: usize,
-        training: bool,
+        mode: Mode,
     ) -> Result<Self> {
         let layout = Layout::new(&dims, &windows, config.model.temperature.mode == TemperatureMode::Learned);
         let weights = Trained::new(&engine, "weights", &dims, &windows, &layout)?;
         let running = engine.buffer("weights running", 2 * dims.channels())?;
         let activations = Activations::new(&engine, &dims, &windows, capacity)?;
-        let training = if training { Some(Training::new(&engine, &dims, &windows, &layout, capacity)?) } else { None };
-        Ok(Self { engine, config: config.clone(), dims, windows, layout, weights, running, activations, training })
+        let training = match mode {
+            Mode::Inference => None,
+            Mode::Training => Some(Training::new(&engine, &dims, &windows, &layout, capacity, false)?),
+            Mode::Gradients => Some(Training::new(&engine, &dims, &windows, &layout, capacity, true)?),
+        };
+        let config = config.clone();
+        Ok(Self { engine, config, dims, windows, layout, mode, weights, running, activations, training })
     }
 
     /// Sets every weight to its initial value.
@@ -95,18 +111,25 @@ impl Model {
 
     /// One training step on `sources` labelled rows and, after them, `targets` unlabelled ones.
     pub fn training_step(&self, features: &Features, sources: usize, targets: usize) -> Vec<Call> {
-        let mut calls = self.gradients(features, sources, targets);
-        Pass::new(self, features, sources + targets).update(&mut calls);
-        calls
-    }
-
-    /// A training step without its update.
-    pub fn gradients(&self, features: &Features, sources: usize, targets: usize) -> Vec<Call> {
-        let pass = Pass::new(self, features, sources + targets);
         let mut calls = Vec::new();
+        let pass = Pass::new(self, features, sources + targets);
         pass.forward(&mut calls, self.training.as_ref());
         pass.loss(&mut calls, sources);
         pass.backward(&mut calls);
+        match self.mode {
+            Mode::Gradients => {
+                pass.large_gradients(&mut calls);
+                pass.separate_update(&mut calls);
+            }
+            _ => pass.update(&mut calls),
+        }
+        calls
+    }
+
+    /// A training step without its update, of a model made for `Mode::Gradients`.
+    pub fn gradients(&self, features: &Features, sources: usize, targets: usize) -> Vec<Call> {
+        let mut calls = self.training_step(features, sources, targets);
+        calls.truncate(calls.iter().position(|call| call.kernel.name == "adam").expect("a step ends in an update"));
         calls
     }
 
@@ -144,7 +167,6 @@ impl Pass<'_> {
         calls.push(self.head_weight_grad()); //   dlogits, t → dQ₂
         calls.push(self.head_linear_grad()); //   dt, z → dQ₁
         calls.push(self.head_input_grad()); //    dt → dfuse
-        calls.push(self.fuse_weight_grad()); //   dfuse, h, w → dU
         calls.push(self.fuse_input_grad()); //    dfuse → dq
         if self.model.dims.gate {
             calls.push(self.gate_backward()); //     dq, h, w → du, dg
@@ -153,12 +175,22 @@ impl Pass<'_> {
         }
         calls.push(self.gate_input_grad()); //    dq, w, dg → dnorm
         calls.push(self.batchnorm_backward()); // dnorm → dy, dγ, dβ
-        calls.extend(self.project_weight_grad()); // dy, x → dW
     }
 
     fn update(&self, calls: &mut Vec<Call>) {
-        calls.extend(self.adam_project());
+        calls.push(self.fuse_update()); //       dfuse, h, w → dU → U
+        calls.extend(self.project_update()); //  dy, x → dW → W
+        calls.push(self.adam_small()); //        all other gradients → their tensors
+    }
+
+    fn large_gradients(&self, calls: &mut Vec<Call>) {
+        calls.push(self.fuse_weight_grad()); //      dfuse, h, w → dU
+        calls.extend(self.project_weight_grad()); // dy, x → dW
+    }
+
+    fn separate_update(&self, calls: &mut Vec<Call>) {
         calls.push(self.adam_fuse());
+        calls.extend(self.adam_project());
         calls.push(self.adam_small());
     }
 }

@@ -1,38 +1,61 @@
 //! Philox-4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) and the dropout built on it.
 //! Counter-based: the bits depend on (seed, step, layer, element) alone. WGSL: shaders/shared/philox.wgsl.
 
-use crate::real::Real;
+use crate::real::{Real, vectorised};
 use crate::step::Step;
 
-/// One block of four words.
-pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+/// Blocks that are computed side by side: a 512-bit vector of words.
+const BLOCKS: usize = 16;
+
+/// Blocks of four words: word by word, block by block.
+#[inline(always)]
+fn philox_blocks(mut counter: [[u32; BLOCKS]; 4], mut key: [u32; 2]) -> [[u32; BLOCKS]; 4] {
     for _ in 0..10 {
-        let product0 = u64::from(counter[0]) * 0xD251_1F53;
-        let product1 = u64::from(counter[2]) * 0xCD9E_8D57;
-        counter = [
-            (product1 >> 32) as u32 ^ counter[1] ^ key[0],
-            product1 as u32,
-            (product0 >> 32) as u32 ^ counter[3] ^ key[1],
-            product0 as u32,
-        ];
+        let [mut next0, mut next1, mut next2, mut next3] = [[0; BLOCKS]; 4];
+        for i in 0..BLOCKS {
+            let product0 = u64::from(counter[0][i]) * 0xD251_1F53;
+            let product1 = u64::from(counter[2][i]) * 0xCD9E_8D57;
+            next0[i] = (product1 >> 32) as u32 ^ counter[1][i] ^ key[0];
+            next1[i] = product1 as u32;
+            next2[i] = (product0 >> 32) as u32 ^ counter[3][i] ^ key[1];
+            next3[i] = product0 as u32;
+        }
+        counter = [next0, next1, next2, next3];
         key = [key[0].wrapping_add(0x9E37_79B9), key[1].wrapping_add(0xBB67_AE85)];
     }
     counter
 }
 
-/// Factor of inverted dropout for one element of a layer: 0 or 1 / (1 − rate).
-pub fn dropout<R: Real>(step: &Step, element: usize, layer: u32) -> R {
+/// Inverted dropout: multiplies a layer's elements from `first` on by 0 or 1 / (1 − rate).
+pub fn apply_dropout<R: Real>(step: &Step, first: usize, layer: u32, values: &mut [R]) {
     if step.dropout_threshold == 0 {
-        return R::one();
+        return;
     }
-    let element = element as u32;
-    let words = philox([element / 4, 0, step.number, layer], [step.seed_low, step.seed_high]);
-    if words[element as usize % 4] < step.dropout_threshold { R::zero() } else { R::of(f64::from(step.dropout_scale)) }
+    let scale = R::of(f64::from(step.dropout_scale));
+    let key = [step.seed_low, step.seed_high];
+    vectorised(|| {
+        // Many blocks at once, word by word, so that the rounds run on vectors.
+        let mut at = 0;
+        while at < values.len() {
+            let block = (first + at) / 4;
+            let counters = std::array::from_fn(|i| (block + i) as u32);
+            let words = philox_blocks([counters, [0; BLOCKS], [step.number; BLOCKS], [layer; BLOCKS]], key);
+            let skipped = (first + at) % 4;
+            let count = (4 * BLOCKS - skipped).min(values.len() - at);
+            for (i, value) in (skipped..).zip(&mut values[at..at + count]) {
+                *value *= if words[i % 4][i / 4] < step.dropout_threshold { R::zero() } else { scale };
+            }
+            at += count;
+        }
+    });
 }
-
 #[cfg(test)]
 mod tests {
-    use super::philox;
+    use super::*;
+
+    fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+        philox_blocks(counter.map(|word| [word; BLOCKS]), key).map(|words| words[BLOCKS - 1])
+    }
 
     /// Known answers of the authors' Random123 distribution.
     #[test]
@@ -41,5 +64,21 @@ mod tests {
         assert_eq!(philox([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
         let pi = philox([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]);
         assert_eq!(pi, [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]);
+    }
+
+    /// Runs of any start and length see the same factors as single elements.
+    #[test]
+    fn runs_agree_with_elements() {
+        let step = Step { seed_low: 3, number: 5, ..Step::default() }.with_dropout(0.4);
+        let factor = |element: usize| {
+            let words = philox([element as u32 / 4, 0, 5, 1], [3, 0]);
+            if words[element % 4] < step.dropout_threshold { 0.0 } else { step.dropout_scale }
+        };
+        for (first, len) in [(0, 1), (3, 200), (61, 64), (64, 65), (1_000_002, 7)] {
+            let mut values = vec![1.0f32; len];
+            apply_dropout(&step, first, 1, &mut values);
+            let expected: Vec<f32> = (first..first + len).map(factor).collect();
+            assert_eq!(values, expected, "{len} elements from {first}");
+        }
     }
 }

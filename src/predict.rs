@@ -5,6 +5,7 @@ use crate::data::{LoadOptions, Pool, Split};
 use crate::decode::{self, Decision, Thresholds};
 use crate::engine::Engine;
 use crate::infer::Network;
+use crate::model::Mode;
 use crate::model::checkpoint::{Checkpoint, EncoderInfo, Header};
 use crate::ui::Ui;
 use anyhow::{Context as _, Result, bail};
@@ -72,8 +73,14 @@ pub fn predict(
     let rows = pool.indices(split);
     let names = rows.iter().map(|&row| pool.clips[row].name.clone()).collect();
     let standard = checkpoint.standard()?;
-    let mut network =
-        Network::new(engine, &header.config, checkpoint.dims()?, &mut pool, BATCH.min(rows.len().max(1)), false)?;
+    let mut network = Network::new(
+        engine,
+        &header.config,
+        checkpoint.dims()?,
+        &mut pool,
+        BATCH.min(rows.len().max(1)),
+        Mode::Inference,
+    )?;
     network.set_standard(&standard);
     network.model.load(&checkpoint)?;
     let output = network.infer(&rows)?;

@@ -1,6 +1,7 @@
 //! Number types: twins are generic over [`Real`], buffers hold an [`Element`].
 
 use bytemuck::Pod;
+use gemm_common::Parallelism;
 
 /// f32, or f64 where a twin is checked against central differences.
 pub trait Real:
@@ -16,17 +17,56 @@ pub trait Real:
 {
     /// A constant or a 32-bit parameter in this type.
     fn of(value: f64) -> Self;
+    /// The widest matrix product that this processor has: see `matmul`.
+    fn gemm() -> Gemm<Self>;
+}
+
+/// m, n, k; c, its strides over columns and rows, whether it is read; a and b likewise; factors of c and a b; conjugates;
+/// threads.
+pub type Gemm<R> = unsafe fn(
+    usize,
+    usize,
+    usize,
+    *mut R,
+    isize,
+    isize,
+    bool,
+    *const R,
+    isize,
+    isize,
+    *const R,
+    isize,
+    isize,
+    R,
+    R,
+    bool,
+    bool,
+    bool,
+    Parallelism,
+);
+
+/// Runs `work` as compiled for the widest vectors that this processor has.
+pub fn vectorised<T>(work: impl FnOnce() -> T) -> T {
+    pulp::Arch::new().dispatch(work)
 }
 
 impl Real for f32 {
     fn of(value: f64) -> Self {
         value as f32
     }
+
+    fn gemm() -> Gemm<Self> {
+        gemm_f32::gemm::f32::get_gemm_fn()
+    }
 }
 
 impl Real for f64 {
     fn of(value: f64) -> Self {
         value
+    }
+
+    fn gemm() -> Gemm<Self> {
+        gemm_f64::gemm::f64::get_gemm_fn()
     }
 }
 
@@ -64,6 +104,22 @@ impl Element for u32 {
     fn narrow<R: Real>(value: u32) -> Self {
         value
     }
+}
+
+/// Σ a b, in 16 sums side by side that vectors hold; the order is fixed.
+pub fn dot<R: Real>(a: &[R], b: &[R]) -> R {
+    let mut sums = [R::zero(); 16];
+    let (a, b) = (&a[..a.len().min(b.len())], &b[..a.len().min(b.len())]);
+    let (whole_a, whole_b) = (a.chunks_exact(16), b.chunks_exact(16));
+    let (rest_a, rest_b) = (whole_a.remainder(), whole_b.remainder());
+    vectorised(|| {
+        for (a, b) in whole_a.zip(whole_b) {
+            for i in 0..16 {
+                sums[i] += a[i] * b[i];
+            }
+        }
+    });
+    rest_a.iter().zip(rest_b).map(|(&a, &b)| a * b).sum::<R>() + sums.into_iter().sum()
 }
 
 /// max(x, 0), but NaN stays NaN: a number that went wrong must reach the loss, where it is seen.

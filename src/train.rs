@@ -17,7 +17,7 @@ use crate::fnv::fnv1a;
 use crate::infer::Network;
 use crate::kernel::Call;
 use crate::model::checkpoint::{Checkpoint, EncoderInfo, Header, Snapshot};
-use crate::model::{Dims, LOSS_SLOTS, Standard};
+use crate::model::{Dims, LOSS_SLOTS, Mode, Standard};
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use batches::Batches;
@@ -114,7 +114,7 @@ impl Trainer {
         let validation = Validation::new(&pool, if held_out { validation } else { train.clone() }, held_out);
         let size = config.train.batch.min(train.len());
         let capacity = if targets.is_empty() { size } else { 2 * size };
-        let network = Network::new(engine, config, dims, &mut pool, capacity, true)?;
+        let network = Network::new(engine, config, dims, &mut pool, capacity, Mode::Training)?;
         network.set_standard(&standard);
         let batches = Batches {
             sources: train.iter().map(|&row| row as u32).collect(),

@@ -4,7 +4,7 @@ use blendfuse::check::{Case, cases};
 use blendfuse::engine::Engine;
 use blendfuse::kernel::Call;
 use blendfuse::model::layout::Place;
-use blendfuse::model::{Features, Model};
+use blendfuse::model::{Features, Mode, Model};
 use blendfuse::step::Step;
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ struct Setup {
 impl Setup {
     fn new(case: &Case) -> (Self, Features) {
         let engine = Arc::new(Engine::Wide);
-        let (model, features) = case.build(&engine).expect("memory is enough");
+        let (model, features) = case.build(&engine, Mode::Gradients).expect("memory is enough");
         let calls = model.gradients(&features, case.sources, case.targets);
         (Self { engine, model, step: case.step(), calls }, features)
     }

@@ -4,7 +4,7 @@ use blendfuse::config::Config;
 use blendfuse::data::{LoadOptions, Pool, Split, synth};
 use blendfuse::engine::Engine;
 use blendfuse::model::checkpoint::Checkpoint;
-use blendfuse::model::{Dims, Features, Model, Windows};
+use blendfuse::model::{Dims, Features, Mode, Model, Windows};
 use blendfuse::train::{RunFolder, Selection, Summary, Trainer};
 use blendfuse::ui::Ui;
 use std::path::{Path, PathBuf};
@@ -272,7 +272,7 @@ fn a_step_is_as_many_dispatches_for_any_number_of_encoders() {
         let dims = Dims::new(&config, &vec![3; encoders], 6).expect("sizes that fit");
         let engine = Arc::new(Engine::Cpu);
         let windows = Windows::new(&dims, 10, engine.max_elements()).expect("it fits");
-        let model = Model::new(engine.clone(), &config, dims, windows, 4, true).expect("it fits");
+        let model = Model::new(engine.clone(), &config, dims, windows, 4, Mode::Training).expect("it fits");
         let features = Features::new(&engine, &model.dims, &model.windows, 10).expect("it fits");
         model.training_step(&features, 4, 0).len()
     });

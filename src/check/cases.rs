@@ -4,7 +4,7 @@
 use crate::config::{Attention, Config, Heads, Optimizer, PresenceLoss, TemperatureMode, TopN};
 use crate::data::{Encoder, Modality};
 use crate::engine::Engine;
-use crate::model::{Dims, Features, Model, Standard, Windows};
+use crate::model::{Dims, Features, Mode, Model, Standard, Windows};
 use crate::step::Step;
 use anyhow::Result;
 use ndarray::Array2;
@@ -139,11 +139,11 @@ impl Case {
     ///
     /// # Errors
     /// Where the engine has no room.
-    pub fn build(&self, engine: &Arc<Engine>) -> Result<(Model, Features)> {
+    pub fn build(&self, engine: &Arc<Engine>, mode: Mode) -> Result<(Model, Features)> {
         let config = self.config();
         let dims = Dims::new(&config, &self.widths, self.classes)?;
         let windows = Windows::new(&dims, self.clips(), self.max_elements)?;
-        let model = Model::new(engine.clone(), &config, dims, windows, self.sources + self.targets, true)?;
+        let model = Model::new(engine.clone(), &config, dims, windows, self.sources + self.targets, mode)?;
         model.initialise(1);
         self.disturb(&model);
         let features = self.features(&model)?;

@@ -1,8 +1,10 @@
 //! `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`, `w ← w − lr m̂ / (√v̂ + ε)` (Kingma & Ba 2015).
 //! Weight decay: g + decay · w (as torch.optim.Adam) or, decoupled, w (1 − lr · decay) before (AdamW).
 
-use crate::real::Real;
+use crate::matmul::{matmul_on_one_core, matrix_mut};
+use crate::real::{Real, vectorised};
 use crate::step::Step;
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 
 pub const BETA1: f64 = 0.9;
@@ -13,7 +15,7 @@ pub const EPSILON: f64 = 1e-8;
 pub const NO_TEMPERATURE: u32 = u32::MAX;
 
 kernel! {
-    adam [step, linear_index];
+    adam [step, linear_index, adam_element];
     // temperature: index of τ, which has no weight decay and is kept inside its bounds
     params p { length: u32, temperature: u32, decoupled: u32, weight_decay: f32, tau_min: f32, tau_max: f32 }
     read { grad: f32 [p.length] }
@@ -24,6 +26,7 @@ kernel! {
 
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
+    let adam = Adam::new(step, params.decoupled, params.weight_decay);
     let blocks = b.weight[..p.length].par_chunks_mut(BLOCK).zip(b.m.par_chunks_mut(BLOCK));
     let blocks = blocks.zip(b.v.par_chunks_mut(BLOCK)).zip(b.grad.par_chunks(BLOCK));
     blocks.enumerate().for_each(|(index, (((weight, m), v), grad))| {
@@ -31,11 +34,10 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
         let tau = p.temperature.checked_sub(first).filter(|&tau| tau < weight.len());
         // τ has no weight decay: its part of the block is done on its own.
         let (before, after) = tau.map_or((weight.len(), weight.len()), |tau| (tau, tau + 1));
-        let decay = R::of(f64::from(params.weight_decay));
-        let decoupled = p.decoupled != 0;
-        for (range, decay) in [(0..before, decay), (before..after, R::zero()), (after..weight.len(), decay)] {
+        let without_decay = Adam::new(step, params.decoupled, 0.0);
+        for (range, adam) in [(0..before, &adam), (before..after, &without_decay), (after..weight.len(), &adam)] {
             let (weight, m) = (&mut weight[range.clone()], &mut m[range.clone()]);
-            update(step, decoupled, decay, weight, m, &mut v[range.clone()], &grad[range]);
+            adam.update(weight, m, &mut v[range.clone()], &grad[range]);
         }
         if let Some(tau) = tau {
             let (min, max) = (R::of(f64::from(params.tau_min)), R::of(f64::from(params.tau_max)));
@@ -47,17 +49,86 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
 /// Elements that one task updates: their four arrays stay in a core's cache.
 const BLOCK: usize = 1 << 14;
 
-fn update<R: Real>(step: &Step, decoupled: bool, decay: R, weight: &mut [R], m: &mut [R], v: &mut [R], grad: &[R]) {
-    let of = |value: f32| R::of(f64::from(value));
-    let (beta1, beta2) = (R::of(BETA1), R::of(BETA2));
-    // 1 − β is rounded once, as in torch: 1 − 0.999 in f32 would be off by 5e-5.
-    let (rest1, rest2) = (R::of(1.0 - BETA1), R::of(1.0 - BETA2));
-    let (shrink, decay) = if decoupled { (R::one() - of(step.lr) * decay, R::zero()) } else { (R::one(), decay) };
-    let (rate, correction, epsilon) = (of(step.lr) * of(step.correction1), of(step.correction2), R::of(EPSILON));
-    for (((weight, m), v), &grad) in weight.iter_mut().zip(m).zip(v).zip(grad) {
-        let g = grad + decay * *weight;
-        *m = beta1 * *m + rest1 * g;
-        *v = beta2 * *v + rest2 * g * g;
-        *weight = *weight * shrink - rate * *m / (v.sqrt() * correction + epsilon);
+/// The constants of one step's update.
+pub(super) struct Adam<R> {
+    /// 1 − lr · decay where decay is decoupled, else 1
+    shrink: R,
+    /// 0 where decay is decoupled
+    decay: R,
+    /// lr / (1 − β₁ᵗ)
+    rate: R,
+    /// 1 / √(1 − β₂ᵗ)
+    correction: R,
+}
+
+impl<R: Real> Adam<R> {
+    pub fn new(step: &Step, decoupled: u32, weight_decay: f32) -> Self {
+        let of = |value: f32| R::of(f64::from(value));
+        let (lr, decay) = (of(step.lr), of(weight_decay));
+        let (shrink, decay) = if decoupled != 0 { (R::one() - lr * decay, R::zero()) } else { (R::one(), decay) };
+        Self { shrink, decay, rate: lr * of(step.correction1), correction: of(step.correction2) }
+    }
+
+    pub fn update(&self, weight: &mut [R], m: &mut [R], v: &mut [R], grad: &[R]) {
+        let (beta1, beta2) = (R::of(BETA1), R::of(BETA2));
+        // 1 − β is rounded once, as in torch: 1 − 0.999 in f32 would be off by 5e-5.
+        let (rest1, rest2) = (R::of(1.0 - BETA1), R::of(1.0 - BETA2));
+        let epsilon = R::of(EPSILON);
+        vectorised(|| {
+            for (((weight, m), v), &grad) in weight.iter_mut().zip(m).zip(v).zip(grad) {
+                let g = grad + self.decay * *weight;
+                *m = beta1 * *m + rest1 * g;
+                *v = beta2 * *v + rest2 * g * g;
+                *weight = *weight * self.shrink - self.rate * *m / (v.sqrt() * self.correction + epsilon);
+            }
+        });
+    }
+
+    /// Updates weights (P, L) whose gradient is `dyᵀ x`, dy (B, P) and x (B, L): block by block, so that no more of the
+    /// gradient ever exists than a core's cache holds.
+    pub fn update_by_product(&self, dy: ArrayView2<R>, x: ArrayView2<R>, weights: Weights<R>) {
+        let Weights { mut weight, mut m, mut v } = weights;
+        let mut grad = vec![R::zero(); ROWS * COLUMNS];
+        for row in (0..dy.ncols()).step_by(ROWS) {
+            for column in (0..x.ncols()).step_by(COLUMNS) {
+                let (rows, columns) = (ROWS.min(dy.ncols() - row), COLUMNS.min(x.ncols() - column));
+                let dy = dy.slice(s![.., row..row + rows]);
+                let x = x.slice(s![.., column..column + columns]);
+                matmul_on_one_core(dy.t(), x, matrix_mut(&mut grad, rows, columns));
+                for (i, grad) in grad.chunks_exact(columns).take(rows).enumerate() {
+                    let [weight, m, v] = [&mut weight, &mut m, &mut v].map(|tensor| {
+                        let part = tensor.slice_mut(s![row + i, column..column + columns]);
+                        part.into_slice().expect("weights lie row by row")
+                    });
+                    self.update(weight, m, v, grad);
+                }
+            }
+        }
+    }
+}
+
+/// A block of gradients that is computed, then consumed: 128 KiB.
+const ROWS: usize = 64;
+const COLUMNS: usize = 512;
+
+/// A matrix (P, L) of weights and its moments.
+pub(super) struct Weights<'a, R> {
+    pub weight: ArrayViewMut2<'a, R>,
+    pub m: ArrayViewMut2<'a, R>,
+    pub v: ArrayViewMut2<'a, R>,
+}
+
+impl<'a, R: Real> Weights<'a, R> {
+    /// The first `rows · columns` elements of each slice.
+    pub fn new([weight, m, v]: [&'a mut [R]; 3], rows: usize, columns: usize) -> Self {
+        let matrix = |slice| matrix_mut(slice, rows, columns);
+        Self { weight: matrix(weight), m: matrix(m), v: matrix(v) }
+    }
+
+    /// The first `columns` columns, and the rest.
+    pub fn split(self, columns: usize) -> (Self, Self) {
+        let [(weight, weight_rest), (m, m_rest), (v, v_rest)] =
+            [self.weight, self.m, self.v].map(|tensor| tensor.split_at(Axis(1), columns));
+        (Self { weight, m, v }, Self { weight: weight_rest, m: m_rest, v: v_rest })
     }
 }

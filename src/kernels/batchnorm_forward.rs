@@ -1,7 +1,8 @@
 //! `h = dropout(relu(γ x̂ + β))`, `x̂ = (y − mean) · rstd` over the batch, `y = Σ_s partial[s]`; running statistics follow.
 
-use crate::philox::dropout;
-use crate::real::{Real, relu};
+use crate::blocks::column_blocks;
+use crate::philox::apply_dropout;
+use crate::real::{Real, relu, vectorised};
 use crate::step::Step;
 use rayon::prelude::*;
 
@@ -29,45 +30,59 @@ kernel! {
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
     let channels = p.encoders * p.width;
-    let count = R::of(p.rows as f64);
-    let momentum = R::of(MOMENTUM);
-    let normed = &mut b.normed[..p.rows * channels];
-    normed.par_chunks_mut(channels).enumerate().for_each(|(row, y)| sum_parts(p, b.partial, b.spans, row, y));
-
-    let mut mean = vec![R::zero(); channels];
-    for y in normed.chunks(channels) {
-        mean.iter_mut().zip(y).for_each(|(mean, &y)| *mean += y);
-    }
-    mean.iter_mut().for_each(|mean| *mean /= count);
-    let mut squares = vec![R::zero(); channels];
-    for y in normed.chunks(channels) {
-        squares.iter_mut().zip(y).zip(&mean).for_each(|((sum, &y), &mean)| *sum += (y - mean) * (y - mean));
-    }
     let (running_mean, running_var) = b.running.split_at_mut(channels);
-    for m in 0..channels {
-        b.rstd[m] = R::one() / (squares[m] / count + R::of(EPSILON)).sqrt();
-        running_mean[m] += momentum * (mean[m] - running_mean[m]);
-        running_var[m] += momentum * (squares[m] / (count - R::one()) - running_var[m]);
-    }
-
-    let (gamma, beta, rstd) = (&b.small[p.gamma..], &b.small[p.beta..], &*b.rstd);
-    let rows = normed.par_chunks_mut(channels).zip(b.h.par_chunks_mut(channels));
-    rows.enumerate().for_each(|(row, (normed, h))| {
-        for m in 0..channels {
-            normed[m] = (normed[m] - mean[m]) * rstd[m];
-            let kept = dropout::<R>(step, row * channels + m, params.layer);
-            h[m] = relu(gamma[m] * normed[m] + beta[m]) * kept;
+    let running = running_mean.par_chunks_mut(p.width).zip(running_var.par_chunks_mut(p.width));
+    let normed = column_blocks(b.normed, p.rows, channels, p.width);
+    let encoders = normed.into_par_iter().zip(column_blocks(b.h, p.rows, channels, p.width));
+    let encoders = encoders.zip(b.rstd.par_chunks_mut(p.width)).zip(running);
+    encoders.enumerate().for_each(|(k, (((mut normed, mut h), rstd), (running_mean, running_var)))| {
+        let first = k * p.width;
+        for (row, y) in normed.iter_mut().enumerate() {
+            sum_parts(b.partial, p.rows, &b.spans[2 * k..], row, y);
+        }
+        normalise(&mut normed, rstd, running_mean, running_var);
+        let (gamma, beta) = (&b.small[p.gamma + first..][..p.width], &b.small[p.beta + first..][..p.width]);
+        for (row, (normed, h)) in normed.iter().zip(&mut h).enumerate() {
+            vectorised(|| {
+                for (((h, &normed), &gamma), &beta) in h.iter_mut().zip(normed.iter()).zip(gamma).zip(beta) {
+                    *h = relu(gamma * normed + beta);
+                }
+            });
+            apply_dropout(step, row * channels + first, params.layer, h);
         }
     });
 }
 
-/// y (M) = Σ_s partial[s] of one row, each encoder's parts in their order.
-fn sum_parts<R: Real>(p: Sizes, partial: &[R], spans: &[u32], row: usize, y: &mut [R]) {
-    for (y, span) in y.chunks_mut(p.width).zip(spans.chunks(2)) {
-        y.fill(R::zero());
-        for s in span[0]..span[0] + span[1] {
-            let part = &partial[(s as usize * p.rows + row) * p.width..];
-            y.iter_mut().zip(part).for_each(|(y, &part)| *y += part);
-        }
+/// y (P) = Σ_s partial[s] of one row of one encoder, whose `span` is its first part and number of parts.
+pub(super) fn sum_parts<R: Real>(partial: &[R], rows: usize, span: &[u32], row: usize, y: &mut [R]) {
+    y.fill(R::zero());
+    let width = y.len();
+    for s in span[0]..span[0] + span[1] {
+        let part = &partial[(s as usize * rows + row) * width..][..width];
+        vectorised(|| y.iter_mut().zip(part).for_each(|(y, &part)| *y += part));
     }
+}
+
+/// y (B, P) of one encoder → x̂ in its place, 1/std, and both running statistics moved on.
+fn normalise<R: Real>(y: &mut [&mut [R]], rstd: &mut [R], running_mean: &mut [R], running_var: &mut [R]) {
+    let (count, momentum) = (R::of(y.len() as f64), R::of(MOMENTUM));
+    let mut mean = vec![R::zero(); rstd.len()];
+    let mut squares = mean.clone();
+    vectorised(|| {
+        for y in y.iter() {
+            mean.iter_mut().zip(y.iter()).for_each(|(mean, &y)| *mean += y);
+        }
+        mean.iter_mut().for_each(|mean| *mean /= count);
+        for y in y.iter() {
+            squares.iter_mut().zip(y.iter()).zip(&mean).for_each(|((sum, &y), &mean)| *sum += (y - mean) * (y - mean));
+        }
+        for m in 0..mean.len() {
+            rstd[m] = R::one() / (squares[m] / count + R::of(EPSILON)).sqrt();
+            running_mean[m] += momentum * (mean[m] - running_mean[m]);
+            running_var[m] += momentum * (squares[m] / (count - R::one()) - running_var[m]);
+        }
+        for y in y.iter_mut() {
+            y.iter_mut().zip(&mean).zip(rstd.iter()).for_each(|((y, &mean), &rstd)| *y = (*y - mean) * rstd);
+        }
+    });
 }

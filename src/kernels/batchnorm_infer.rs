@@ -1,8 +1,9 @@
 //! `h = relu(γ (y − mean) / √(variance + ε) + β)` with the running statistics, `y = Σ_s partial[s]`.
 
-use super::batchnorm_forward::EPSILON;
-use crate::real::{Real, relu};
+use super::batchnorm_forward::{EPSILON, sum_parts};
+use crate::real::{Real, relu, vectorised};
 use crate::step::Step;
+use rayon::prelude::*;
 
 kernel! {
     batchnorm_infer [linear_index, relu];
@@ -21,12 +22,17 @@ kernel! {
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
     let channels = p.encoders * p.width;
-    for i in 0..p.rows * channels {
-        let (row, m) = (i / channels, i % channels);
-        let (k, column) = (m / p.width, m % p.width);
-        let (first, parts) = (b.spans[2 * k] as usize, b.spans[2 * k + 1] as usize);
-        let y: R = (first..first + parts).map(|s| b.partial[(s * p.rows + row) * p.width + column]).sum();
-        let normed = (y - b.running[m]) / (b.running[channels + m] + R::of(EPSILON)).sqrt();
-        b.h[i] = relu(b.small[p.gamma + m] * normed + b.small[p.beta + m]);
-    }
+    b.h[..p.rows * channels].par_chunks_mut(channels).enumerate().for_each(|(row, h)| {
+        for (h, span) in h.chunks_mut(p.width).zip(b.spans.chunks(2)) {
+            sum_parts(b.partial, p.rows, span, row, h);
+        }
+        let (mean, var) = (&b.running[..channels], &b.running[channels..2 * channels]);
+        let (gamma, beta) = (&b.small[p.gamma..][..channels], &b.small[p.beta..][..channels]);
+        vectorised(|| {
+            for m in 0..channels {
+                let normed = (h[m] - mean[m]) / (var[m] + R::of(EPSILON)).sqrt();
+                h[m] = relu(gamma[m] * normed + beta[m]);
+            }
+        });
+    });
 }

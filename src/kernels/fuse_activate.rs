@@ -1,6 +1,7 @@
 //! `z = dropout(relu(Σ_s partial[s] + e))`: partial (S, B, F), e (F) → z (B, F).
 
-use crate::philox::dropout;
+use super::batchnorm_forward::sum_parts;
+use crate::philox::apply_dropout;
 use crate::real::{Real, relu};
 use crate::step::Step;
 
@@ -15,10 +16,10 @@ kernel! {
 
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
-    let count = p.rows * p.fused;
-    for i in 0..count {
-        let sum: R = (0..p.parts).map(|s| b.partial[s * count + i]).sum();
-        let z = relu(sum + b.small[p.bias + i % p.fused]);
-        b.z[i] = z * dropout::<R>(step, i, params.layer);
+    let bias = &b.small[p.bias..][..p.fused];
+    for (row, z) in b.z.chunks_exact_mut(p.fused).take(p.rows).enumerate() {
+        sum_parts(b.partial, p.rows, &[0, params.parts], row, z);
+        z.iter_mut().zip(bias).for_each(|(z, &bias)| *z = relu(*z + bias));
+        apply_dropout(step, row * p.fused, params.layer, z);
     }
 }

@@ -1,9 +1,10 @@
 //! `partial[s] = [w_1 h_1; …; w_K h_K] Uᵀ` over part s of the inner sum: h (B, M), w (B, K), U (F, M) → (S, B, F).
 
-use crate::matmul::{matmul, matrix, matrix_mut};
+use crate::matmul::{matmul_on_one_core, matrix, matrix_mut};
 use crate::real::Real;
 use crate::step::Step;
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, s};
+use rayon::prelude::*;
 
 kernel! {
     fuse_forward [matmul];
@@ -21,15 +22,30 @@ kernel! {
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
     let inner = p.encoders * p.width;
-    let x = weighted(b.h, b.w, p.rows, p.encoders, p.width);
+    let h = matrix(b.h, p.rows, inner);
+    let w = matrix(b.w, p.rows, p.encoders);
     let weight = matrix(b.weight, p.fused, inner);
-    for (s, partial) in b.partial.chunks_exact_mut(p.rows * p.fused).take(inner.div_ceil(p.part)).enumerate() {
-        let part = s![.., s * p.part..((s + 1) * p.part).min(inner)];
-        matmul(x.slice(part), weight.slice(part).t(), matrix_mut(partial, p.rows, p.fused));
-    }
+    b.partial[..inner.div_ceil(p.part) * p.rows * p.fused].par_chunks_mut(p.rows * p.fused).enumerate().for_each(
+        |(s, partial)| {
+            let part = s * p.part..((s + 1) * p.part).min(inner);
+            let x = weighted(h.slice(s![.., part.clone()]), part.start, w, p.width);
+            matmul_on_one_core(x.view(), weight.slice(s![.., part]).t(), matrix_mut(partial, p.rows, p.fused));
+        },
+    );
 }
 
-/// [w_1 h_1; …; w_K h_K] (B, M).
-pub(super) fn weighted<R: Real>(h: &[R], w: &[R], rows: usize, encoders: usize, width: usize) -> Array2<R> {
-    Array2::from_shape_fn((rows, encoders * width), |(i, m)| w[i * encoders + m / width] * h[i * encoders * width + m])
+/// Columns `first..` of [w_1 h_1; …; w_K h_K] from the same columns of h (B, L); w (B, K), P.
+pub(super) fn weighted<R: Real>(h: ArrayView2<R>, first: usize, w: ArrayView2<R>, width: usize) -> Array2<R> {
+    let mut x = h.as_standard_layout().into_owned();
+    let columns = x.ncols();
+    for (mut x, w) in x.rows_mut().into_iter().zip(w.rows()) {
+        let mut column = 0;
+        while column < columns {
+            let k = (first + column) / width;
+            let end = ((k + 1) * width - first).min(columns);
+            x.slice_mut(s![column..end]).mapv_inplace(|h| w[k] * h);
+            column = end;
+        }
+    }
+    x
 }

@@ -21,8 +21,9 @@ kernel! {
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
     let dfuse = matrix(b.dfuse, p.rows, p.fused);
-    let x = weighted(b.h, b.w, p.rows, p.encoders, p.width);
-    matmul(dfuse.t(), x.view(), matrix_mut(b.dweight, p.fused, p.encoders * p.width));
+    let inner = p.encoders * p.width;
+    let x = weighted(matrix(b.h, p.rows, inner), 0, matrix(b.w, p.rows, p.encoders), p.width);
+    matmul(dfuse.t(), x.view(), matrix_mut(b.dweight, p.fused, inner));
     for (grad, column) in b.grads[p.bias..].iter_mut().zip(dfuse.columns()) {
         *grad = column.sum();
     }

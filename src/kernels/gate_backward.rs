@@ -1,8 +1,9 @@
 //! `dw_k = Σ_p dq_k h_k` for k in S, `du_k = w_k (dw_k − Σ_j w_j dw_j) / τ`, `dg = V₂ᵀ du` where g > 0, else 0.
 //! dq, h (B, M), w (B, K), g (B, A) → du (B, K), dg (B, A). The set S is a constant of the step.
 
-use crate::real::Real;
+use crate::real::{Real, dot};
 use crate::step::Step;
+use rayon::prelude::*;
 
 kernel! {
     gate_backward [];
@@ -25,22 +26,25 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
     let (tau_min, tau_max) = (R::of(f64::from(params.tau_min)), R::of(f64::from(params.tau_max)));
     let tau = b.small[p.temperature].max(tau_min).min(tau_max);
-    for row in 0..p.rows {
+    let rows = b.du[..p.rows * p.encoders].par_chunks_mut(p.encoders).zip(b.dg.par_chunks_mut(p.hidden));
+    rows.enumerate().for_each(|(row, (du, dg))| {
         let w = &b.w[row * p.encoders..][..p.encoders];
         let dw = |k: usize| -> R {
             let first = (row * p.encoders + k) * p.width;
-            (first..first + p.width).map(|i| b.dq[i] * b.h[i]).sum()
+            dot(&b.dq[first..first + p.width], &b.h[first..first + p.width])
         };
         let dw: Vec<R> = (0..p.encoders).map(|k| if w[k] != R::zero() { dw(k) } else { R::zero() }).collect();
         let mean: R = w.iter().zip(&dw).map(|(&w, &dw)| w * dw).sum();
-        let du = &mut b.du[row * p.encoders..][..p.encoders];
         for ((du, &w), &dw) in du.iter_mut().zip(w).zip(&dw) {
             *du = w * (dw - mean) / tau;
         }
-        for a in 0..p.hidden {
-            let sum: R = (0..p.encoders).map(|k| du[k] * b.small[p.weight1 + k * p.hidden + a]).sum();
-            let i = row * p.hidden + a;
-            b.dg[i] = if b.g[i] > R::zero() { sum } else { R::zero() };
+        dg.fill(R::zero());
+        for (k, &du) in du.iter().enumerate() {
+            let weights = &b.small[p.weight1 + k * p.hidden..];
+            dg.iter_mut().zip(weights).for_each(|(dg, &weight)| *dg += du * weight);
         }
-    }
+        for (dg, &g) in dg.iter_mut().zip(&b.g[row * p.hidden..]) {
+            *dg = if g > R::zero() { *dg } else { R::zero() };
+        }
+    });
 }

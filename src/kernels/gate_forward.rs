@@ -1,8 +1,10 @@
 //! `g = relu(Σ_s partial[s] + c₁)`, `u = V₂ g + c₂`, w = softmax over the n largest of u / τ, 0 elsewhere.
 //! Ties: the lower index wins. Ranks are taken on u, which orders as softmax(u / τ) does.
 
-use crate::real::{Real, relu};
+use super::batchnorm_forward::sum_parts;
+use crate::real::{Real, dot, relu};
 use crate::step::Step;
+use rayon::prelude::*;
 
 /// Most encoders that the WGSL has room for.
 pub const MAX_ENCODERS: usize = 256;
@@ -25,26 +27,21 @@ kernel! {
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
     let tau = temperature(&params, b.small[p.temperature]);
-    for row in 0..p.rows {
-        let g = &mut b.g[row * p.hidden..][..p.hidden];
-        for (a, g) in g.iter_mut().enumerate() {
-            let sum: R = (0..p.parts).map(|s| b.partial[(s * p.rows + row) * p.hidden + a]).sum();
-            *g = relu(sum + b.small[p.bias0 + a]);
-        }
-        let u = &mut b.u[row * p.encoders..][..p.encoders];
+    let rows = b.g[..p.rows * p.hidden].par_chunks_mut(p.hidden).zip(b.u.par_chunks_mut(p.encoders));
+    rows.zip(b.w.par_chunks_mut(p.encoders)).enumerate().for_each(|(row, ((g, u), w))| {
+        sum_parts(b.partial, p.rows, &[0, params.parts], row, g);
+        g.iter_mut().zip(&b.small[p.bias0..]).for_each(|(g, &bias)| *g = relu(*g + bias));
         for (k, u) in u.iter_mut().enumerate() {
-            let weights = &b.small[p.weight1 + k * p.hidden..][..p.hidden];
-            *u = b.small[p.bias1 + k] + weights.iter().zip(&*g).map(|(&v, &g)| v * g).sum();
+            *u = b.small[p.bias1 + k] + dot(&b.small[p.weight1 + k * p.hidden..][..p.hidden], g);
         }
         let highest = u.iter().copied().fold(R::neg_infinity(), R::max);
-        let w = &mut b.w[row * p.encoders..][..p.encoders];
         for (k, w) in w.iter_mut().enumerate() {
             let rank = (0..p.encoders).filter(|&j| u[j] > u[k] || (u[j] == u[k] && j < k)).count();
             *w = if rank < p.top_n { ((u[k] - highest) / tau).exp() } else { R::zero() };
         }
         let total: R = w.iter().copied().sum();
         w.iter_mut().for_each(|w| *w /= total);
-    }
+    });
 }
 
 /// τ as it is used: inside its bounds.

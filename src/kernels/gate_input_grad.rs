@@ -2,8 +2,9 @@
 //! dq, h (B, M), w (B, K), dg (B, A), V₁ (A, M) → dnorm (B, M). Without a gate A is 0 and the product empty.
 
 use crate::matmul::{matmul, matrix, matrix_mut};
-use crate::real::Real;
+use crate::real::{Real, vectorised};
 use crate::step::Step;
+use rayon::prelude::*;
 
 kernel! {
     gate_input_grad [step, matmul];
@@ -24,10 +25,19 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
     let inner = p.encoders * p.width;
     let dg = matrix(b.dg, p.rows, p.hidden);
-    matmul(dg, matrix(&b.small[p.weight0..], p.hidden, inner), matrix_mut(b.dnorm, p.rows, inner));
+    let dnorm = &mut b.dnorm[..p.rows * inner];
+    matmul(dg, matrix(&b.small[p.weight0..], p.hidden, inner), matrix_mut(dnorm, p.rows, inner));
     let scale = R::of(f64::from(step.dropout_scale));
-    for i in 0..p.rows * inner {
-        let dh = b.w[i / p.width] * b.dq[i] + b.dnorm[i];
-        b.dnorm[i] = if b.h[i] > R::zero() { scale * dh } else { R::zero() };
-    }
+    let rows = dnorm.par_chunks_mut(inner).zip(b.dq.par_chunks(inner)).zip(b.h.par_chunks(inner));
+    rows.zip(b.w.par_chunks(p.encoders)).for_each(|(((dnorm, dq), h), w)| {
+        let encoders = dnorm.chunks_mut(p.width).zip(dq.chunks(p.width)).zip(h.chunks(p.width));
+        for (((dnorm, dq), h), &w) in encoders.zip(w) {
+            vectorised(|| {
+                for ((dnorm, &dq), &h) in dnorm.iter_mut().zip(dq).zip(h) {
+                    let dh = w * dq + *dnorm;
+                    *dnorm = if h > R::zero() { scale * dh } else { R::zero() };
+                }
+            });
+        }
+    });
 }

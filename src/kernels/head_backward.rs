@@ -3,6 +3,7 @@
 use super::head_forward::head;
 use crate::real::Real;
 use crate::step::Step;
+use rayon::prelude::*;
 
 kernel! {
     head_backward [linear_index];
@@ -20,15 +21,16 @@ kernel! {
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
     let all = p.heads * p.hidden;
-    b.dt[..p.rows * all].fill(R::zero());
-    for row in 0..p.rows {
-        for o in 0..p.outputs {
-            let first = row * all + head(o, p.classes, p.heads) * p.hidden;
-            for j in 0..p.hidden {
-                if b.t[first + j] > R::zero() {
-                    b.dt[first + j] += b.dlogits[row * p.outputs + o] * b.small[p.weight1 + o * p.hidden + j];
-                }
-            }
+    let rows = b.dt[..p.rows * all].par_chunks_mut(all).zip(b.t.par_chunks(all));
+    rows.zip(b.dlogits.par_chunks(p.outputs)).for_each(|((dt, t), dlogits)| {
+        dt.fill(R::zero());
+        for (o, &dlogit) in dlogits.iter().enumerate() {
+            let dt = &mut dt[head(o, p.classes, p.heads) * p.hidden..][..p.hidden];
+            let weights = &b.small[p.weight1 + o * p.hidden..];
+            dt.iter_mut().zip(weights).for_each(|(dt, &weight)| *dt += dlogit * weight);
         }
-    }
+        for (dt, &t) in dt.iter_mut().zip(t) {
+            *dt = if t > R::zero() { *dt } else { R::zero() };
+        }
+    });
 }

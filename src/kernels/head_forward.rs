@@ -1,8 +1,10 @@
 //! `t = relu(Σ_s partial[s] + q₁)`, `logits = Q₂ t + q₂`, every output from its own head's H hidden values.
 //! partial (S, B, G·H) for G heads side by side → t (B, G·H), logits (B, O). Outputs: C per head, the domain head 2.
 
-use crate::real::{Real, relu};
+use super::batchnorm_forward::sum_parts;
+use crate::real::{Real, dot, relu};
 use crate::step::Step;
+use rayon::prelude::*;
 
 kernel! {
     head_forward [relu];
@@ -22,19 +24,16 @@ kernel! {
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
     let all = p.heads * p.hidden;
-    for row in 0..p.rows {
-        let t = &mut b.t[row * all..][..all];
-        for (j, t) in t.iter_mut().enumerate() {
-            let sum: R = (0..p.parts).map(|s| b.partial[(s * p.rows + row) * all + j]).sum();
-            *t = relu(sum + b.small[p.bias0 + j]);
-        }
-        for o in 0..p.outputs {
+    let rows = b.t[..p.rows * all].par_chunks_mut(all).zip(b.logits.par_chunks_mut(p.outputs));
+    rows.enumerate().for_each(|(row, (t, logits))| {
+        sum_parts(b.partial, p.rows, &[0, params.parts], row, t);
+        t.iter_mut().zip(&b.small[p.bias0..]).for_each(|(t, &bias)| *t = relu(*t + bias));
+        for (o, logit) in logits.iter_mut().enumerate() {
             let weights = &b.small[p.weight1 + o * p.hidden..][..p.hidden];
             let t = &t[head(o, p.classes, p.heads) * p.hidden..][..p.hidden];
-            b.logits[row * p.outputs + o] =
-                b.small[p.bias1 + o] + weights.iter().zip(t).map(|(&q, &t)| q * t).sum::<R>();
+            *logit = b.small[p.bias1 + o] + dot(weights, t);
         }
-    }
+    });
 }
 
 /// Which head makes output `o`: C outputs per head, the last head has what is left.

@@ -1,9 +1,10 @@
 //! `partial[s] = x Wᵀ` over part s of the inner sum: x (B, I), W (O, I) → partial (S, B, O).
 
-use crate::matmul::{matmul, matrix, matrix_mut};
+use crate::matmul::{matmul_on_one_core, matrix, matrix_mut};
 use crate::real::Real;
 use crate::step::Step;
 use ndarray::s;
+use rayon::prelude::*;
 
 kernel! {
     linear_forward [matmul];
@@ -18,8 +19,10 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
     let x = matrix(b.x, p.rows, p.inner);
     let w = matrix(&b.small[p.weight..], p.outer, p.inner);
-    for (s, partial) in b.partial.chunks_exact_mut(p.rows * p.outer).take(p.inner.div_ceil(p.part)).enumerate() {
+    let block = p.rows * p.outer;
+    let parts = b.partial[..p.inner.div_ceil(p.part) * block].par_chunks_mut(block);
+    parts.enumerate().for_each(|(s, partial)| {
         let part = s![.., s * p.part..((s + 1) * p.part).min(p.inner)];
-        matmul(x.slice(part), w.slice(part).t(), matrix_mut(partial, p.rows, p.outer));
-    }
+        matmul_on_one_core(x.slice(part), w.slice(part).t(), matrix_mut(partial, p.rows, p.outer));
+    });
 }

@@ -35,6 +35,7 @@ pub struct Training {
     pub dg: Buffer<f32>,      // (B, A)
     pub dnorm: Buffer<f32>,   // (B, M)
     pub dy: Buffer<f32>,      // (B, M)
+    /// Those of the large matrices are empty where an update consumes them as they come
     pub grads: Trained,
     pub m: Trained,
     pub v: Trained,
@@ -65,7 +66,15 @@ impl Activations {
 }
 
 impl Training {
-    pub(super) fn new(engine: &Engine, dims: &Dims, windows: &Windows, layout: &Layout, b: usize) -> Result<Self> {
+    /// `gradients`: keep those of the large matrices.
+    pub(super) fn new(
+        engine: &Engine,
+        dims: &Dims,
+        windows: &Windows,
+        layout: &Layout,
+        b: usize,
+        gradients: bool,
+    ) -> Result<Self> {
         let (k, m, f, gh) = (dims.encoders(), dims.channels(), dims.fused, dims.hidden());
         Ok(Self {
             normed: engine.buffer("normed", b * m)?,
@@ -79,7 +88,10 @@ impl Training {
             dg: engine.buffer("dg", b * dims.gate_hidden)?,
             dnorm: engine.buffer("dnorm", b * m)?,
             dy: engine.buffer("dy", b * m)?,
-            grads: Trained::new(engine, "grads", dims, windows, layout)?,
+            grads: match gradients {
+                true => Trained::new(engine, "grads", dims, windows, layout)?,
+                false => Trained::small(engine, "grads", layout)?,
+            },
             m: Trained::new(engine, "m", dims, windows, layout)?,
             v: Trained::new(engine, "v", dims, windows, layout)?,
         })

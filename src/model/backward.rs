@@ -162,6 +162,60 @@ impl Pass<'_> {
     }
 
     /// One call per window.
+    pub fn project_update(&self) -> impl Iterator<Item = Call> {
+        self.model.windows.list.iter().enumerate().map(|(i, window)| {
+            let (from, t) = (&self.features.windows[i], self.training());
+            let (decoupled, weight_decay) = self.decay();
+            let params = project_update::Params {
+                rows: self.d.b,
+                width: self.d.p,
+                encoders: self.d.k,
+                chunks: window.chunks.len() as u32,
+                columns: window.columns as u32,
+                features: from.x.len as u32,
+                longest: window.longest() as u32,
+                decoupled,
+                weight_decay,
+            };
+            let args = project_update::Args {
+                dy: &t.dy,
+                x: &from.x,
+                rows: &self.features.rows,
+                standard: &from.standard,
+                chunks: &from.chunks,
+                weight: &self.model.weights.project[i],
+                m: &t.m.project[i],
+                v: &t.v.project[i],
+            };
+            project_update::call(self.engine, params, args)
+        })
+    }
+
+    pub fn fuse_update(&self) -> Call {
+        let (d, a, t) = (&self.d, self.activations, self.training());
+        let (decoupled, weight_decay) = self.decay();
+        let params = fuse_update::Params {
+            rows: d.b,
+            encoders: d.k,
+            width: d.p,
+            fused: d.f,
+            bias: self.at().fuse_bias,
+            decoupled,
+            weight_decay,
+        };
+        let args = fuse_update::Args {
+            dfuse: &t.dfuse,
+            h: &a.h,
+            w: &a.w,
+            weight: &self.model.weights.fuse,
+            m: &t.m.fuse,
+            v: &t.v.fuse,
+            grads: &t.grads.small,
+        };
+        fuse_update::call(self.engine, params, args)
+    }
+
+    /// One call per window.
     pub fn adam_project(&self) -> impl Iterator<Item = Call> {
         let (t, weights) = (self.training(), &self.model.weights);
         let windows = 0..weights.project.len();
@@ -186,15 +240,21 @@ impl Pass<'_> {
     }
 
     fn adam(&self, args: adam::Args<'_>, length: usize, temperature: u32) -> Call {
-        let train = &self.model.config.train;
+        let (decoupled, weight_decay) = self.decay();
         let params = adam::Params {
             length: length as u32,
             temperature,
-            decoupled: u32::from(train.optimizer == Optimizer::AdamW),
-            weight_decay: train.weight_decay,
+            decoupled,
+            weight_decay,
             tau_min: self.d.tau_min,
             tau_max: self.d.tau_max,
         };
         adam::call(self.engine, params, args)
+    }
+
+    /// Whether weight decay is decoupled from the gradient, and how strong it is.
+    fn decay(&self) -> (u32, f32) {
+        let train = &self.model.config.train;
+        (u32::from(train.optimizer == Optimizer::AdamW), train.weight_decay)
     }
 }

@@ -38,6 +38,18 @@ impl Trained {
         })
     }
 
+    /// As `new`, with nothing in the place of the large matrices.
+    ///
+    /// # Errors
+    /// As [`Engine::buffer`].
+    pub fn small(engine: &Engine, what: &str, layout: &Layout) -> Result<Self> {
+        Ok(Self {
+            project: Vec::new(),
+            fuse: engine.buffer(&format!("{what} fuse"), 0)?,
+            small: engine.buffer(&format!("{what} small"), layout.small)?,
+        })
+    }
+
     /// Buffer and offset of a tensor; `None` for what is not trained.
     pub fn place(&self, place: Place) -> Option<(&Buffer<f32>, usize)> {
         match place {

@@ -1,0 +1,56 @@
+//! Adam on the projections with `dW_k = dy_kᵀ x̂_k`, x̂ standardised, computed tile by tile and never stored: all encoders
+//! of a window in one launch. As `project_weight_grad` and then `adam`.
+
+use super::adam::{Adam, Weights};
+use crate::chunk::{Chunk, WORDS};
+use crate::matmul::matrix;
+use crate::real::Real;
+use crate::step::Step;
+use ndarray::s;
+use rayon::prelude::*;
+
+kernel! {
+    project_update [step, chunk, matmul, adam_element];
+    // columns: D of the window; features: elements of x; longest: columns of the longest chunk
+    params p {
+        rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, longest: u32,
+        decoupled: u32, weight_decay: f32,
+    }
+    read {
+        dy: f32 [p.rows * p.encoders * p.width],
+        x: f32 [p.features],
+        rows: u32 [p.rows],
+        standard: f32 [2 * p.columns],
+        chunks: u32 [p.chunks * WORDS],
+    }
+    update { weight: f32 [p.width * p.columns], m: f32 [p.width * p.columns], v: f32 [p.width * p.columns] }
+    write {}
+    grid Tiles([p.longest, p.width, p.chunks]);
+}
+
+fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
+    let p = params.sizes();
+    let rows = &b.rows[step.first as usize..][..p.rows];
+    let dy = matrix(b.dy, p.rows, p.encoders * p.width);
+    let adam = Adam::new(step, params.decoupled, params.weight_decay);
+    let chunks: Vec<Chunk> = Chunk::list(&b.chunks[..p.chunks * WORDS]).collect();
+    // Chunks own columns of their encoder's weights, which follow those of the encoder before.
+    let mut tasks = Vec::new();
+    let mut rest = [b.weight, b.m, b.v];
+    for chunks in chunks.chunk_by(|a, b| a.encoder == b.encoder) {
+        let width = chunks[0].width as usize;
+        let [(weight, others), (m, others_m), (v, others_v)] = rest.map(|all| all.split_at_mut(p.width * width));
+        rest = [others, others_m, others_v];
+        let mut encoder = Weights::new([weight, m, v], p.width, width);
+        for chunk in chunks {
+            let (weights, others) = encoder.split(chunk.length as usize);
+            tasks.push((chunk, weights));
+            encoder = others;
+        }
+    }
+    tasks.into_par_iter().for_each(|(chunk, weights)| {
+        let x = chunk.standardised(b.x, rows, b.standard, p.columns);
+        let first = chunk.encoder as usize * p.width;
+        adam.update_by_product(dy.slice(s![.., first..first + p.width]), x.view(), weights);
+    });
+}
