@@ -19,6 +19,7 @@ kernel! {
     read { grad: f32 [p.length] }
     update { weight: f32 [p.length], m: f32 [p.length], v: f32 [p.length] }
     write {}
+    flops(15 * p.length);
     grid Threads(p.length);
 }
 
