@@ -33,21 +33,24 @@ pub fn apply_dropout<R: Real>(step: &Step, first: usize, layer: u32, values: &mu
     }
     let scale = R::of(f64::from(step.dropout_scale));
     let key = [step.seed_low, step.seed_high];
-    vectorised(|| {
-        // Many blocks at once, word by word, so that the rounds run on vectors.
-        let mut at = 0;
-        while at < values.len() {
-            let block = (first + at) / 4;
-            let counters = std::array::from_fn(|i| (block + i) as u32);
-            let words = philox_blocks([counters, [0; BLOCKS], [step.number; BLOCKS], [layer; BLOCKS]], key);
-            let skipped = (first + at) % 4;
-            let count = (4 * BLOCKS - skipped).min(values.len() - at);
-            for (i, value) in (skipped..).zip(&mut values[at..at + count]) {
-                *value *= if words[i % 4][i / 4] < step.dropout_threshold { R::zero() } else { scale };
+    vectorised(
+        #[inline(always)]
+        || {
+            // Many blocks at once, word by word, so that the rounds run on vectors.
+            let mut at = 0;
+            while at < values.len() {
+                let block = (first + at) / 4;
+                let counters = std::array::from_fn(|i| (block + i) as u32);
+                let words = philox_blocks([counters, [0; BLOCKS], [step.number; BLOCKS], [layer; BLOCKS]], key);
+                let skipped = (first + at) % 4;
+                let count = (4 * BLOCKS - skipped).min(values.len() - at);
+                for (i, value) in (skipped..).zip(&mut values[at..at + count]) {
+                    *value *= if words[i % 4][i / 4] < step.dropout_threshold { R::zero() } else { scale };
+                }
+                at += count;
             }
-            at += count;
-        }
-    });
+        },
+    );
 }
 #[cfg(test)]
 mod tests {

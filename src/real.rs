@@ -45,7 +45,8 @@ pub type Gemm<R> = unsafe fn(
     Parallelism,
 );
 
-/// Runs `work` as compiled for the widest vectors that this processor has.
+/// Runs `work` as compiled for the widest vectors that this processor has. A closure must be `#[inline(always)]`: on its
+/// own it would be compiled for the narrowest.
 pub fn vectorised<T>(work: impl FnOnce() -> T) -> T {
     pulp::Arch::new().dispatch(work)
 }
@@ -112,13 +113,16 @@ pub fn dot<R: Real>(a: &[R], b: &[R]) -> R {
     let (a, b) = (&a[..a.len().min(b.len())], &b[..a.len().min(b.len())]);
     let (whole_a, whole_b) = (a.chunks_exact(16), b.chunks_exact(16));
     let (rest_a, rest_b) = (whole_a.remainder(), whole_b.remainder());
-    vectorised(|| {
-        for (a, b) in whole_a.zip(whole_b) {
-            for i in 0..16 {
-                sums[i] += a[i] * b[i];
+    vectorised(
+        #[inline(always)]
+        || {
+            for (a, b) in whole_a.zip(whole_b) {
+                for i in 0..16 {
+                    sums[i] += a[i] * b[i];
+                }
             }
-        }
-    });
+        },
+    );
     rest_a.iter().zip(rest_b).map(|(&a, &b)| a * b).sum::<R>() + sums.into_iter().sum()
 }
 

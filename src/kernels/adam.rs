@@ -21,6 +21,7 @@ kernel! {
     read { grad: f32 [p.length] }
     update { weight: f32 [p.length], m: f32 [p.length], v: f32 [p.length] }
     write {}
+    flops(15 * p.length);
     grid Threads(p.length);
 }
 
@@ -74,14 +75,17 @@ impl<R: Real> Adam<R> {
         // 1 − β is rounded once, as in torch: 1 − 0.999 in f32 would be off by 5e-5.
         let (rest1, rest2) = (R::of(1.0 - BETA1), R::of(1.0 - BETA2));
         let epsilon = R::of(EPSILON);
-        vectorised(|| {
-            for (((weight, m), v), &grad) in weight.iter_mut().zip(m).zip(v).zip(grad) {
-                let g = grad + self.decay * *weight;
-                *m = beta1 * *m + rest1 * g;
-                *v = beta2 * *v + rest2 * g * g;
-                *weight = *weight * self.shrink - self.rate * *m / (v.sqrt() * self.correction + epsilon);
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (((weight, m), v), &grad) in weight.iter_mut().zip(m).zip(v).zip(grad) {
+                    let g = grad + self.decay * *weight;
+                    *m = beta1 * *m + rest1 * g;
+                    *v = beta2 * *v + rest2 * g * g;
+                    *weight = *weight * self.shrink - self.rate * *m / (v.sqrt() * self.correction + epsilon);
+                }
+            },
+        );
     }
 
     /// Updates weights (P, L) whose gradient is `dyᵀ x`, dy (B, P) and x (B, L): block by block, so that no more of the

@@ -14,9 +14,10 @@ kernel! {
         dnorm: f32 [p.rows * p.channels],
         normed: f32 [p.rows * p.channels],
         rstd: f32 [p.channels],
-        small: f32 [p.gamma + p.channels],
+        small: f32 [p.gamma + p.channels => p.channels],
     }
-    write { dy: f32 [p.rows * p.channels], grads: f32 [p.gamma.max(p.beta) + p.channels] }
+    write { dy: f32 [p.rows * p.channels], grads: f32 [p.gamma.max(p.beta) + p.channels => 2 * p.channels] }
+    flops(8 * p.rows * p.channels);
     grid Threads(p.channels);
 }
 
@@ -31,22 +32,25 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
             let row = |row: usize| row * p.channels + columns.start..row * p.channels + columns.end;
             let [mut dgamma, mut dbeta] = [(); 2].map(|()| vec![R::zero(); columns.len()]);
             let (gamma, rstd) = (&b.small[gamma..][columns.clone()], &b.rstd[columns.clone()]);
-            vectorised(|| {
-                for i in 0..p.rows {
-                    let (dnorm, normed) = (&b.dnorm[row(i)], &b.normed[row(i)]);
-                    for m in 0..columns.len() {
-                        dgamma[m] += dnorm[m] * normed[m];
-                        dbeta[m] += dnorm[m];
+            vectorised(
+                #[inline(always)]
+                || {
+                    for i in 0..p.rows {
+                        let (dnorm, normed) = (&b.dnorm[row(i)], &b.normed[row(i)]);
+                        for m in 0..columns.len() {
+                            dgamma[m] += dnorm[m] * normed[m];
+                            dbeta[m] += dnorm[m];
+                        }
                     }
-                }
-                for (i, dy) in dy.iter_mut().enumerate() {
-                    let (dnorm, normed) = (&b.dnorm[row(i)], &b.normed[row(i)]);
-                    for m in 0..columns.len() {
-                        let scale = gamma[m] * rstd[m];
-                        dy[m] = scale * (dnorm[m] - dbeta[m] / count - normed[m] * dgamma[m] / count);
+                    for (i, dy) in dy.iter_mut().enumerate() {
+                        let (dnorm, normed) = (&b.dnorm[row(i)], &b.normed[row(i)]);
+                        for m in 0..columns.len() {
+                            let scale = gamma[m] * rstd[m];
+                            dy[m] = scale * (dnorm[m] - dbeta[m] / count - normed[m] * dgamma[m] / count);
+                        }
                     }
-                }
-            });
+                },
+            );
             [dgamma, dbeta]
         })
         .collect();

@@ -16,7 +16,7 @@ kernel! {
     read {
         partial: f32 [p.parts * p.rows * p.width],
         spans: u32 [2 * p.encoders],
-        small: f32 [p.gamma.max(p.beta) + p.encoders * p.width],
+        small: f32 [p.gamma.max(p.beta) + p.encoders * p.width => 2 * p.encoders * p.width],
     }
     update { running: f32 [2 * p.encoders * p.width] }
     write {
@@ -24,6 +24,7 @@ kernel! {
         h: f32 [p.rows * p.encoders * p.width],
         rstd: f32 [p.encoders * p.width],
     }
+    flops((p.parts + 10 * p.encoders) * p.rows * p.width);
     grid Threads(p.encoders * p.width);
 }
 
@@ -43,11 +44,14 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
         normalise(&mut normed, rstd, running_mean, running_var);
         let (gamma, beta) = (&b.small[p.gamma + first..][..p.width], &b.small[p.beta + first..][..p.width]);
         for (row, (normed, h)) in normed.iter().zip(&mut h).enumerate() {
-            vectorised(|| {
-                for (((h, &normed), &gamma), &beta) in h.iter_mut().zip(normed.iter()).zip(gamma).zip(beta) {
-                    *h = relu(gamma * normed + beta);
-                }
-            });
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (((h, &normed), &gamma), &beta) in h.iter_mut().zip(normed.iter()).zip(gamma).zip(beta) {
+                        *h = relu(gamma * normed + beta);
+                    }
+                },
+            );
             apply_dropout(step, row * channels + first, params.layer, h);
         }
     });
@@ -59,7 +63,10 @@ pub(super) fn sum_parts<R: Real>(partial: &[R], rows: usize, span: &[u32], row: 
     let width = y.len();
     for s in span[0]..span[0] + span[1] {
         let part = &partial[(s as usize * rows + row) * width..][..width];
-        vectorised(|| y.iter_mut().zip(part).for_each(|(y, &part)| *y += part));
+        vectorised(
+            #[inline(always)]
+            || y.iter_mut().zip(part).for_each(|(y, &part)| *y += part),
+        );
     }
 }
 
@@ -68,21 +75,28 @@ fn normalise<R: Real>(y: &mut [&mut [R]], rstd: &mut [R], running_mean: &mut [R]
     let (count, momentum) = (R::of(y.len() as f64), R::of(MOMENTUM));
     let mut mean = vec![R::zero(); rstd.len()];
     let mut squares = mean.clone();
-    vectorised(|| {
-        for y in y.iter() {
-            mean.iter_mut().zip(y.iter()).for_each(|(mean, &y)| *mean += y);
-        }
-        mean.iter_mut().for_each(|mean| *mean /= count);
-        for y in y.iter() {
-            squares.iter_mut().zip(y.iter()).zip(&mean).for_each(|((sum, &y), &mean)| *sum += (y - mean) * (y - mean));
-        }
-        for m in 0..mean.len() {
-            rstd[m] = R::one() / (squares[m] / count + R::of(EPSILON)).sqrt();
-            running_mean[m] += momentum * (mean[m] - running_mean[m]);
-            running_var[m] += momentum * (squares[m] / (count - R::one()) - running_var[m]);
-        }
-        for y in y.iter_mut() {
-            y.iter_mut().zip(&mean).zip(rstd.iter()).for_each(|((y, &mean), &rstd)| *y = (*y - mean) * rstd);
-        }
-    });
+    vectorised(
+        #[inline(always)]
+        || {
+            for y in y.iter() {
+                mean.iter_mut().zip(y.iter()).for_each(|(mean, &y)| *mean += y);
+            }
+            mean.iter_mut().for_each(|mean| *mean /= count);
+            for y in y.iter() {
+                squares
+                    .iter_mut()
+                    .zip(y.iter())
+                    .zip(&mean)
+                    .for_each(|((sum, &y), &mean)| *sum += (y - mean) * (y - mean));
+            }
+            for m in 0..mean.len() {
+                rstd[m] = R::one() / (squares[m] / count + R::of(EPSILON)).sqrt();
+                running_mean[m] += momentum * (mean[m] - running_mean[m]);
+                running_var[m] += momentum * (squares[m] / (count - R::one()) - running_var[m]);
+            }
+            for y in y.iter_mut() {
+                y.iter_mut().zip(&mean).zip(rstd.iter()).for_each(|((y, &mean), &rstd)| *y = (*y - mean) * rstd);
+            }
+        },
+    );
 }

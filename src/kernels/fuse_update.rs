@@ -25,7 +25,8 @@ kernel! {
         m: f32 [p.fused * p.encoders * p.width],
         v: f32 [p.fused * p.encoders * p.width],
     }
-    write { grads: f32 [p.bias + p.fused] }
+    write { grads: f32 [p.bias + p.fused => p.fused] }
+    flops(((2 * p.fused + 1) * p.encoders * p.width + p.fused) * p.rows + 15 * p.fused * p.encoders * p.width);
     grid Tiles([p.encoders * p.width, p.fused, 1]);
 }
 

@@ -15,9 +15,10 @@ kernel! {
         h: f32 [p.rows * p.encoders * p.width],
         w: f32 [p.rows * p.encoders],
         dg: f32 [p.rows * p.hidden],
-        small: f32 [p.weight0 + p.hidden * p.encoders * p.width],
+        small: f32 [p.weight0 + p.hidden * p.encoders * p.width => p.hidden * p.encoders * p.width],
     }
     write { dnorm: f32 [p.rows * p.encoders * p.width] }
+    flops((2 * p.hidden + 3) * p.rows * p.encoders * p.width);
     grid Tiles([p.encoders * p.width, p.rows, 1]);
 }
 
@@ -32,12 +33,15 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     rows.zip(b.w.par_chunks(p.encoders)).for_each(|(((dnorm, dq), h), w)| {
         let encoders = dnorm.chunks_mut(p.width).zip(dq.chunks(p.width)).zip(h.chunks(p.width));
         for (((dnorm, dq), h), &w) in encoders.zip(w) {
-            vectorised(|| {
-                for ((dnorm, &dq), &h) in dnorm.iter_mut().zip(dq).zip(h) {
-                    let dh = w * dq + *dnorm;
-                    *dnorm = if h > R::zero() { scale * dh } else { R::zero() };
-                }
-            });
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((dnorm, &dq), &h) in dnorm.iter_mut().zip(dq).zip(h) {
+                        let dh = w * dq + *dnorm;
+                        *dnorm = if h > R::zero() { scale * dh } else { R::zero() };
+                    }
+                },
+            );
         }
     });
 }

@@ -17,14 +17,15 @@ kernel! {
         decoupled: u32, weight_decay: f32,
     }
     read {
-        dy: f32 [p.rows * p.encoders * p.width],
-        x: f32 [p.features],
+        dy: f32 [p.rows * p.encoders * p.width => p.rows * p.encoders.min(p.chunks) * p.width],
+        x: f32 [p.features => p.rows * p.columns],
         rows: u32 [p.rows],
         standard: f32 [2 * p.columns],
         chunks: u32 [p.chunks * WORDS],
     }
     update { weight: f32 [p.width * p.columns], m: f32 [p.width * p.columns], v: f32 [p.width * p.columns] }
     write {}
+    flops((2 * p.rows + 15) * p.width * p.columns);
     grid Tiles([p.longest, p.width, p.chunks]);
 }
 
