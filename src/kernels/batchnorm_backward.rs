@@ -5,6 +5,7 @@ use crate::blocks::column_blocks;
 use crate::real::{Real, vectorised};
 use crate::step::Step;
 use rayon::prelude::*;
+use std::ops::Range;
 
 kernel! {
     batchnorm_backward [linear_index];
@@ -23,42 +24,51 @@ kernel! {
 
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
-    let count = R::of(p.rows as f64);
-    let (gamma, beta) = (p.gamma, p.beta);
     let blocks = column_blocks(b.dy, p.rows, p.channels, COLUMNS).into_par_iter().enumerate();
     let sums: Vec<[Vec<R>; 2]> = blocks
         .map(|(block, mut dy)| {
             let columns = block * COLUMNS..((block + 1) * COLUMNS).min(p.channels);
-            let row = |row: usize| row * p.channels + columns.start..row * p.channels + columns.end;
-            let [mut dgamma, mut dbeta] = [(); 2].map(|()| vec![R::zero(); columns.len()]);
-            let (gamma, rstd) = (&b.small[gamma..][columns.clone()], &b.rstd[columns.clone()]);
-            vectorised(
-                #[inline(always)]
-                || {
-                    for i in 0..p.rows {
-                        let (dnorm, normed) = (&b.dnorm[row(i)], &b.normed[row(i)]);
-                        for m in 0..columns.len() {
-                            dgamma[m] += dnorm[m] * normed[m];
-                            dbeta[m] += dnorm[m];
-                        }
-                    }
-                    for (i, dy) in dy.iter_mut().enumerate() {
-                        let (dnorm, normed) = (&b.dnorm[row(i)], &b.normed[row(i)]);
-                        for m in 0..columns.len() {
-                            let scale = gamma[m] * rstd[m];
-                            dy[m] = scale * (dnorm[m] - dbeta[m] / count - normed[m] * dgamma[m] / count);
-                        }
-                    }
-                },
-            );
-            [dgamma, dbeta]
+            let of = |matrix: &'_ [R]| column_rows(matrix, p.rows, p.channels, &columns);
+            let (gamma, rstd) = (&b.small[p.gamma..][columns.clone()], &b.rstd[columns.clone()]);
+            backward(&of(b.dnorm), &of(b.normed), gamma, rstd, &mut dy)
         })
         .collect();
     for (block, [dgamma, dbeta]) in sums.into_iter().enumerate() {
-        b.grads[gamma + block * COLUMNS..][..dgamma.len()].copy_from_slice(&dgamma);
-        b.grads[beta + block * COLUMNS..][..dbeta.len()].copy_from_slice(&dbeta);
+        b.grads[p.gamma + block * COLUMNS..][..dgamma.len()].copy_from_slice(&dgamma);
+        b.grads[p.beta + block * COLUMNS..][..dbeta.len()].copy_from_slice(&dbeta);
     }
 }
 
 /// Channels of one task.
 const COLUMNS: usize = 256;
+
+/// The columns of each row.
+fn column_rows<'a, R>(matrix: &'a [R], rows: usize, channels: usize, columns: &Range<usize>) -> Vec<&'a [R]> {
+    matrix.chunks_exact(channels).take(rows).map(|row| &row[columns.clone()]).collect()
+}
+
+/// Some channels, row by row: fills dy, returns dγ and dβ.
+fn backward<R: Real>(dnorm: &[&[R]], normed: &[&[R]], gamma: &[R], rstd: &[R], dy: &mut [&mut [R]]) -> [Vec<R>; 2] {
+    let share = R::one() / R::of(dnorm.len() as f64);
+    let [mut dgamma, mut dbeta] = [(); 2].map(|()| vec![R::zero(); gamma.len()]);
+    vectorised(
+        #[inline(always)]
+        || {
+            for (dnorm, normed) in dnorm.iter().zip(normed) {
+                for (((dgamma, dbeta), &d), &x) in dgamma.iter_mut().zip(&mut dbeta).zip(*dnorm).zip(*normed) {
+                    *dgamma += d * x;
+                    *dbeta += d;
+                }
+            }
+            for ((dnorm, normed), dy) in dnorm.iter().zip(normed).zip(dy) {
+                let sums = dgamma.iter().zip(&dbeta).zip(gamma).zip(rstd);
+                for (((dy, &d), &x), (((&dgamma, &dbeta), &gamma), &rstd)) in
+                    dy.iter_mut().zip(*dnorm).zip(*normed).zip(sums)
+                {
+                    *dy = gamma * rstd * (d - share * dbeta - x * share * dgamma);
+                }
+            }
+        },
+    );
+    [dgamma, dbeta]
+}

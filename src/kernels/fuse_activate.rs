@@ -4,6 +4,7 @@ use super::batchnorm_forward::sum_parts;
 use crate::philox::apply_dropout;
 use crate::real::{Real, relu};
 use crate::step::Step;
+use rayon::prelude::*;
 
 kernel! {
     fuse_activate [step, linear_index, relu, philox];
@@ -18,9 +19,9 @@ kernel! {
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
     let bias = &b.small[p.bias..][..p.fused];
-    for (row, z) in b.z.chunks_exact_mut(p.fused).take(p.rows).enumerate() {
+    b.z[..p.rows * p.fused].par_chunks_mut(p.fused).enumerate().for_each(|(row, z)| {
         sum_parts(b.partial, p.rows, &[0, params.parts], row, z);
         z.iter_mut().zip(bias).for_each(|(z, &bias)| *z = relu(*z + bias));
         apply_dropout(step, row * p.fused, params.layer, z);
-    }
+    });
 }
