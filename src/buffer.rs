@@ -1,5 +1,6 @@
 //! A typed array on one engine.
 
+use crate::memory::Lease;
 use crate::real::{Element, Real};
 use std::sync::{Arc, RwLock};
 
@@ -9,6 +10,8 @@ pub struct Buffer<T: Element> {
     pub label: Arc<str>,
     pub len: usize,
     pub(crate) data: Data<T>,
+    /// Counts its bytes until the last clone is dropped
+    pub(crate) _lease: Arc<Lease>,
 }
 
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The command line: one file per command, each with its arguments and `run`.
 
+pub mod bench;
 pub mod check;
 pub mod demo;
 pub mod device;
@@ -46,6 +47,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Run every kernel against its CPU twin on this device
     Check(check::Args),
+    /// Measure how fast this device is, and how far from what it could do
+    Bench(bench::Args),
 }
 
 /// Runs the command; errors carry what was found, what was expected and what to do.
@@ -60,5 +63,6 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Predict(args) => predict::run(args, ui),
         Command::Evaluate(args) => evaluate::run(args, ui),
         Command::Check(args) => check::run(args, ui),
+        Command::Bench(args) => bench::run(args, ui),
     }
 }

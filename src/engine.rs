@@ -3,11 +3,12 @@
 use crate::buffer::{Buffer, Data};
 use crate::gpu::{Gpu, adapter};
 use crate::kernel::{Call, Run};
+use crate::memory::Memory;
 use crate::real::Element;
 use crate::step::Step;
 use crate::ui::Ui;
 use anyhow::{Result, bail};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, LazyLock, RwLock};
 
 /// A device as `summary.json` names it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -114,13 +115,23 @@ impl Engine {
     pub fn buffer<T: Element>(&self, label: &str, len: usize) -> Result<Buffer<T>> {
         Ok(match self {
             Self::Gpu(gpu) => gpu.buffer(label, len)?,
-            Self::Cpu => {
-                Buffer { label: label.into(), len, data: Data::Cpu(Arc::new(RwLock::new(zeros(label, len)?))) }
-            }
-            Self::Wide => {
-                Buffer { label: label.into(), len, data: Data::Wide(Arc::new(RwLock::new(zeros(label, len)?))) }
-            }
+            Self::Cpu => self.on_host(label, len, Data::Cpu(Arc::new(RwLock::new(zeros(label, len)?)))),
+            Self::Wide => self.on_host(label, len, Data::Wide(Arc::new(RwLock::new(zeros(label, len)?)))),
         })
+    }
+
+    fn on_host<T: Element>(&self, label: &str, len: usize, data: Data<T>) -> Buffer<T> {
+        let element = if matches!(data, Data::Wide(_)) { size_of::<T::Of<f64>>() } else { size_of::<T>() };
+        Buffer { label: label.into(), len, data, _lease: self.memory().lease((len * element) as u64) }
+    }
+
+    /// Bytes of this device's buffers; of all CPU engines' together.
+    pub fn memory(&self) -> &Arc<Memory> {
+        static HOST: LazyLock<Arc<Memory>> = LazyLock::new(Arc::default);
+        match self {
+            Self::Gpu(gpu) => &gpu.memory,
+            Self::Cpu | Self::Wide => &HOST,
+        }
     }
 
     /// A buffer that holds `values`.

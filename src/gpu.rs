@@ -2,15 +2,17 @@
 
 pub mod adapter;
 mod reflect;
+mod timestamps;
 
 use crate::buffer::{AnyBuffer, Buffer, Data};
 use crate::kernel::{Grid, Kernel};
+use crate::memory::Memory;
 use crate::real::Element;
 use crate::step::Step;
 use anyhow::{Context as _, Result, bail};
 use reflect::Reflection;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// An open device with its compiled kernels.
@@ -24,7 +26,8 @@ pub struct Gpu {
     /// Parameters and step are bound as storage
     no_uniforms: bool,
     pipelines: Mutex<HashMap<&'static str, Arc<Compiled>>>,
-    allocated: AtomicU64,
+    /// Bytes of its buffers
+    pub memory: Arc<Memory>,
     /// Bytes written since the device was last waited for
     staged: AtomicUsize,
 }
@@ -42,13 +45,25 @@ pub struct Dispatch {
     workgroups: [u32; 3],
 }
 
+impl Dispatch {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let [x, y, z] = self.workgroups;
+        if self.workgroups.iter().all(|&n| n > 0) {
+            pass.set_pipeline(&self.compiled.pipeline);
+            pass.set_bind_group(0, &self.group, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+}
+
 const MAX_GROUPS: usize = 65_535;
 
 /// Bytes of writes that may be under way.
 const STAGED: usize = 256 << 20;
 
 impl Gpu {
-    /// Opens an adapter with WebGPU's default limits, storage bindings as large as it has, and no optional feature.
+    /// Opens an adapter with WebGPU's default limits, storage bindings as large as it has, and of optional features
+    /// timestamps, where it has them.
     ///
     /// # Errors
     /// Where the adapter lacks one of the default compute limits (named), or the driver refuses the device.
@@ -61,6 +76,7 @@ impl Gpu {
         }
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("blendfuse"),
+            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
             required_limits: limits.clone(),
             ..Default::default()
         }))
@@ -79,7 +95,7 @@ impl Gpu {
             step,
             no_uniforms,
             pipelines: Mutex::default(),
-            allocated: AtomicU64::new(0),
+            memory: Arc::default(),
             staged: AtomicUsize::new(0),
         })
     }
@@ -87,11 +103,6 @@ impl Gpu {
     /// The most bytes one storage binding may have.
     pub fn max_binding(&self) -> u64 {
         self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
-    }
-
-    /// Bytes of all buffers made so far.
-    pub fn allocated(&self) -> u64 {
-        self.allocated.load(Ordering::Relaxed)
     }
 
     /// A zeroed buffer of `len` elements.
@@ -122,8 +133,7 @@ impl Gpu {
                 self.info.name
             );
         }
-        self.allocated.fetch_add(size, Ordering::Relaxed);
-        Ok(Buffer { label: label.into(), len, data: Data::Gpu(raw) })
+        Ok(Buffer { label: label.into(), len, data: Data::Gpu(raw), _lease: self.memory.lease(size) })
     }
 
     /// Writes `values` from element `offset` on, before everything submitted later.
@@ -212,12 +222,7 @@ impl Gpu {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for dispatch in dispatches {
-            let [x, y, z] = dispatch.workgroups;
-            if dispatch.workgroups.iter().all(|&n| n > 0) {
-                pass.set_pipeline(&dispatch.compiled.pipeline);
-                pass.set_bind_group(0, &dispatch.group, &[]);
-                pass.dispatch_workgroups(x, y, z);
-            }
+            dispatch.record(&mut pass);
         }
         drop(pass);
         self.queue.submit([encoder.finish()]);

@@ -47,9 +47,25 @@ pub enum Grid {
     Groups([usize; 3]),
 }
 
+/// The least that one launch must do for its outputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Cost {
+    /// Every input read once, every output written once
+    pub bytes: u64,
+    /// Multiplications, additions, divisions and functions, each one operation
+    pub flops: u64,
+}
+
+impl std::iter::Sum for Cost {
+    fn sum<I: Iterator<Item = Self>>(costs: I) -> Self {
+        costs.fold(Self::default(), |a, b| Self { bytes: a.bytes + b.bytes, flops: a.flops + b.flops })
+    }
+}
+
 /// One kernel with its parameters and buffers, ready to be replayed every step.
 pub struct Call {
     pub kernel: &'static Kernel,
+    pub cost: Cost,
     /// In the order of `kernel.slots`
     pub buffers: Vec<AnyBuffer>,
     pub(crate) run: Run,
@@ -63,15 +79,17 @@ pub(crate) enum Run {
 /// Declares a kernel; the module must also define its twin
 /// `fn twin<R: Real>(p: Params, step: &Step, b: Slices<R>)`.
 ///
-/// Every buffer states the number of elements it must have at least, in terms of the parameters (as `usize`).
+/// Every buffer states the number of elements it must have at least, in terms of the parameters (as `usize`), and behind
+/// `=>` how many the kernel touches where those are fewer. `in bench` names a folder in `shaders/`.
 #[macro_export]
 macro_rules! kernel {
     (
-        $name:ident $([$($shared:ident),*])?;
+        $name:ident $(in $folder:ident)? $([$($shared:ident),*])?;
         params $p:ident { $($f:ident : $t:ident),* $(,)? }
-        read { $($r:ident : $rt:ident [$rl:expr]),* $(,)? }
-        $(update { $($u:ident : $ut:ident [$ul:expr]),* $(,)? })?
-        write { $($w:ident : $wt:ident [$wl:expr]),* $(,)? }
+        read { $($r:ident : $rt:ident [$rl:expr $(=> $rn:expr)?]),* $(,)? }
+        $(update { $($u:ident : $ut:ident [$ul:expr $(=> $un:expr)?]),* $(,)? })?
+        write { $($w:ident : $wt:ident [$wl:expr $(=> $wn:expr)?]),* $(,)? }
+        flops($flops:expr);
         grid $grid:ident($extent:expr);
     ) => {
         #[repr(C)]
@@ -107,7 +125,7 @@ macro_rules! kernel {
 
         pub static KERNEL: $crate::kernel::Kernel = $crate::kernel::Kernel {
             name: stringify!($name),
-            source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", stringify!($name), ".wgsl")),
+            source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $(stringify!($folder), "/",)? stringify!($name), ".wgsl")),
             shared: &[$($(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/shared/", stringify!($shared), ".wgsl"))),*)?],
             params: &[$((stringify!($f), <$t as $crate::real::Element>::WGSL)),*],
             slots: &[
@@ -126,6 +144,12 @@ macro_rules! kernel {
                 $((args.$w.len, $wl),)*
             ];
             KERNEL.check_lengths(&lengths);
+            let touched = [
+                $($crate::kernel::last([$rl $(, $rn)?]),)*
+                $($($crate::kernel::last([$ul $(, $un)?]),)*)?
+                $($crate::kernel::last([$wl $(, $wn)?]),)*
+            ];
+            let cost = KERNEL.cost(&touched, $flops);
             let buffers: Vec<$crate::buffer::AnyBuffer> =
                 vec![$(args.$r.into(),)* $($(args.$u.into(),)*)? $(args.$w.into(),)*];
             let run = match engine {
@@ -136,7 +160,7 @@ macro_rules! kernel {
                 $crate::engine::Engine::Cpu => on_cpu::<f32>(params, args),
                 $crate::engine::Engine::Wide => on_cpu::<f64>(params, args),
             };
-            $crate::kernel::Call { kernel: &KERNEL, buffers, run }
+            $crate::kernel::Call { kernel: &KERNEL, cost, buffers, run }
         }
 
         fn on_cpu<R: $crate::buffer::HostReal>(params: Params, args: Args<'_>) -> $crate::kernel::Run {
@@ -155,6 +179,11 @@ macro_rules! kernel {
     };
 }
 
+/// A buffer's length, or what stands behind it.
+pub(crate) fn last<const N: usize>(lengths: [usize; N]) -> usize {
+    lengths[N - 1]
+}
+
 impl Kernel {
     /// The whole WGSL text: what it shares, then its own.
     pub fn text(&self) -> String {
@@ -168,6 +197,13 @@ impl Kernel {
         let text = self.text();
         naga::front::wgsl::parse_str(&text)
             .unwrap_or_else(|e| panic!("{}", e.emit_to_string_with_path(&text, self.name)))
+    }
+
+    /// Of a launch that touches that many elements of each buffer.
+    pub(crate) fn cost(&self, touched: &[usize], flops: usize) -> Cost {
+        let crossings = |slot: &Slot| if slot.role == Role::Update { 2 } else { 1 };
+        let elements: usize = self.slots.iter().zip(touched).map(|(slot, touched)| crossings(slot) * touched).sum();
+        Cost { bytes: 4 * elements as u64, flops: flops as u64 }
     }
 
     pub(crate) fn check_lengths(&self, lengths: &[(usize, usize)]) {

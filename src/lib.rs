@@ -40,12 +40,14 @@ pub mod engine;
 pub mod gpu;
 pub mod kernels;
 pub mod matmul;
+pub mod memory;
 pub mod philox;
 pub mod real;
 pub mod step;
 
 pub mod model;
 
+pub mod bench;
 pub mod check;
 pub mod infer;
 pub mod predict;

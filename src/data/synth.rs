@@ -48,6 +48,13 @@ pub enum Preset {
     Paper,
 }
 
+impl Preset {
+    /// D_k of its encoders.
+    pub fn widths(self) -> Vec<usize> {
+        encoders::planned(self).iter().map(|encoder| encoder.width).collect()
+    }
+}
+
 /// What was written.
 #[derive(Clone, Debug)]
 pub struct Summary {

@@ -98,14 +98,14 @@ fn scalar(module: &naga::Module, ty: naga::Handle<naga::Type>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels;
+    use crate::{bench, kernels};
 
     /// Needs no GPU: what is checked is that every WGSL text and its declaration agree, and what a device must have.
     #[test]
     fn every_shader_is_declared_and_within_webgpus_limits() {
         let limits = wgpu::Limits::default();
         let mut declared: Vec<_> = kernels::ALL.iter().map(|kernel| kernel.name.to_owned()).collect();
-        for kernel in kernels::ALL {
+        for kernel in kernels::ALL.into_iter().chain([&bench::copy::KERNEL, &bench::multiply_add::KERNEL]) {
             let reflection = Reflection::of(kernel);
             let module = kernel.parse();
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty())

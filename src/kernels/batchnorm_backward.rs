@@ -14,9 +14,10 @@ kernel! {
         dnorm: f32 [p.rows * p.channels],
         normed: f32 [p.rows * p.channels],
         rstd: f32 [p.channels],
-        small: f32 [p.gamma + p.channels],
+        small: f32 [p.gamma + p.channels => p.channels],
     }
-    write { dy: f32 [p.rows * p.channels], grads: f32 [p.gamma.max(p.beta) + p.channels] }
+    write { dy: f32 [p.rows * p.channels], grads: f32 [p.gamma.max(p.beta) + p.channels => 2 * p.channels] }
+    flops(8 * p.rows * p.channels);
     grid Threads(p.channels);
 }
 

@@ -16,7 +16,7 @@ kernel! {
     read {
         partial: f32 [p.parts * p.rows * p.width],
         spans: u32 [2 * p.encoders],
-        small: f32 [p.gamma.max(p.beta) + p.encoders * p.width],
+        small: f32 [p.gamma.max(p.beta) + p.encoders * p.width => 2 * p.encoders * p.width],
     }
     update { running: f32 [2 * p.encoders * p.width] }
     write {
@@ -24,6 +24,7 @@ kernel! {
         h: f32 [p.rows * p.encoders * p.width],
         rstd: f32 [p.encoders * p.width],
     }
+    flops((p.parts + 10 * p.encoders) * p.rows * p.width);
     grid Threads(p.encoders * p.width);
 }
 

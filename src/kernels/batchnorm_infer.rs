@@ -12,10 +12,11 @@ kernel! {
     read {
         partial: f32 [p.parts * p.rows * p.width],
         spans: u32 [2 * p.encoders],
-        small: f32 [p.gamma.max(p.beta) + p.encoders * p.width],
+        small: f32 [p.gamma.max(p.beta) + p.encoders * p.width => 2 * p.encoders * p.width],
         running: f32 [2 * p.encoders * p.width],
     }
     write { h: f32 [p.rows * p.encoders * p.width] }
+    flops((p.parts + 6 * p.encoders) * p.rows * p.width);
     grid Threads(p.rows * p.encoders * p.width);
 }
 

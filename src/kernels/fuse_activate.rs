@@ -9,8 +9,9 @@ kernel! {
     fuse_activate [step, linear_index, relu, philox];
     // bias: offset in small; layer: which dropout mask
     params p { rows: u32, fused: u32, parts: u32, bias: u32, layer: u32 }
-    read { partial: f32 [p.parts * p.rows * p.fused], small: f32 [p.bias + p.fused] }
+    read { partial: f32 [p.parts * p.rows * p.fused], small: f32 [p.bias + p.fused => p.fused] }
     write { z: f32 [p.rows * p.fused] }
+    flops((p.parts + 3) * p.rows * p.fused);
     grid Threads(p.rows * p.fused);
 }
 

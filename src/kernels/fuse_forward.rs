@@ -16,6 +16,7 @@ kernel! {
         weight: f32 [p.fused * p.encoders * p.width],
     }
     write { partial: f32 [(p.encoders * p.width).div_ceil(p.part) * p.rows * p.fused] }
+    flops((2 * p.fused + 1) * p.rows * p.encoders * p.width);
     grid Tiles([p.fused, p.rows, (p.encoders * p.width).div_ceil(p.part)]);
 }
 

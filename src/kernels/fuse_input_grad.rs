@@ -10,6 +10,7 @@ kernel! {
     params p { rows: u32, inner: u32, fused: u32 }
     read { dfuse: f32 [p.rows * p.fused], weight: f32 [p.fused * p.inner] }
     write { dq: f32 [p.rows * p.inner] }
+    flops(2 * p.rows * p.fused * p.inner);
     grid Tiles([p.inner, p.rows, 1]);
 }
 

@@ -14,7 +14,8 @@ kernel! {
         h: f32 [p.rows * p.encoders * p.width],
         w: f32 [p.rows * p.encoders],
     }
-    write { dweight: f32 [p.fused * p.encoders * p.width], grads: f32 [p.bias + p.fused] }
+    write { dweight: f32 [p.fused * p.encoders * p.width], grads: f32 [p.bias + p.fused => p.fused] }
+    flops(((2 * p.fused + 1) * p.encoders * p.width + p.fused) * p.rows);
     grid Tiles([p.encoders * p.width, p.fused, 1]);
 }
 

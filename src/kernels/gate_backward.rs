@@ -16,9 +16,10 @@ kernel! {
         h: f32 [p.rows * p.encoders * p.width],
         w: f32 [p.rows * p.encoders],
         g: f32 [p.rows * p.hidden],
-        small: f32 [(p.weight1 + p.encoders * p.hidden).max(p.temperature + 1)],
+        small: f32 [(p.weight1 + p.encoders * p.hidden).max(p.temperature + 1) => p.encoders * p.hidden + 1],
     }
     write { du: f32 [p.rows * p.encoders], dg: f32 [p.rows * p.hidden] }
+    flops(2 * p.rows * p.encoders * (p.width + p.hidden));
     grid Groups([p.rows, 1, 1]);
 }
 

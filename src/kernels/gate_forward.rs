@@ -18,9 +18,11 @@ kernel! {
     }
     read {
         partial: f32 [p.parts * p.rows * p.hidden],
-        small: f32 [(p.bias0 + p.hidden).max(p.weight1 + p.encoders * p.hidden).max(p.bias1 + p.encoders).max(p.temperature + 1)],
+        small: f32 [(p.bias0 + p.hidden).max(p.weight1 + p.encoders * p.hidden).max(p.bias1 + p.encoders).max(p.temperature + 1)
+            => p.hidden + p.encoders * (p.hidden + 1) + 1],
     }
     write { g: f32 [p.rows * p.hidden], u: f32 [p.rows * p.encoders], w: f32 [p.rows * p.encoders] }
+    flops(p.rows * p.hidden * (p.parts + 2 * p.encoders));
     grid Groups([p.rows, 1, 1]);
 }
 

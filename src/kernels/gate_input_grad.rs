@@ -15,9 +15,10 @@ kernel! {
         h: f32 [p.rows * p.encoders * p.width],
         w: f32 [p.rows * p.encoders],
         dg: f32 [p.rows * p.hidden],
-        small: f32 [p.weight0 + p.hidden * p.encoders * p.width],
+        small: f32 [p.weight0 + p.hidden * p.encoders * p.width => p.hidden * p.encoders * p.width],
     }
     write { dnorm: f32 [p.rows * p.encoders * p.width] }
+    flops((2 * p.hidden + 3) * p.rows * p.encoders * p.width);
     grid Tiles([p.encoders * p.width, p.rows, 1]);
 }
 

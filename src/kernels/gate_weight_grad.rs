@@ -15,9 +15,11 @@ kernel! {
         du: f32 [p.rows * p.encoders],
         u: f32 [p.rows * p.encoders],
         g: f32 [p.rows * p.hidden],
-        small: f32 [p.temperature + 1],
+        small: f32 [p.temperature + 1 => 1],
     }
-    write { grads: f32 [(p.weight1 + p.encoders * p.hidden).max(p.bias1 + p.encoders).max(p.temperature + 1)] }
+    write { grads: f32 [(p.weight1 + p.encoders * p.hidden).max(p.bias1 + p.encoders).max(p.temperature + 1)
+            => p.encoders * (p.hidden + 1) + 1] }
+    flops(p.rows * p.encoders * (2 * p.hidden + 3));
     grid Threads(p.encoders * (p.hidden + 1) + 1);
 }
 

@@ -12,9 +12,10 @@ kernel! {
     read {
         dlogits: f32 [p.rows * p.outputs],
         t: f32 [p.rows * p.heads * p.hidden],
-        small: f32 [p.weight1 + p.outputs * p.hidden],
+        small: f32 [p.weight1 + p.outputs * p.hidden => p.outputs * p.hidden],
     }
     write { dt: f32 [p.rows * p.heads * p.hidden] }
+    flops(2 * p.rows * p.outputs * p.hidden);
     grid Threads(p.rows * p.heads * p.hidden);
 }
 

@@ -15,9 +15,11 @@ kernel! {
     }
     read {
         partial: f32 [p.parts * p.rows * p.heads * p.hidden],
-        small: f32 [(p.bias0 + p.heads * p.hidden).max(p.weight1 + p.outputs * p.hidden).max(p.bias1 + p.outputs)],
+        small: f32 [(p.bias0 + p.heads * p.hidden).max(p.weight1 + p.outputs * p.hidden).max(p.bias1 + p.outputs)
+            => p.heads * p.hidden + p.outputs * (p.hidden + 1)],
     }
     write { t: f32 [p.rows * p.heads * p.hidden], logits: f32 [p.rows * p.outputs] }
+    flops(p.rows * p.hidden * (p.parts * p.heads + 2 * p.outputs));
     grid Groups([p.rows, 1, 1]);
 }
 

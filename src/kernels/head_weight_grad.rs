@@ -9,7 +9,8 @@ kernel! {
     // weight1, bias1: offsets in grads
     params p { rows: u32, hidden: u32, heads: u32, classes: u32, outputs: u32, weight1: u32, bias1: u32 }
     read { dlogits: f32 [p.rows * p.outputs], t: f32 [p.rows * p.heads * p.hidden] }
-    write { grads: f32 [(p.weight1 + p.outputs * p.hidden).max(p.bias1 + p.outputs)] }
+    write { grads: f32 [(p.weight1 + p.outputs * p.hidden).max(p.bias1 + p.outputs) => p.outputs * (p.hidden + 1)] }
+    flops(p.rows * p.outputs * (2 * p.hidden + 1));
     grid Threads(p.outputs * (p.hidden + 1));
 }
 

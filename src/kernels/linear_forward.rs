@@ -10,8 +10,9 @@ kernel! {
     linear_forward [matmul];
     // part: length of a part of the inner sum; weight: offset in small
     params p { rows: u32, inner: u32, outer: u32, part: u32, weight: u32 }
-    read { x: f32 [p.rows * p.inner], small: f32 [p.weight + p.outer * p.inner] }
+    read { x: f32 [p.rows * p.inner], small: f32 [p.weight + p.outer * p.inner => p.outer * p.inner] }
     write { partial: f32 [p.inner.div_ceil(p.part) * p.rows * p.outer] }
+    flops(2 * p.rows * p.inner * p.outer);
     grid Tiles([p.outer, p.rows, p.inner.div_ceil(p.part)]);
 }
 

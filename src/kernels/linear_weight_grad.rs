@@ -9,7 +9,8 @@ kernel! {
     // weight, bias: offsets in grads
     params p { rows: u32, inner: u32, outer: u32, weight: u32, bias: u32 }
     read { dy: f32 [p.rows * p.outer], x: f32 [p.rows * p.inner] }
-    write { grads: f32 [(p.weight + p.outer * p.inner).max(p.bias + p.outer)] }
+    write { grads: f32 [(p.weight + p.outer * p.inner).max(p.bias + p.outer) => p.outer * (p.inner + 1)] }
+    flops(p.rows * p.outer * (2 * p.inner + 1));
     grid Tiles([p.inner, p.outer, 1]);
 }
 

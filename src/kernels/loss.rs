@@ -13,8 +13,9 @@ kernel! {
         rows: u32, sources: u32, classes: u32, outputs: u32, single: u32, bce: u32, targets_len: u32, slots: u32,
         domain_head: u32, presence: f32, salience: f32, domain: f32,
     }
-    read { logits: f32 [p.rows * p.outputs], targets: f32 [p.targets_len], rows: u32 [p.rows] }
-    write { dlogits: f32 [p.rows * p.outputs], losses: f32 [4 * p.slots] }
+    read { logits: f32 [p.rows * p.outputs], targets: f32 [p.targets_len => p.sources * p.classes], rows: u32 [p.rows] }
+    write { dlogits: f32 [p.rows * p.outputs], losses: f32 [4 * p.slots => 4] }
+    flops(8 * p.rows * p.outputs);
     grid Groups([1, 1, 1]);
 }
 

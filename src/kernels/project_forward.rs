@@ -12,13 +12,14 @@ kernel! {
     // columns: D of the window; parts: S over all windows; features: elements of x
     params p { rows: u32, width: u32, chunks: u32, columns: u32, parts: u32, features: u32 }
     read {
-        x: f32 [p.features],
+        x: f32 [p.features => p.rows * p.columns],
         rows: u32 [p.rows],
         standard: f32 [2 * p.columns],
         w: f32 [p.width * p.columns],
         chunks: u32 [p.chunks * WORDS],
     }
-    write { partial: f32 [p.parts * p.rows * p.width] }
+    write { partial: f32 [p.parts * p.rows * p.width => p.chunks * p.rows * p.width] }
+    flops(2 * p.rows * p.width * p.columns);
     grid Tiles([p.width, p.rows, p.chunks]);
 }
 

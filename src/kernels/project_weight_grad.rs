@@ -12,13 +12,14 @@ kernel! {
     // columns: D of the window; features: elements of x; longest: columns of the longest chunk
     params p { rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, longest: u32 }
     read {
-        dy: f32 [p.rows * p.encoders * p.width],
-        x: f32 [p.features],
+        dy: f32 [p.rows * p.encoders * p.width => p.rows * p.encoders.min(p.chunks) * p.width],
+        x: f32 [p.features => p.rows * p.columns],
         rows: u32 [p.rows],
         standard: f32 [2 * p.columns],
         chunks: u32 [p.chunks * WORDS],
     }
     write { dw: f32 [p.width * p.columns] }
+    flops(2 * p.rows * p.width * p.columns);
     grid Tiles([p.longest, p.width, p.chunks]);
 }
 

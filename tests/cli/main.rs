@@ -4,6 +4,7 @@
 mod bad_arguments;
 mod bad_checkpoints;
 mod bad_pools;
+mod bench;
 mod devices;
 mod non_finite;
 mod repeat;

@@ -2,7 +2,7 @@
 
 use crate::workspace::{SMALL, Workspace, adapter};
 
-const COMMANDS: [&str; 8] = ["devices", "demo", "synth", "inspect", "train", "predict", "evaluate", "check"];
+const COMMANDS: [&str; 9] = ["devices", "demo", "synth", "inspect", "train", "predict", "evaluate", "check", "bench"];
 
 #[test]
 fn every_command_has_help_with_an_example() {
@@ -14,7 +14,7 @@ fn every_command_has_help_with_an_example() {
         assert!(help.contains("Example") && help.contains(&format!("  blendfuse {command}")), "{help}");
         assert!(help.contains("--quiet"), "{help}");
     }
-    for command in ["devices", "inspect", "train", "evaluate", "check"] {
+    for command in ["devices", "inspect", "train", "evaluate", "check", "bench"] {
         assert!(work.ok(&format!("{command} --help")).stdout.contains("--json"), "{command} prints a table");
     }
     assert_eq!(work.ok("--version").stdout, format!("blendfuse {}\n", env!("CARGO_PKG_VERSION")));
@@ -40,6 +40,15 @@ fn wrong_usage_exits_with_2() {
         "evaluate --predictions p.json",
         "inspect",
         "devices -q -v",
+        "bench --preset huge",
+        "bench --batch 0",
+        "bench --batch 1",
+        "bench --top-n 0",
+        "bench --widths 64,",
+        "bench --widths 300x64",
+        "bench --widths 36x0",
+        "bench --widths 64 --preset tiny",
+        "bench --seconds soon",
     ] {
         let said = work.run(line);
         assert_eq!(said.code, 2, "blendfuse {line}\n{}", said.stderr);

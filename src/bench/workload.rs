@@ -1,0 +1,144 @@
+//! The network and features that are timed: the default network on random features of given widths.
+
+use crate::config::{Config, TopN};
+use crate::data::{Encoder, Modality};
+use crate::engine::Engine;
+use crate::kernel::Call;
+use crate::model::{self, Dims, Features, LOSS_SLOTS, Model, Standard, Windows};
+use crate::step::Step;
+use anyhow::Result;
+use ndarray::Array2;
+use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// C, as in BlEmoRE.
+const CLASSES: usize = 6;
+
+/// Batches of features on the device: steps go through them in turn, as through a pool.
+const BATCHES: usize = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Forward, loss, backward, update
+    Train,
+    /// Forward with the running statistics
+    Infer,
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Train => "training step",
+            Self::Infer => "inference",
+        })
+    }
+}
+
+/// What is timed, but for batch and mode.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// A preset's name, or the widths as they were given
+    pub name: String,
+    /// D_k
+    pub widths: Vec<usize>,
+    pub top_n: TopN,
+}
+
+/// A workload on a device, ready to run.
+pub struct Loaded {
+    pub model: Model,
+    pub calls: Vec<Call>,
+    /// Weights, moments and features
+    pub least_bytes: u64,
+    batch: usize,
+    steps: u64,
+}
+
+impl Workload {
+    /// Sizes and switches of its network.
+    ///
+    /// # Errors
+    /// As [`Dims::new`].
+    pub fn dims(&self, batch: usize) -> Result<(Config, Dims)> {
+        let mut config = Config::default();
+        config.model.top_n = self.top_n;
+        config.train.batch = batch;
+        let dims = Dims::new(&config, &self.widths, CLASSES)?;
+        Ok((config, dims))
+    }
+
+    /// Makes the network for batches of `batch` rows and takes its weights and features to the device.
+    ///
+    /// # Errors
+    /// Where they do not fit: says what does not.
+    pub fn load(&self, engine: &Arc<Engine>, batch: usize, mode: Mode) -> Result<Loaded> {
+        let (config, dims) = self.dims(batch)?;
+        let rows = BATCHES * batch;
+        let windows = Windows::new(&dims, rows, engine.max_elements())?;
+        let purpose = match mode {
+            Mode::Train => model::Mode::Training,
+            Mode::Infer => model::Mode::Inference,
+        };
+        let model = Model::new(engine.clone(), &config, dims, windows, batch, purpose)?;
+        model.initialise(0);
+        let features = self.features(&model, rows)?;
+        let calls = match mode {
+            Mode::Train => model.training_step(&features, batch, 0),
+            Mode::Infer => model.inference(&features, batch),
+        };
+        Ok(Loaded { least_bytes: least_bytes(&model, &features), model, calls, batch, steps: 0 })
+    }
+
+    /// Random features of mean 0 and variance 1, and a class for each row.
+    fn features(&self, model: &Model, rows: usize) -> Result<Features> {
+        let encoder = |(stream, &width): (usize, &usize)| {
+            let mut random = ChaCha8Rng::seed_from_u64(0);
+            random.set_stream(stream as u64);
+            let edge = 3f32.sqrt();
+            let features = Array2::from_shape_simple_fn((rows, width), || random.random_range(-edge..edge));
+            Encoder { name: String::new(), modality: Modality::Unknown, features }
+        };
+        let encoders = self.widths.par_iter().enumerate().map(encoder).collect();
+        let targets = Array2::from_shape_fn((rows, CLASSES), |(row, class)| f32::from(row % CLASSES == class));
+        let mut features = Features::new(&model.engine, &model.dims, &model.windows, rows)?;
+        features.fill(&model.engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
+        let standard = Standard {
+            mean: self.widths.iter().map(|&width| vec![0.0; width]).collect(),
+            std: self.widths.iter().map(|&width| vec![1.0; width]).collect(),
+        };
+        features.set_standard(&model.engine, &model.windows, &standard);
+        let mut order: Vec<u32> = (0..rows as u32).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
+        features.set_order(&model.engine, order);
+        Ok(features)
+    }
+}
+
+/// Bytes of weights, moments and resident features.
+fn least_bytes(model: &Model, features: &Features) -> u64 {
+    let weights: usize =
+        model.weights.project.iter().chain([&model.weights.fuse, &model.weights.small]).map(|part| part.len).sum();
+    let copies = if model.training.is_some() { 3 } else { 1 };
+    let features: usize = features.windows.iter().map(|window| window.x.len).sum();
+    4 * (copies * weights + model.running.len + features) as u64
+}
+
+impl Loaded {
+    /// Values of the next step: other rows than the last one's.
+    pub fn next_step(&mut self) -> Step {
+        let index = self.steps;
+        self.steps += 1;
+        let config = &self.model.config;
+        let step = Step {
+            first: (index as usize % BATCHES * self.batch) as u32,
+            slot: (index as usize % LOSS_SLOTS) as u32,
+            ..Step::default()
+        };
+        step.with_dropout(config.model.dropout).with_update(index, f64::from(config.train.lr))
+    }
+}

@@ -1,0 +1,182 @@
+//! `blendfuse bench`: how fast this device is, and how far from what it could do.
+
+use super::device::DeviceArgs;
+use crate::bench::{Report, Run, Workload, bench};
+use crate::config::{Config, TopN};
+use crate::data::synth::Preset;
+use crate::files::Partial;
+use crate::kernel::Cost;
+use crate::kernels::gate_forward::MAX_ENCODERS;
+use crate::outln;
+use crate::ui::Ui;
+use anyhow::Result;
+use clap::ValueEnum as _;
+use comfy_table::{CellAlignment, Table};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+const EXAMPLE: &str = "Examples:
+  blendfuse bench --device gpu --preset paper --batch 32 --batch 64 --json bench.json
+  blendfuse bench --widths 64,96,128,128,160,192,256,256 --top-n 4
+
+The network is the default one, the features are random; no pool is needed.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Args {
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Encoders as in the synthetic pool of that name
+    #[arg(long, value_enum, default_value_t = Preset::Small, value_name = "P")]
+    preset: Preset,
+    /// Or these: their widths, such as 64,96,128 or 36x512 for 36 encoders of 512 columns
+    #[arg(long, value_name = "LIST", value_parser = widths, conflicts_with = "preset")]
+    widths: Option<Widths>,
+    /// Encoders kept per row [default: as model.top_n]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    top_n: Option<u16>,
+    /// Rows of a batch, may be repeated [default: as train.batch]
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(2..))]
+    batch: Vec<u32>,
+    /// Least time to spend on a measurement
+    #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
+    seconds: f64,
+    /// Write the figures here, too
+    #[arg(long, value_name = "F")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+struct Widths {
+    text: String,
+    list: Vec<usize>,
+}
+
+/// Most columns of an encoder: 16 times the paper's widest.
+const MAX_WIDTH: usize = 1 << 20;
+
+fn widths(text: &str) -> Result<Widths, String> {
+    let expected = || {
+        format!("expected 1 to {MAX_ENCODERS} widths from 1 to {MAX_WIDTH}, such as 64,96,128, or 36x512 for 36 of 512")
+    };
+    let mut list = Vec::new();
+    for part in text.split(',') {
+        let (count, width) = part.split_once('x').unwrap_or(("1", part));
+        let number = |text: &str, most: usize| {
+            text.trim().parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(expected)
+        };
+        list.extend(std::iter::repeat_n(number(width, MAX_WIDTH)?, number(count, MAX_ENCODERS)?));
+    }
+    if list.len() > MAX_ENCODERS {
+        return Err(expected());
+    }
+    Ok(Widths { text: text.into(), list })
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=3600.0).contains(seconds));
+    seconds.ok_or_else(|| "expected seconds from 0 to 3600".into())
+}
+
+pub fn run(args: Args, ui: Ui) -> Result<()> {
+    let started = Instant::now();
+    let (name, list) = match args.widths {
+        Some(widths) => (widths.text, widths.list),
+        None => {
+            let name = args.preset.to_possible_value().expect("presets have names");
+            (name.get_name().to_owned(), args.preset.widths())
+        }
+    };
+    let defaults = Config::default();
+    let top_n = args.top_n.map_or(defaults.model.top_n, |n| TopN::Count(n.into()));
+    let mut batches: Vec<usize> = args.batch.iter().map(|&batch| batch as usize).collect();
+    if batches.is_empty() {
+        batches.push(defaults.train.batch);
+    }
+    let workload = Workload { name, widths: list, top_n };
+    for &batch in &batches {
+        workload.dims(batch)?;
+    }
+    // A file that cannot be made is told before minutes are spent.
+    let file =
+        args.json.as_deref().map(Partial::of).map(|partial| Ok::<_, anyhow::Error>((partial.create()?, partial)));
+    let file = file.transpose()?;
+    let engine = args.device.open(ui)?;
+    let report = bench(&engine, &workload, &batches, args.seconds, started, ui)?;
+    print(&report, workload.widths.len());
+    if let Some((mut file, partial)) = file {
+        writeln!(file, "{}", serde_json::to_string_pretty(&report)?)?;
+        partial.publish(file)?;
+    }
+    Ok(())
+}
+
+fn print(report: &Report, encoders: usize) {
+    outln!("device    {}", report.device.name);
+    outln!("copies    {} GB/s, read and written", or_dash(report.ceilings.copy_gb_s));
+    outln!("computes  {} GFLOP/s, multiply-adds in f32", or_dash(report.ceilings.fma_gflop_s));
+    outln!("first     step done {:.2} s after the start", report.first_step_s);
+    for run in &report.runs {
+        outln!("\n{}: {}, K = {encoders}, n = {}, B = {}\n", run.mode, run.preset, run.top_n, run.batch);
+        outln!("{}\n", table(report, run));
+        print_totals(run);
+    }
+}
+
+fn table(report: &Report, run: &Run) -> Table {
+    let mut table = Table::new();
+    table.load_preset(comfy_table::presets::NOTHING);
+    table.set_header(["kernel", "launches", "ms", "share", "MB", "MFLOP", "GB/s", "GFLOP/s", "× floor"]);
+    let all: Option<f64> = run.kernels.iter().map(|kernel| kernel.ms).sum();
+    for kernel in &run.kernels {
+        let Cost { bytes, flops } = kernel.cost;
+        let rate = |amount: u64| or_dash(kernel.ms.map(|ms| amount as f64 / ms / 1e6));
+        let floor = report.ceilings.floor(kernel.cost);
+        table.add_row([
+            kernel.name.to_owned(),
+            kernel.launches.to_string(),
+            or_dash(kernel.ms),
+            kernel.ms.zip(all).map_or("-".into(), |(ms, all)| format!("{:.1} %", 100.0 * ms / all)),
+            number(bytes as f64 / 1e6),
+            number(flops as f64 / 1e6),
+            rate(bytes),
+            rate(flops),
+            or_dash(kernel.ms.zip(floor).map(|(ms, floor)| ms / 1e3 / floor)),
+        ]);
+    }
+    table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table
+}
+
+fn print_totals(run: &Run) {
+    let (step, Cost { bytes, flops }) = (run.step_ms, run.cost);
+    let (median, q1, q3) = (number(step.median), number(step.q1), number(step.q3));
+    outln!("step      {median} ms, half of them {q1} to {q3}; {} rows/s", number(run.rows_s));
+    outln!(
+        "work      {} launches, {} MB, {} MFLOP",
+        run.dispatches,
+        number(bytes as f64 / 1e6),
+        number(flops as f64 / 1e6)
+    );
+    outln!("floor     {} ms, measured ÷ floor {}", or_dash(run.floor_ms), or_dash(run.ratio));
+    let (memory, least) = (run.memory_bytes as f64, run.memory_least_bytes as f64);
+    outln!(
+        "memory    {} MB on the device at most, {:.0} % beyond weights, moments and features",
+        number(memory / 1e6),
+        100.0 * (memory / least - 1.0)
+    );
+    if let Some(host) = run.host_ms {
+        outln!("host      {} ms from submit to submit", number(host));
+    }
+}
+
+/// Three digits that count.
+fn number(value: f64) -> String {
+    let whole = if value > 0.0 { value.log10().floor() as i32 + 1 } else { 1 };
+    format!("{value:.*}", (3 - whole).clamp(0, 4) as usize)
+}
+
+fn or_dash(value: Option<f64>) -> String {
+    value.map_or("-".into(), number)
+}
