@@ -13,21 +13,21 @@ fn kernels(criterion: &mut Criterion) {
     let case = common::eight_encoders();
     for engine in common::engines() {
         let (model, features) = case.build(&engine, Mode::Training).expect("it fits");
-        let (separate, same_features) = case.build(&engine, Mode::Gradients).expect("it fits");
-        let mut calls = model.training_step(&features, case.sources, case.targets);
-        let inference = model.inference(&features, case.sources);
-        calls.extend(inference.into_iter().filter(|call| call.kernel.name == "batchnorm_infer"));
-        let gradients = separate.gradients(&same_features, case.sources, case.targets);
-        calls.extend(gradients.into_iter().filter(|call| SEPARATE.contains(&call.kernel.name)));
+        let (separate, others) = case.build(&engine, Mode::Gradients).expect("it fits");
+        let mut passes = [
+            model.training_step(&features, case.sources, case.targets),
+            separate.training_step(&others, case.sources, case.targets),
+            model.inference(&features, case.sources),
+        ];
         // Buffers hold what a step leaves in them, not zeros.
-        engine.run(&calls, &case.step());
+        passes.iter().for_each(|calls| engine.run(calls, &case.step()));
         let mut group = criterion.benchmark_group("kernel");
         group.sample_size(10).sampling_mode(SamplingMode::Flat);
         group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(800));
         for kernel in kernels::ALL {
-            let launches: Vec<Call>;
-            (launches, calls) = calls.into_iter().partition(|call| call.kernel.name == kernel.name);
-            assert!(!launches.is_empty(), "{} is in no step", kernel.name);
+            let is_one = |call: &Call| call.kernel.name == kernel.name;
+            let calls = passes.iter_mut().find(|calls| calls.iter().any(is_one)).expect("every kernel is in some pass");
+            let launches: Vec<Call> = calls.extract_if(.., |call| is_one(call)).collect();
             group.bench_function(BenchmarkId::new(kernel.name, engine.info().name), |bencher| {
                 bencher.iter(|| {
                     engine.run(&launches, &case.step());
@@ -37,9 +37,6 @@ fn kernels(criterion: &mut Criterion) {
         }
     }
 }
-
-/// What only a step that keeps its gradients has.
-const SEPARATE: [&str; 2] = ["project_weight_grad", "fuse_weight_grad"];
 
 criterion_group!(benches, kernels);
 criterion_main!(benches);

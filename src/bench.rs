@@ -192,16 +192,15 @@ mod tests {
         assert_eq!(gate.bytes, 4 * (18 * 64 * 128 + 36 * 128 + 128 + 36 + 1 + 64 * (128 + 36 + 36)));
     }
 
-    /// Weights are read forward, then read and written with both moments; gradients of their own are written and read.
+    /// Read forward; weights and both moments read and written by the update; nine times with a gradient in between.
     #[test]
     fn projection_weights_cross_memory_seven_times_a_step() {
         for (mode, expected) in [(model::Mode::Training, 7.0), (model::Mode::Gradients, 9.0)] {
             let touching = |call: &&Call| call.buffers.iter().any(|buffer| buffer.label().ends_with(" project.0"));
-            let calls = paper_step(mode);
-            let bytes: u64 = calls.iter().filter(touching).map(|call| call.cost.bytes).sum();
+            let bytes: u64 = paper_step(mode).iter().filter(touching).map(|call| call.cost.bytes).sum();
             let crossings = bytes as f64 / (4 * WEIGHTS) as f64;
             // Features, read forward and backward, are half of a crossing; activations a little.
-            assert!((expected + 0.5..expected + 0.8).contains(&crossings), "{mode:?}: {crossings}");
+            assert!((expected + 0.5..expected + 0.8).contains(&crossings), "{crossings}");
         }
     }
 }

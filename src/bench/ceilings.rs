@@ -28,8 +28,8 @@ const LANES: usize = 1 << 20;
 /// Side of the matrices whose product gives the CPU's rate: they stay in cache.
 const SIDE: usize = 768;
 
-/// Seconds of one launch that drown the costs of launching.
-const LONG_ENOUGH: f64 = 0.01;
+/// A longer launch that is not faster by this much ends the search.
+const ENOUGH_GAIN: f64 = 1.03;
 
 impl Ceilings {
     /// Measures both, each for about `seconds`.
@@ -65,15 +65,19 @@ fn copied(engine: &Engine, seconds: f64) -> Result<Option<f64>> {
 fn multiply_adds(engine: &Engine, seconds: f64) -> Result<Option<f64>> {
     let room = || -> Result<_> { Ok((engine.upload("line", &[0.999f32, 0.001])?, engine.buffer("sums", LANES)?)) };
     let Ok((line, sums)) = room() else { return Ok(None) };
-    let mut rounds = 1;
-    loop {
+    let mut best = 0.0f64;
+    // Twice as long until that no longer drowns the costs of launching any further.
+    for rounds in (4..20).map(|power| 1 << power) {
         let params = multiply_add::Params { lanes: LANES as u32, rounds };
         let calls = [multiply_add::call(engine, params, multiply_add::Args { line: &line, sums: &sums })];
-        if rounds >= 1 << 24 || median(engine, &calls, 0.0)? >= LONG_ENOUGH {
-            return Ok(Some(calls[0].cost.flops as f64 / median(engine, &calls, seconds)? / 1e9));
+        let taken = median(engine, &calls, seconds / 4.0)?;
+        let rate = calls[0].cost.flops as f64 / taken / 1e9;
+        if rate < ENOUGH_GAIN * best || taken > seconds.max(0.1) {
+            return Ok(Some(best.max(rate)));
         }
-        rounds *= 2;
+        best = best.max(rate);
     }
+    Ok(Some(best))
 }
 
 /// A square product by the crate that also makes the twins' products: it takes the widest unit that it knows.
@@ -84,7 +88,7 @@ fn product(seconds: f64) -> f64 {
     let begun = Instant::now();
     while samples.len() < timing::LEAST_SAMPLES || begun.elapsed().as_secs_f64() < seconds {
         let started = Instant::now();
-        matmul(a.view(), a.t(), c.view_mut());
+        matmul(a.view(), a.view(), c.view_mut());
         samples.push(started.elapsed().as_secs_f64());
     }
     2.0 * (SIDE as f64).powi(3) / timing::Quartiles::of(samples).median / 1e9

@@ -11,6 +11,9 @@ use std::time::Instant;
 /// Repeats of every measurement, however long they take.
 pub const LEAST_SAMPLES: usize = 5;
 
+/// The same of steps that are timed kernel by kernel.
+const LEAST_TIMED: usize = 3;
+
 /// Steps under way at most while they are timed.
 const IN_FLIGHT: usize = 32;
 
@@ -52,11 +55,8 @@ pub struct Steps {
 pub fn steps(loaded: &mut Loaded, seconds: f64) -> Result<Steps> {
     let begun = Instant::now();
     let mut alone = f64::INFINITY;
-    for warm in 0.. {
+    while alone.is_infinite() || begun.elapsed().as_secs_f64() < seconds / 10.0 {
         alone = alone.min(group(loaded, 1, &mut Vec::new())?);
-        if warm > 0 && begun.elapsed().as_secs_f64() > seconds / 10.0 {
-            break;
-        }
     }
     let together = ((SAMPLE / alone) as usize).clamp(1, IN_FLIGHT);
     let (mut samples, mut host) = (Vec::new(), Vec::new());
@@ -66,7 +66,7 @@ pub fn steps(loaded: &mut Loaded, seconds: f64) -> Result<Steps> {
     }
     let is_gpu = matches!(*loaded.model.engine, Engine::Gpu(_));
     if is_gpu && host.is_empty() {
-        group(loaded, 3, &mut host)?;
+        group(loaded, 2, &mut host)?;
     }
     Ok(Steps { step: Quartiles::of(samples), host: is_gpu.then(|| Quartiles::of(host).median) })
 }
@@ -93,7 +93,7 @@ fn group(loaded: &mut Loaded, count: usize, host: &mut Vec<f64>) -> Result<f64> 
 pub fn kernels(loaded: &mut Loaded, seconds: f64) -> Result<Option<Vec<f64>>> {
     let mut samples = vec![Vec::new(); loaded.calls.len()];
     let begun = Instant::now();
-    while samples[0].len() < LEAST_SAMPLES || begun.elapsed().as_secs_f64() < seconds {
+    while samples[0].len() < LEAST_TIMED || begun.elapsed().as_secs_f64() < seconds {
         let step = loaded.next_step();
         let Some(times) = per_call(&loaded.model.engine, &loaded.calls, &step)? else { return Ok(None) };
         samples.iter_mut().zip(times).for_each(|(samples, time)| samples.push(time));

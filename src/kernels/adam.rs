@@ -11,6 +11,9 @@ pub const BETA1: f64 = 0.9;
 pub const BETA2: f64 = 0.999;
 pub const EPSILON: f64 = 1e-8;
 
+/// Operations on one element: 2 for weight decay, 3 for m, 4 for v, 6 for the weight.
+pub(super) const OPERATIONS: usize = 15;
+
 /// `temperature` of a tensor that has no τ in it.
 pub const NO_TEMPERATURE: u32 = u32::MAX;
 
@@ -21,7 +24,7 @@ kernel! {
     read { grad: f32 [p.length] }
     update { weight: f32 [p.length], m: f32 [p.length], v: f32 [p.length] }
     write {}
-    flops(15 * p.length);
+    flops(OPERATIONS * p.length);
     grid Threads(p.length);
 }
 

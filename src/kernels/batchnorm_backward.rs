@@ -28,9 +28,9 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let sums: Vec<[Vec<R>; 2]> = blocks
         .map(|(block, mut dy)| {
             let columns = block * COLUMNS..((block + 1) * COLUMNS).min(p.channels);
-            let of = |matrix: &'_ [R]| column_rows(matrix, p.rows, p.channels, &columns);
+            let [dnorm, normed] = [b.dnorm, b.normed].map(|matrix| column_rows(matrix, p.rows, p.channels, &columns));
             let (gamma, rstd) = (&b.small[p.gamma..][columns.clone()], &b.rstd[columns.clone()]);
-            backward(&of(b.dnorm), &of(b.normed), gamma, rstd, &mut dy)
+            backward(&dnorm, &normed, gamma, rstd, &mut dy)
         })
         .collect();
     for (block, [dgamma, dbeta]) in sums.into_iter().enumerate() {

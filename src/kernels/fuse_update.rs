@@ -1,7 +1,7 @@
 //! Adam on U with `dU = dfuseᵀ [w_1 h_1; …; w_K h_K]`, computed tile by tile and never stored, and `de = Σ_b dfuse`.
 //! dfuse (B, F), h (B, M), w (B, K) → weight (F, M), grads at bias (F). As `fuse_weight_grad` and then `adam`.
 
-use super::adam::{Adam, Weights};
+use super::adam::{Adam, OPERATIONS, Weights};
 use super::fuse_forward::weighted;
 use crate::matmul::matrix;
 use crate::real::Real;
@@ -26,7 +26,7 @@ kernel! {
         v: f32 [p.fused * p.encoders * p.width],
     }
     write { grads: f32 [p.bias + p.fused => p.fused] }
-    flops(((2 * p.fused + 1) * p.encoders * p.width + p.fused) * p.rows + 15 * p.fused * p.encoders * p.width);
+    flops(((2 * p.rows + OPERATIONS) * p.fused + p.rows) * p.encoders * p.width + p.rows * p.fused);
     grid Tiles([p.encoders * p.width, p.fused, 1]);
 }
 

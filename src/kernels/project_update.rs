@@ -1,7 +1,7 @@
 //! Adam on the projections with `dW_k = dy_kᵀ x̂_k`, x̂ standardised, computed tile by tile and never stored: all encoders
 //! of a window in one launch. As `project_weight_grad` and then `adam`.
 
-use super::adam::{Adam, Weights};
+use super::adam::{Adam, OPERATIONS, Weights};
 use crate::chunk::{Chunk, WORDS};
 use crate::matmul::matrix;
 use crate::real::Real;
@@ -25,7 +25,7 @@ kernel! {
     }
     update { weight: f32 [p.width * p.columns], m: f32 [p.width * p.columns], v: f32 [p.width * p.columns] }
     write {}
-    flops((2 * p.rows + 15) * p.width * p.columns);
+    flops((2 * p.rows + OPERATIONS) * p.width * p.columns);
     grid Tiles([p.longest, p.width, p.chunks]);
 }
 
