@@ -178,7 +178,7 @@ impl Engine {
         }
     }
 
-    /// Runs recorded calls in order; on a GPU one submit, without waiting.
+    /// Runs recorded calls in order; on a GPU one submit that waits for no other but one that is many runs old.
     pub fn run(&self, calls: &[Call], step: &Step) {
         match self {
             Self::Gpu(gpu) => gpu.run(

@@ -2,6 +2,7 @@
 
 pub mod adapter;
 mod reflect;
+mod staging;
 mod timestamps;
 
 use crate::buffer::{AnyBuffer, Buffer, Data};
@@ -11,7 +12,8 @@ use crate::real::Element;
 use crate::step::Step;
 use anyhow::{Context as _, Result, bail};
 use reflect::Reflection;
-use std::collections::HashMap;
+pub use staging::Staging;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -30,6 +32,8 @@ pub struct Gpu {
     pub memory: Arc<Memory>,
     /// Bytes written since the device was last waited for
     staged: AtomicUsize,
+    /// Runs that the device may not have ended yet, oldest first
+    submitted: Mutex<VecDeque<wgpu::SubmissionIndex>>,
 }
 
 struct Compiled {
@@ -58,8 +62,11 @@ impl Dispatch {
 
 const MAX_GROUPS: usize = 65_535;
 
-/// Bytes of writes that may be under way.
-const STAGED: usize = 256 << 20;
+/// Bytes of writes that may be under way; they may take the device's own memory.
+const STAGED: usize = 64 << 20;
+
+/// Runs that may be under way before the host waits for the oldest.
+const IN_FLIGHT: usize = 32;
 
 impl Gpu {
     /// Opens an adapter with WebGPU's default limits, storage bindings as large as it has, and of optional features
@@ -97,6 +104,7 @@ impl Gpu {
             pipelines: Mutex::default(),
             memory: Arc::default(),
             staged: AtomicUsize::new(0),
+            submitted: Mutex::default(),
         })
     }
 
@@ -150,6 +158,11 @@ impl Gpu {
                 self.staged.store(0, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Memory through which batches of at most `size` bytes go to the device.
+    pub fn staging(&self, size: u64) -> Staging {
+        Staging::new(&self.device, &self.queue, size)
     }
 
     /// Waits for the device and reads elements `offset..offset + len`.
@@ -216,7 +229,7 @@ impl Gpu {
         Dispatch { compiled, group, workgroups }
     }
 
-    /// Submits the dispatches in order as one command buffer; returns without waiting.
+    /// Submits the dispatches in order as one command buffer; waits only where [`IN_FLIGHT`] runs are under way.
     pub(crate) fn run<'a>(&self, dispatches: impl Iterator<Item = &'a Dispatch>, step: &Step) {
         self.queue.write_buffer(&self.step, 0, bytemuck::bytes_of(step));
         let mut encoder = self.device.create_command_encoder(&Default::default());
@@ -225,7 +238,12 @@ impl Gpu {
             dispatch.record(&mut pass);
         }
         drop(pass);
-        self.queue.submit([encoder.finish()]);
+        let mut submitted = self.submitted.lock().expect("no panic while submitting");
+        submitted.push_back(self.queue.submit([encoder.finish()]));
+        if submitted.len() > IN_FLIGHT {
+            // A device that is lost here says so at the next read.
+            let _ = self.device.poll(wgpu::PollType::Wait { submission_index: submitted.pop_front(), timeout: None });
+        }
     }
 
     /// Waits until everything submitted is done.

@@ -7,7 +7,7 @@ use crate::kernel::Call;
 use crate::model::{Dims, Features, Model, Standard, Windows};
 use crate::step::Step;
 use anyhow::Result;
-use ndarray::{Array2, Axis, concatenate, s};
+use ndarray::{Array2, Axis, aview1, concatenate, s};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -60,17 +60,17 @@ impl Network {
                 Err(_) => (place(capacity)?, true),
             },
         };
-        let mut targets = vec![0.0; clips * dims.classes];
-        for (clip, row) in pool.clips.iter().zip(targets.chunks_exact_mut(dims.classes)) {
+        let mut targets = Array2::zeros((clips, model.dims.classes));
+        for (clip, mut row) in pool.clips.iter().zip(targets.rows_mut()) {
             if let Some(target) = &clip.target {
-                row.copy_from_slice(target);
+                row.assign(&aview1(target));
             }
         }
         let encoders: Vec<Encoder> = std::mem::take(&mut pool.encoders);
         if streamed {
-            features.stream(encoders, targets, capacity);
+            features.stream(engine, &model.windows, encoders, targets, capacity);
         } else {
-            features.fill(engine, &model.windows, encoders, &targets);
+            features.fill(engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         }
         Ok(Self { model, features, capacity, inference: HashMap::new() })
     }
@@ -89,12 +89,17 @@ impl Network {
         let engine = self.model.engine.clone();
         self.features.set_order(&engine, rows.iter().map(|&row| row as u32).collect());
         let (mut logits, mut w) = (Array2::zeros((rows.len(), o)), Array2::zeros((rows.len(), k)));
-        for first in (0..rows.len()).step_by(self.capacity) {
-            let count = self.capacity.min(rows.len() - first);
-            let start = self.features.prepare(&engine, &self.model.windows, c, first, count);
+        let counts = rows.chunks(self.capacity).map(<[usize]>::len).collect::<Vec<_>>();
+        let mut start = if rows.is_empty() { 0 } else { self.features.prepare(&engine, 0, counts[0])? };
+        for (i, &count) in counts.iter().enumerate() {
+            let first = i * self.capacity;
             let (model, features) = (&self.model, &self.features);
             let calls = self.inference.entry(count).or_insert_with(|| model.inference(features, count));
             engine.run(calls, &Step { first: start, ..Step::default() }.with_dropout(0.0));
+            // Before the results are waited for, so that the host gathers while the device computes.
+            if let Some(&next) = counts.get(i + 1) {
+                start = self.features.prepare(&engine, first + count, next)?;
+            }
             let a = &model.activations;
             let read = |buffer, columns| -> Result<Array2<f32>> {
                 Ok(Array2::from_shape_vec((count, columns), engine.read(buffer, 0, count * columns)?)?)

@@ -9,6 +9,7 @@ pub mod features;
 mod forward;
 pub mod layout;
 mod pass;
+mod stream;
 pub mod weights;
 mod windows;
 
