@@ -5,14 +5,14 @@ mod reflect;
 mod staging;
 mod timestamps;
 
-use crate::buffer::{AnyBuffer, Buffer, Data};
+use crate::buffer::{AnyBuffer, Buffer, Data, NoMemory};
 use crate::kernel::{Grid, Kernel};
 use crate::memory::Memory;
 use crate::real::Element;
 use crate::step::Step;
 use anyhow::{Context as _, Result, bail};
 use reflect::Reflection;
-pub use staging::Staging;
+pub use staging::{BATCHES, Staging};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,6 +30,8 @@ pub struct Gpu {
     pipelines: Mutex<HashMap<&'static str, Arc<Compiled>>>,
     /// Bytes of its buffers
     pub memory: Arc<Memory>,
+    /// Bytes that all buffers may take; `None` where that is up to the device
+    pub room: Option<u64>,
     /// Bytes written since the device was last waited for
     staged: AtomicUsize,
     /// Runs that the device may not have ended yet, oldest first
@@ -103,6 +105,7 @@ impl Gpu {
             no_uniforms,
             pipelines: Mutex::default(),
             memory: Arc::default(),
+            room: None,
             staged: AtomicUsize::new(0),
             submitted: Mutex::default(),
         })
@@ -128,6 +131,9 @@ impl Gpu {
                 self.max_binding()
             );
         }
+        if let Some(room) = self.room.filter(|&room| self.memory.now() + size > room) {
+            bail!(NoMemory(format!("{label}: {size} bytes more than the {room} that it may take")));
+        }
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let raw = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -136,10 +142,7 @@ impl Gpu {
             mapped_at_creation: false,
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
-            bail!(
-                "{label}: {} has no {size} bytes left ({error}); try engine.features=streamed, a smaller train.batch or model, or --device cpu",
-                self.info.name
-            );
+            bail!(NoMemory(format!("{label}: {} has no {size} bytes left ({error})", self.info.name)));
         }
         Ok(Buffer { label: label.into(), len, data: Data::Gpu(raw), _lease: self.memory.lease(size) })
     }
@@ -162,7 +165,8 @@ impl Gpu {
 
     /// Memory through which batches of at most `size` bytes go to the device.
     pub fn staging(&self, size: u64) -> Staging {
-        Staging::new(&self.device, &self.queue, size)
+        let lease = self.memory.lease(BATCHES as u64 * size);
+        Staging::new(&self.device, &self.queue, size, lease)
     }
 
     /// Waits for the device and reads elements `offset..offset + len`.
@@ -246,11 +250,12 @@ impl Gpu {
         }
     }
 
-    /// Waits until everything submitted is done.
+    /// Waits until everything written and submitted is done.
     ///
     /// # Errors
     /// Where the device is lost.
     pub fn wait(&self) -> Result<()> {
+        self.queue.submit([]);
         self.device
             .poll(wgpu::PollType::wait_indefinitely())
             .with_context(|| format!("{}: the device was lost", self.info.name))?;

@@ -1,12 +1,14 @@
 //! A network applied to rows of a pool: logits and fusion weights, batch by batch.
 
+use crate::buffer::NoMemory;
 use crate::config;
 use crate::data::{Encoder, Pool};
 use crate::engine::Engine;
 use crate::kernel::Call;
-use crate::model::{Dims, Features, Model, Standard, Windows};
+use crate::model::fit::{Fit, Request};
+use crate::model::{Dims, Features, Model, Standard};
 use crate::step::Step;
-use anyhow::Result;
+use anyhow::{Error, Result};
 use ndarray::{Array2, Axis, aview1, concatenate, s};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub struct Network {
     pub model: Model,
     pub features: Features,
     pub capacity: usize,
+    pub fit: Fit,
     inference: HashMap<usize, Vec<Call>>,
 }
 
@@ -46,20 +49,25 @@ impl Network {
     ) -> Result<Self> {
         config.engine.check_available()?;
         let clips = pool.clips.len();
-        let place = |rows: usize| -> Result<(Model, Features)> {
-            let windows = Windows::new(&dims, rows, engine.max_elements())?;
-            let model = Model::new(engine.clone(), config, dims.clone(), windows, capacity, training)?;
+        let request = Request { engine, config, dims: &dims, clips, capacity, training };
+        let place = |fit: &Fit| -> Result<(Model, Features)> {
+            let model = Model::new(engine.clone(), config, dims.clone(), fit.windows.clone(), capacity, training)?;
+            let rows = if fit.streamed { capacity } else { clips };
             let features = Features::new(engine, &model.dims, &model.windows, rows)?;
             Ok((model, features))
         };
-        let ((model, mut features), streamed) = match config.engine.features {
-            config::Features::Resident => (place(clips)?, false),
-            config::Features::Streamed => (place(capacity)?, true),
-            config::Features::Auto => match place(clips) {
-                Ok(resident) => (resident, false),
-                Err(_) => (place(capacity)?, true),
-            },
+        let no_memory = |error: Error, fit: &Fit| match error.downcast::<NoMemory>() {
+            Ok(cause) => Error::new(cause).context(request.too_little(&fit.plan, None)),
+            Err(other) => other,
         };
+        let mut fit = request.fit()?;
+        let mut placed = place(&fit);
+        if placed.as_ref().is_err_and(Error::is::<NoMemory>) && !fit.streamed && request.may_stream() {
+            engine.wait()?;
+            fit = request.streamed("since the device has no memory for resident ones")?;
+            placed = place(&fit);
+        }
+        let (model, mut features) = placed.map_err(|error| no_memory(error, &fit))?;
         let mut targets = Array2::zeros((clips, model.dims.classes));
         for (clip, mut row) in pool.clips.iter().zip(targets.rows_mut()) {
             if let Some(target) = &clip.target {
@@ -67,12 +75,12 @@ impl Network {
             }
         }
         let encoders: Vec<Encoder> = std::mem::take(&mut pool.encoders);
-        if streamed {
+        if fit.streamed {
             features.stream(engine, &model.windows, encoders, targets, capacity);
         } else {
             features.fill(engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         }
-        Ok(Self { model, features, capacity, inference: HashMap::new() })
+        Ok(Self { model, features, capacity, fit, inference: HashMap::new() })
     }
 
     /// Sets how columns are standardised.

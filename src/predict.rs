@@ -74,6 +74,7 @@ pub fn predict(
     let standard = checkpoint.standard()?;
     let mut network =
         Network::new(engine, &header.config, checkpoint.dims()?, &mut pool, BATCH.min(rows.len().max(1)), false)?;
+    ui.say(&network.fit.why);
     network.set_standard(&standard);
     network.model.load(&checkpoint)?;
     let output = network.infer(&rows)?;

@@ -1,7 +1,9 @@
 //! Batches on their way to a device: the host fills memory that the device copies from, a step ahead of it.
 
+use crate::memory::Lease;
 use anyhow::{Context as _, Result};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use wgpu::util::StagingBelt;
 use wgpu::{SubmissionIndex, WriteOnly};
 
@@ -15,14 +17,15 @@ pub struct Staging {
     belt: StagingBelt,
     /// Their copies, oldest first
     submitted: VecDeque<SubmissionIndex>,
+    _lease: Arc<Lease>,
 }
 
 impl Staging {
     /// For batches of at most `size` bytes.
-    pub(super) fn new(device: &wgpu::Device, queue: &wgpu::Queue, size: u64) -> Self {
+    pub(super) fn new(device: &wgpu::Device, queue: &wgpu::Queue, size: u64, lease: Arc<Lease>) -> Self {
         let size = size.min(device.limits().max_buffer_size);
         let belt = StagingBelt::new(device.clone(), size.next_multiple_of(wgpu::MAP_ALIGNMENT));
-        Self { device: device.clone(), queue: queue.clone(), belt, submitted: VecDeque::new() }
+        Self { device: device.clone(), queue: queue.clone(), belt, submitted: VecDeque::new(), _lease: lease }
     }
 
     /// Has `fill` write the whole of each buffer, for everything submitted later. Waits for a copy that is two batches

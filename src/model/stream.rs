@@ -4,6 +4,7 @@ use super::Windows;
 use crate::buffer::Buffer;
 use crate::data::Encoder;
 use crate::engine::Engine;
+pub use crate::gpu::BATCHES;
 use crate::gpu::Staging;
 use anyhow::Result;
 use ndarray::Array2;

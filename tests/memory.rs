@@ -1,0 +1,215 @@
+//! Memory: what does not fit is streamed, with the same bytes as a result; what is too little is told before training.
+
+use blendfuse::config::Config;
+use blendfuse::data::{LoadOptions, Pool, synth};
+use blendfuse::engine::Engine;
+use blendfuse::infer::Network;
+use blendfuse::model::{Dims, Plan, Windows};
+use blendfuse::train::{RunFolder, Selection, Trainer};
+use blendfuse::ui::Ui;
+use ndarray::s;
+use std::sync::{Arc, OnceLock};
+use tempfile::TempDir;
+
+#[path = "common/device.rs"]
+mod common;
+
+const MIB: u64 = 1 << 20;
+
+/// A tiny pool whose encoders begin anywhere but at round addresses.
+fn odd_pool() -> Pool {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let ui = Ui::default().silent();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = TempDir::new().expect("a temporary folder");
+        synth::write(&folder.path().join("pool"), synth::Preset::Tiny, 5, ui).expect("it can be written");
+        folder
+    });
+    let mut pool = Pool::load(&folder.path().join("pool"), &LoadOptions::default(), ui).expect("it was just written");
+    for (encoder, odd) in pool.encoders.iter_mut().zip([5, 13, 7, 1, 25, 3, 37, 9]) {
+        encoder.features = encoder.features.slice(s![.., ..odd.min(encoder.features.ncols())]).to_owned();
+    }
+    pool
+}
+
+fn config(settings: &[&str]) -> Config {
+    let mut all = vec!["model.projection=24", "model.gate_hidden=12", "model.fused=32", "model.head_hidden=16"];
+    all.extend(settings);
+    Config::load(None, &all.iter().map(|setting| (*setting).to_owned()).collect::<Vec<_>>()).expect("known keys")
+}
+
+/// The test adapter with other limits: bytes of one binding, bytes of all buffers.
+fn limited(binding: Option<u64>, room: Option<u64>) -> Arc<Engine> {
+    let mut engine = Arc::into_inner(common::device()).expect("nobody else has it");
+    let Engine::Gpu(gpu) = &mut engine else { unreachable!("tests run on an adapter") };
+    gpu.limits.max_storage_buffer_binding_size = binding.unwrap_or(gpu.limits.max_storage_buffer_binding_size);
+    gpu.room = room;
+    Arc::new(engine)
+}
+
+fn allocated(engine: &Engine) -> u64 {
+    let Engine::Gpu(gpu) = engine else { unreachable!("tests run on an adapter") };
+    gpu.allocated()
+}
+
+/// Every tensor and every score after two epochs with adaptation, uneven batches and a small one at the end.
+fn trained(engine: &Arc<Engine>, features: &str) -> Vec<Vec<u8>> {
+    let folder = TempDir::new().expect("a temporary folder");
+    let setting = format!("engine.features={features}");
+    let config = config(&["train.max_epochs=2", "train.batch=37", "adaptation.enabled=true", &setting]);
+    let ui = Ui::default().silent();
+    let mut trainer = Trainer::new(engine, odd_pool(), &config, Selection::Fold(1), None, ui).expect("it fits");
+    let mut run = RunFolder::create(&folder.path().join("run"), &config).expect("it is new");
+    trainer.run(&mut run).expect("it trains");
+    let bytes = std::fs::read(run.path.join("last.safetensors")).expect("written");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("as written");
+    let mut all: Vec<_> = tensors.tensors().into_iter().collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut bytes: Vec<Vec<u8>> = all.into_iter().map(|(_, tensor)| tensor.data().to_vec()).collect();
+    bytes.push(std::fs::read(run.path.join("validation.npz")).expect("written"));
+    bytes
+}
+
+/// The adapter's bindings are made so small that the batch is split over several windows, and the pool over more.
+#[test]
+fn streamed_training_gives_the_bytes_of_resident_training() {
+    for engine in [Arc::new(Engine::Cpu), common::device(), limited(Some(140_000), None)] {
+        let [resident, streamed] = ["resident", "streamed"].map(|features| trained(&engine, features));
+        assert!(resident == streamed, "{}, bindings of {} elements", engine.describe(), engine.max_elements());
+    }
+}
+
+#[test]
+fn small_bindings_make_windows() {
+    let dims = Dims::new(&config(&[]), &odd_pool().widths(), 6).expect("sizes that fit");
+    let windows = |rows| Windows::new(&dims, rows, 140_000 / 4).expect("every encoder fits").list.len();
+    assert!(windows(621) >= 2, "{}", windows(621));
+}
+
+/// Within 1 %, as a promise; there is no reason why they should differ at all.
+#[test]
+fn a_plan_is_what_the_engine_allocates() {
+    let ui = Ui::default().silent();
+    for (features, training) in [("resident", true), ("streamed", true), ("resident", false), ("streamed", false)] {
+        let engine = limited(None, None);
+        let setting = format!("engine.features={features}");
+        let config = config(&["train.batch=50", "adaptation.enabled=true", &setting]);
+        let plan = if training {
+            // A trainer keeps its network to itself.
+            let plan = plan_of(&engine, &config, 100);
+            drop(Trainer::new(&engine, odd_pool(), &config, Selection::Fold(0), None, ui).expect("it fits"));
+            plan
+        } else {
+            let mut pool = odd_pool();
+            let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
+            Network::new(&engine, &config, dims, &mut pool, 100, false).expect("it fits").fit.plan
+        };
+        let (planned, found) = (plan.total(), allocated(&engine));
+        assert!(planned.abs_diff(found) * 100 <= found, "{features}: {planned} bytes planned, {found} allocated");
+    }
+}
+
+fn plan_of(engine: &Arc<Engine>, config: &Config, capacity: usize) -> Plan {
+    let pool = odd_pool();
+    let dims = Dims::new(config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
+    let streamed = config.engine.features == blendfuse::config::Features::Streamed;
+    let rows = if streamed { capacity } else { pool.clips.len() };
+    let windows = Windows::new(&dims, rows, engine.max_elements()).expect("it fits");
+    Plan::new(config, &dims, &windows, rows, capacity, true, streamed).expect("nothing is allocated")
+}
+
+/// The paper's 36 encoders with seven statistics of each frame feature, 2 456 training clips, batches of 64.
+#[test]
+fn a_paper_sized_pool_trains_in_2_gb_with_bindings_of_128_mib() {
+    let frame = [
+        512, 768, 1024, 1024, 1024, 1024, 768, 768, 1024, 1024, 709, 18, 768, 1536, 1024, 1152, 1408, 1024, 1024, 1024,
+        3200, 3200, 1024, 768, 768, 1024, 768, 768, 1024, 1024, 1024, 1024, 1024, 1024, 1280, 1024,
+    ];
+    let config = Config::load(None, &[]).expect("the defaults");
+    let dims = Dims::new(&config, &frame.map(|width| 7 * width), 6).expect("sizes that fit");
+    assert_eq!(dims.columns(), 270_305);
+    let plan = |rows: usize, streamed: bool| {
+        let windows = Windows::new(&dims, rows, (128 * MIB / 4) as usize).expect("every encoder fits");
+        Plan::new(&config, &dims, &windows, rows, 64, true, streamed).expect("nothing is allocated")
+    };
+    let (streamed, resident) = (plan(64, true), plan(2456, false));
+    assert!(streamed.total() < 2_000_000_000, "{} bytes: {streamed}", streamed.total());
+    assert!(resident.total() > 2_000_000_000, "{} bytes: {resident}", resident.total());
+    println!("streamed {}: {streamed}\nresident {}: {resident}", streamed.total(), resident.total());
+    println!("beyond {} {}", streamed.beyond(), resident.beyond());
+}
+
+fn refused(engine: &Arc<Engine>, settings: &[&str]) -> String {
+    let ui = Ui::default().silent();
+    let made = Trainer::new(engine, odd_pool(), &config(settings), Selection::Fold(0), None, ui);
+    format!("{:#}", made.err().expect("it cannot fit"))
+}
+
+/// The setting that an error names is one that fits.
+#[test]
+fn too_little_memory_says_how_much_is_needed_for_what_and_what_would_fit() {
+    let ui = Ui::default().silent();
+    let needs = |settings: &[&str], capacity| plan_of(&limited(None, None), &config(settings), capacity).total();
+    let (resident, streamed) = (["engine.features=resident"], ["engine.features=streamed", "train.batch=16"]);
+    let batch = ["engine.features=streamed", "train.batch=300"];
+    let between = needs(&resident, 64).midpoint(needs(&streamed, 16));
+
+    let engine = limited(None, Some(between));
+    let message = refused(&engine, &["engine.features=resident", "train.batch=16"]);
+    for part in [
+        "training needs ",
+        "the device has ",
+        "resident features ",
+        "Adam's moments ",
+        "use engine.features=streamed (",
+    ] {
+        assert!(message.contains(part), "expected {part:?}, found: {message}");
+    }
+    assert_eq!(allocated(&engine), 0, "it is told before anything is allocated");
+    Trainer::new(&engine, odd_pool(), &config(&streamed), Selection::Fold(0), None, ui).expect("as advised");
+
+    let engine = limited(None, Some(between));
+    let message = refused(&engine, &batch);
+    let advice = message.split_once("use train.batch=").unwrap_or_else(|| panic!("no batch is named: {message}")).1;
+    let size: usize = advice.split(' ').next().and_then(|size| size.parse().ok()).expect("a number");
+    let advised = ["engine.features=streamed", &format!("train.batch={size}")];
+    assert!(needs(&advised, size) <= between && needs(&batch, size + 1) > between, "{message}");
+    Trainer::new(&engine, odd_pool(), &config(&advised), Selection::Fold(0), None, ui).expect("as advised");
+
+    let message = refused(&limited(None, Some(10_000)), &batch);
+    assert!(message.contains("use a smaller model.projection or --device cpu"), "{message}");
+}
+
+#[test]
+fn auto_streams_what_does_not_fit_and_says_why() {
+    let fit = |engine: &Arc<Engine>| {
+        let mut pool = odd_pool();
+        let config = config(&["train.batch=16"]);
+        let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
+        Network::new(engine, &config, dims, &mut pool, 16, true).expect("it fits").fit
+    };
+    let resident = fit(&limited(None, Some(1 << 30)));
+    assert!(
+        resident.why.starts_with("features: resident (") && resident.why.contains(" of 1.07 GB"),
+        "{}",
+        resident.why
+    );
+    let little = limited(None, Some(resident.plan.total() - 1));
+    let streamed = fit(&little);
+    assert!(streamed.streamed && streamed.why.contains("since resident ones would need "), "{}", streamed.why);
+    assert!(allocated(&little) < resident.plan.total());
+    // Memory that others have taken: nobody knows before it is asked for.
+    let shared = limited(None, Some(resident.plan.total() + 1000));
+    let Engine::Gpu(gpu) = &*shared else { unreachable!("tests run on an adapter") };
+    let _others = gpu.buffer::<f32>("others", 500).expect("there is room");
+    let streamed = fit(&shared);
+    assert!(
+        streamed.streamed && streamed.why.contains("the device has no memory for resident ones"),
+        "{}",
+        streamed.why
+    );
+    let message = refused(&shared, &["engine.features=resident", "train.batch=16"]);
+    for part in ["training needs ", "the device has less (", "use engine.features=streamed ("] {
+        assert!(message.contains(part), "expected {part:?}, found: {message}");
+    }
+}
