@@ -62,6 +62,12 @@ impl HostReal for f64 {
 }
 
 impl<T: Element> Buffer<T> {
+    /// The front of the same memory under another name, for what comes to life after this is dead.
+    pub fn again(&self, label: &str, len: usize) -> Self {
+        assert!(len <= self.len, "{label}: {len} elements in the place of {}, which has {}", self.label, self.len);
+        Self { label: label.into(), len, ..self.clone() }
+    }
+
     /// The wgpu buffer behind it; panics for a CPU buffer.
     pub(crate) fn gpu(&self) -> &wgpu::Buffer {
         match &self.data {

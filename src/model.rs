@@ -72,7 +72,11 @@ impl Model {
         let weights = Trained::new(&engine, "weights", &dims, &windows, &layout)?;
         let running = engine.buffer("weights running", 2 * dims.channels())?;
         let activations = Activations::new(&engine, &dims, &windows, capacity)?;
-        let training = if training { Some(Training::new(&engine, &dims, &windows, &layout, capacity)?) } else { None };
+        let training = if training {
+            Some(Training::new(&engine, &dims, &windows, &layout, capacity, &activations)?)
+        } else {
+            None
+        };
         Ok(Self { engine, config: config.clone(), dims, windows, layout, weights, running, activations, training })
     }
 

@@ -30,11 +30,11 @@ pub struct Training {
     pub dlogits: Buffer<f32>, // (B, O)
     pub dt: Buffer<f32>,      // (B, G·H)
     pub dfuse: Buffer<f32>,   // (B, F)
-    pub dq: Buffer<f32>,      // (B, M)
+    pub dq: Buffer<f32>,      // (B, M), in project_partial's place
     pub du: Buffer<f32>,      // (B, K)
     pub dg: Buffer<f32>,      // (B, A)
     pub dnorm: Buffer<f32>,   // (B, M)
-    pub dy: Buffer<f32>,      // (B, M)
+    pub dy: Buffer<f32>,      // (B, M), in dq's place
     pub grads: Trained,
     pub m: Trained,
     pub v: Trained,
@@ -65,7 +65,14 @@ impl Activations {
 }
 
 impl Training {
-    pub(super) fn new(engine: &Engine, dims: &Dims, windows: &Windows, layout: &Layout, b: usize) -> Result<Self> {
+    pub(super) fn new(
+        engine: &Engine,
+        dims: &Dims,
+        windows: &Windows,
+        layout: &Layout,
+        b: usize,
+        forward: &Activations,
+    ) -> Result<Self> {
         let (k, m, f, gh) = (dims.encoders(), dims.channels(), dims.fused, dims.hidden());
         Ok(Self {
             normed: engine.buffer("normed", b * m)?,
@@ -74,11 +81,11 @@ impl Training {
             dlogits: engine.buffer("dlogits", b * dims.outputs())?,
             dt: engine.buffer("dt", b * gh)?,
             dfuse: engine.buffer("dfuse", b * f)?,
-            dq: engine.buffer("dq", b * m)?,
+            dq: forward.project_partial.again("dq", b * m),
             du: engine.buffer("du", b * k)?,
             dg: engine.buffer("dg", b * dims.gate_hidden)?,
             dnorm: engine.buffer("dnorm", b * m)?,
-            dy: engine.buffer("dy", b * m)?,
+            dy: forward.project_partial.again("dy", b * m),
             grads: Trained::new(engine, "grads", dims, windows, layout)?,
             m: Trained::new(engine, "m", dims, windows, layout)?,
             v: Trained::new(engine, "v", dims, windows, layout)?,
