@@ -16,10 +16,23 @@ pub struct Buffer<T: Element> {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Data<T: Element> {
+    Planned,
     Gpu(wgpu::Buffer),
     Cpu(Host<T, f32>),
     Wide(Host<T, f64>),
 }
+
+/// Why a buffer could not be made: there is no memory left.
+#[derive(Debug)]
+pub struct NoMemory(pub String);
+
+impl std::fmt::Display for NoMemory {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoMemory {}
 
 /// Memory of the CPU engine. Locks are never waited for: like wgpu, a kernel may not read what it writes.
 pub(crate) type Host<T, R> = Arc<RwLock<Vec<<T as Element>::Of<R>>>>;
@@ -49,6 +62,12 @@ impl HostReal for f64 {
 }
 
 impl<T: Element> Buffer<T> {
+    /// The front of the same memory under another name, for what comes to life after this is dead.
+    pub fn again(&self, label: &str, len: usize) -> Self {
+        assert!(len <= self.len, "{label}: {len} elements in the place of {}, which has {}", self.label, self.len);
+        Self { label: label.into(), len, ..self.clone() }
+    }
+
     /// The wgpu buffer behind it; panics for a CPU buffer.
     pub(crate) fn gpu(&self) -> &wgpu::Buffer {
         match &self.data {

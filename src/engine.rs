@@ -1,14 +1,15 @@
 //! Where kernels run: a GPU through wgpu, or the CPU through the twins. One model, several executors.
 
-use crate::buffer::{Buffer, Data};
+use crate::buffer::{Buffer, Data, NoMemory};
 use crate::gpu::{Gpu, adapter};
 use crate::kernel::{Call, Run};
 use crate::memory::Memory;
 use crate::real::Element;
 use crate::step::Step;
+use crate::system;
 use crate::ui::Ui;
 use anyhow::{Result, bail};
-use std::sync::{Arc, LazyLock, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, RwLock};
 
 /// A device as `summary.json` names it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -27,6 +28,17 @@ pub enum Engine {
     Cpu,
     /// Twins in f64: what gradients are checked with
     Wide,
+    /// Holds and computes nothing: notes the label and the bytes of every buffer
+    Planned(Mutex<Vec<(String, u64)>>),
+}
+
+/// Memory that an engine's buffers may take, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Memory of a device
+    Device(u64),
+    /// Free memory of this machine, beside what the program holds already
+    Host(u64),
 }
 
 impl Engine {
@@ -83,7 +95,7 @@ impl Engine {
                 driver: format!("{} {}", gpu.info.driver, gpu.info.driver_info).trim().to_owned(),
                 kind: format!("{:?}", gpu.info.device_type),
             },
-            Self::Cpu | Self::Wide => {
+            Self::Cpu | Self::Wide | Self::Planned(_) => {
                 DeviceInfo { name: self.describe(), backend: "cpu".into(), driver: "none".into(), kind: "Cpu".into() }
             }
         }
@@ -97,6 +109,16 @@ impl Engine {
             }
             Self::Cpu => format!("built-in CPU engine ({} threads)", rayon::current_num_threads()),
             Self::Wide => "built-in CPU engine in f64".into(),
+            Self::Planned(_) => "none".into(),
+        }
+    }
+
+    /// Memory there is; `None` where the device does not tell: then a buffer that has no room says so.
+    pub fn room(&self) -> Option<Room> {
+        match self {
+            Self::Gpu(gpu) if gpu.room.is_some() => gpu.room.map(Room::Device),
+            Self::Gpu(gpu) if !adapter::is_software(&gpu.info) => None,
+            _ => system::free_memory().map(Room::Host),
         }
     }
 
@@ -104,7 +126,7 @@ impl Engine {
     pub fn max_elements(&self) -> usize {
         match self {
             Self::Gpu(gpu) => usize::try_from(gpu.max_binding() / 4).unwrap_or(usize::MAX),
-            Self::Cpu | Self::Wide => usize::MAX,
+            Self::Cpu | Self::Wide | Self::Planned(_) => usize::MAX,
         }
     }
 
@@ -115,6 +137,12 @@ impl Engine {
     pub fn buffer<T: Element>(&self, label: &str, len: usize) -> Result<Buffer<T>> {
         Ok(match self {
             Self::Gpu(gpu) => gpu.buffer(label, len)?,
+            Self::Planned(buffers) => {
+                let bytes = 4 * len.max(1) as u64;
+                buffers.lock().expect("nothing panics meanwhile").push((label.to_owned(), bytes));
+                let _lease = Arc::<Memory>::default().lease(bytes);
+                Buffer { label: label.into(), len, data: Data::Planned, _lease }
+            }
             Self::Cpu => self.on_host(label, len, Data::Cpu(Arc::new(RwLock::new(zeros(label, len)?)))),
             Self::Wide => self.on_host(label, len, Data::Wide(Arc::new(RwLock::new(zeros(label, len)?)))),
         })
@@ -130,7 +158,7 @@ impl Engine {
         static HOST: LazyLock<Arc<Memory>> = LazyLock::new(Arc::default);
         match self {
             Self::Gpu(gpu) => &gpu.memory,
-            Self::Cpu | Self::Wide => &HOST,
+            Self::Cpu | Self::Wide | Self::Planned(_) => &HOST,
         }
     }
 
@@ -151,6 +179,7 @@ impl Engine {
             Self::Gpu(gpu) => gpu.write(buffer, offset, values),
             Self::Cpu => fill(&mut buffer.borrow_mut::<f32>()[offset..], values.iter().map(|v| v.widen::<f32>())),
             Self::Wide => fill(&mut buffer.borrow_mut::<f64>()[offset..], values.iter().map(|v| v.widen::<f64>())),
+            Self::Planned(_) => {}
         }
     }
 
@@ -164,6 +193,7 @@ impl Engine {
             Self::Gpu(gpu) => gpu.read(buffer, offset, len)?,
             Self::Cpu => buffer.borrow::<f32>()[offset..offset + len].iter().map(|&v| T::narrow::<f32>(v)).collect(),
             Self::Wide => buffer.borrow::<f64>()[offset..offset + len].iter().map(|&v| T::narrow::<f64>(v)).collect(),
+            Self::Planned(_) => panic!("{}: a plan holds nothing", buffer.label),
         })
     }
 
@@ -174,11 +204,11 @@ impl Engine {
     pub fn wait(&self) -> Result<()> {
         match self {
             Self::Gpu(gpu) => gpu.wait(),
-            Self::Cpu | Self::Wide => Ok(()),
+            Self::Cpu | Self::Wide | Self::Planned(_) => Ok(()),
         }
     }
 
-    /// Runs recorded calls in order; on a GPU one submit, without waiting.
+    /// Runs recorded calls in order; on a GPU one submit that waits for no other but one that is many runs old.
     pub fn run(&self, calls: &[Call], step: &Step) {
         match self {
             Self::Gpu(gpu) => gpu.run(
@@ -188,7 +218,7 @@ impl Engine {
                 }),
                 step,
             ),
-            Self::Cpu | Self::Wide => {
+            Self::Cpu | Self::Wide | Self::Planned(_) => {
                 for call in calls {
                     match &call.run {
                         Run::Cpu(twin) => twin(step),
@@ -204,10 +234,7 @@ impl Engine {
 fn zeros<T: bytemuck::Pod>(label: &str, len: usize) -> Result<Vec<T>> {
     let mut probe = Vec::<T>::new();
     if probe.try_reserve_exact(len).is_err() {
-        bail!(
-            "{label}: the system has no {} bytes of memory left; use a smaller model, batch or pool",
-            len * size_of::<T>()
-        );
+        bail!(NoMemory(format!("{label}: the system has no {} bytes of memory left", len * size_of::<T>())));
     }
     drop(probe);
     Ok(bytemuck::zeroed_vec(len))

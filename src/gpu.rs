@@ -2,16 +2,18 @@
 
 pub mod adapter;
 mod reflect;
+mod staging;
 mod timestamps;
 
-use crate::buffer::{AnyBuffer, Buffer, Data};
+use crate::buffer::{AnyBuffer, Buffer, Data, NoMemory};
 use crate::kernel::{Grid, Kernel};
 use crate::memory::Memory;
 use crate::real::Element;
 use crate::step::Step;
 use anyhow::{Context as _, Result, bail};
 use reflect::Reflection;
-use std::collections::HashMap;
+pub use staging::{BATCHES, Staging};
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -28,8 +30,12 @@ pub struct Gpu {
     pipelines: Mutex<HashMap<&'static str, Arc<Compiled>>>,
     /// Bytes of its buffers
     pub memory: Arc<Memory>,
+    /// Bytes that all buffers may take; `None` where that is up to the device
+    pub room: Option<u64>,
     /// Bytes written since the device was last waited for
     staged: AtomicUsize,
+    /// Runs that the device may not have ended yet, oldest first
+    submitted: Mutex<VecDeque<wgpu::SubmissionIndex>>,
 }
 
 struct Compiled {
@@ -58,8 +64,11 @@ impl Dispatch {
 
 const MAX_GROUPS: usize = 65_535;
 
-/// Bytes of writes that may be under way.
-const STAGED: usize = 256 << 20;
+/// Bytes of writes that may be under way; they may take the device's own memory.
+const STAGED: usize = 64 << 20;
+
+/// Runs that may be under way before the host waits for the oldest.
+const IN_FLIGHT: usize = 32;
 
 impl Gpu {
     /// Opens an adapter with WebGPU's default limits, storage bindings as large as it has, and of optional features
@@ -96,7 +105,9 @@ impl Gpu {
             no_uniforms,
             pipelines: Mutex::default(),
             memory: Arc::default(),
+            room: None,
             staged: AtomicUsize::new(0),
+            submitted: Mutex::default(),
         })
     }
 
@@ -120,6 +131,9 @@ impl Gpu {
                 self.max_binding()
             );
         }
+        if let Some(room) = self.room.filter(|&room| self.memory.now() + size > room) {
+            bail!(NoMemory(format!("{label}: {size} bytes more than the {room} that it may take")));
+        }
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let raw = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -128,10 +142,7 @@ impl Gpu {
             mapped_at_creation: false,
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
-            bail!(
-                "{label}: {} has no {size} bytes left ({error}); try engine.features=streamed, a smaller train.batch or model, or --device cpu",
-                self.info.name
-            );
+            bail!(NoMemory(format!("{label}: {} has no {size} bytes left ({error})", self.info.name)));
         }
         Ok(Buffer { label: label.into(), len, data: Data::Gpu(raw), _lease: self.memory.lease(size) })
     }
@@ -150,6 +161,12 @@ impl Gpu {
                 self.staged.store(0, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Memory through which batches of at most `size` bytes go to the device.
+    pub fn staging(&self, size: u64) -> Staging {
+        let lease = self.memory.lease(BATCHES as u64 * size);
+        Staging::new(&self.device, &self.queue, size, lease)
     }
 
     /// Waits for the device and reads elements `offset..offset + len`.
@@ -216,7 +233,7 @@ impl Gpu {
         Dispatch { compiled, group, workgroups }
     }
 
-    /// Submits the dispatches in order as one command buffer; returns without waiting.
+    /// Submits the dispatches in order as one command buffer; waits only where [`IN_FLIGHT`] runs are under way.
     pub(crate) fn run<'a>(&self, dispatches: impl Iterator<Item = &'a Dispatch>, step: &Step) {
         self.queue.write_buffer(&self.step, 0, bytemuck::bytes_of(step));
         let mut encoder = self.device.create_command_encoder(&Default::default());
@@ -225,14 +242,20 @@ impl Gpu {
             dispatch.record(&mut pass);
         }
         drop(pass);
-        self.queue.submit([encoder.finish()]);
+        let mut submitted = self.submitted.lock().expect("no panic while submitting");
+        submitted.push_back(self.queue.submit([encoder.finish()]));
+        if submitted.len() > IN_FLIGHT {
+            // A device that is lost here says so at the next read.
+            let _ = self.device.poll(wgpu::PollType::Wait { submission_index: submitted.pop_front(), timeout: None });
+        }
     }
 
-    /// Waits until everything submitted is done.
+    /// Waits until everything written and submitted is done.
     ///
     /// # Errors
     /// Where the device is lost.
     pub fn wait(&self) -> Result<()> {
+        self.queue.submit([]);
         self.device
             .poll(wgpu::PollType::wait_indefinitely())
             .with_context(|| format!("{}: the device was lost", self.info.name))?;

@@ -1,13 +1,15 @@
 //! A network applied to rows of a pool: logits and fusion weights, batch by batch.
 
+use crate::buffer::NoMemory;
 use crate::config;
 use crate::data::{Encoder, Pool};
 use crate::engine::Engine;
 use crate::kernel::Call;
-use crate::model::{Dims, Features, Mode, Model, Standard, Windows};
+use crate::model::fit::{Fit, Request};
+use crate::model::{Dims, Features, Mode, Model, Standard};
 use crate::step::Step;
-use anyhow::Result;
-use ndarray::{Array2, Axis, concatenate, s};
+use anyhow::{Error, Result};
+use ndarray::{Array2, Axis, aview1, concatenate, s};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ pub struct Network {
     pub model: Model,
     pub features: Features,
     pub capacity: usize,
+    pub fit: Fit,
     inference: HashMap<usize, Vec<Call>>,
 }
 
@@ -46,33 +49,38 @@ impl Network {
     ) -> Result<Self> {
         config.engine.check_available()?;
         let clips = pool.clips.len();
-        let place = |rows: usize| -> Result<(Model, Features)> {
-            let windows = Windows::new(&dims, rows, engine.max_elements())?;
-            let model = Model::new(engine.clone(), config, dims.clone(), windows, capacity, mode)?;
+        let request = Request { engine, config, dims: &dims, clips, capacity, mode };
+        let place = |fit: &Fit| -> Result<(Model, Features)> {
+            let model = Model::new(engine.clone(), config, dims.clone(), fit.windows.clone(), capacity, mode)?;
+            let rows = if fit.streamed { capacity } else { clips };
             let features = Features::new(engine, &model.dims, &model.windows, rows)?;
             Ok((model, features))
         };
-        let ((model, mut features), streamed) = match config.engine.features {
-            config::Features::Resident => (place(clips)?, false),
-            config::Features::Streamed => (place(capacity)?, true),
-            config::Features::Auto => match place(clips) {
-                Ok(resident) => (resident, false),
-                Err(_) => (place(capacity)?, true),
-            },
+        let no_memory = |error: Error, fit: &Fit| match error.downcast::<NoMemory>() {
+            Ok(cause) => Error::new(cause).context(request.too_little(&fit.plan, None)),
+            Err(other) => other,
         };
-        let mut targets = vec![0.0; clips * dims.classes];
-        for (clip, row) in pool.clips.iter().zip(targets.chunks_exact_mut(dims.classes)) {
+        let mut fit = request.fit()?;
+        let mut placed = place(&fit);
+        if placed.as_ref().is_err_and(Error::is::<NoMemory>) && !fit.streamed && request.may_stream() {
+            engine.wait()?;
+            fit = request.streamed("since the device has no memory for resident ones")?;
+            placed = place(&fit);
+        }
+        let (model, mut features) = placed.map_err(|error| no_memory(error, &fit))?;
+        let mut targets = Array2::zeros((clips, model.dims.classes));
+        for (clip, mut row) in pool.clips.iter().zip(targets.rows_mut()) {
             if let Some(target) = &clip.target {
-                row.copy_from_slice(target);
+                row.assign(&aview1(target));
             }
         }
         let encoders: Vec<Encoder> = std::mem::take(&mut pool.encoders);
-        if streamed {
-            features.stream(encoders, targets, capacity);
+        if fit.streamed {
+            features.stream(engine, &model.windows, encoders, targets, capacity);
         } else {
-            features.fill(engine, &model.windows, encoders, &targets);
+            features.fill(engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         }
-        Ok(Self { model, features, capacity, inference: HashMap::new() })
+        Ok(Self { model, features, capacity, fit, inference: HashMap::new() })
     }
 
     /// Sets how columns are standardised.
@@ -89,12 +97,17 @@ impl Network {
         let engine = self.model.engine.clone();
         self.features.set_order(&engine, rows.iter().map(|&row| row as u32).collect());
         let (mut logits, mut w) = (Array2::zeros((rows.len(), o)), Array2::zeros((rows.len(), k)));
-        for first in (0..rows.len()).step_by(self.capacity) {
-            let count = self.capacity.min(rows.len() - first);
-            let start = self.features.prepare(&engine, &self.model.windows, c, first, count);
+        let counts = rows.chunks(self.capacity).map(<[usize]>::len).collect::<Vec<_>>();
+        let mut start = if rows.is_empty() { 0 } else { self.features.prepare(&engine, 0, counts[0])? };
+        for (i, &count) in counts.iter().enumerate() {
+            let first = i * self.capacity;
             let (model, features) = (&self.model, &self.features);
             let calls = self.inference.entry(count).or_insert_with(|| model.inference(features, count));
             engine.run(calls, &Step { first: start, ..Step::default() }.with_dropout(0.0));
+            // Before the results are waited for, so that the host gathers while the device computes.
+            if let Some(&next) = counts.get(i + 1) {
+                start = self.features.prepare(&engine, first + count, next)?;
+            }
             let a = &model.activations;
             let read = |buffer, columns| -> Result<Array2<f32>> {
                 Ok(Array2::from_shape_vec((count, columns), engine.read(buffer, 0, count * columns)?)?)

@@ -157,6 +157,7 @@ macro_rules! kernel {
                     let grid = $crate::kernel::Grid::$grid($extent);
                     $crate::kernel::Run::Gpu(gpu.bind(&KERNEL, bytemuck::bytes_of(&params), &buffers, grid))
                 }
+                $crate::engine::Engine::Planned(_) => panic!("{}: a plan computes nothing", KERNEL.name),
                 $crate::engine::Engine::Cpu => on_cpu::<f32>(params, args),
                 $crate::engine::Engine::Wide => on_cpu::<f64>(params, args),
             };

@@ -60,4 +60,5 @@ pub mod submission;
 pub mod cli;
 pub mod files;
 pub mod fnv;
+pub mod system;
 pub mod ui;

@@ -6,15 +6,19 @@ mod backward;
 pub mod checkpoint;
 mod dims;
 pub mod features;
+pub mod fit;
 mod forward;
 pub mod layout;
 mod pass;
+pub mod plan;
+mod stream;
 pub mod weights;
 mod windows;
 
 pub use activations::{Activations, Training};
 pub use dims::Dims;
 pub use features::{Features, Standard};
+pub use plan::Plan;
 pub use windows::{Window, Windows};
 
 use crate::buffer::Buffer;
@@ -81,8 +85,8 @@ impl Model {
         let activations = Activations::new(&engine, &dims, &windows, capacity)?;
         let training = match mode {
             Mode::Inference => None,
-            Mode::Training => Some(Training::new(&engine, &dims, &windows, &layout, capacity, false)?),
-            Mode::Gradients => Some(Training::new(&engine, &dims, &windows, &layout, capacity, true)?),
+            Mode::Training => Some(Training::new(&engine, &dims, &windows, &layout, capacity, false, &activations)?),
+            Mode::Gradients => Some(Training::new(&engine, &dims, &windows, &layout, capacity, true, &activations)?),
         };
         let config = config.clone();
         Ok(Self { engine, config, dims, windows, layout, mode, weights, running, activations, training })

@@ -81,6 +81,7 @@ pub fn predict(
         BATCH.min(rows.len().max(1)),
         Mode::Inference,
     )?;
+    ui.say(&network.fit.why);
     network.set_standard(&standard);
     network.model.load(&checkpoint)?;
     let output = network.infer(&rows)?;

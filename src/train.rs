@@ -115,6 +115,7 @@ impl Trainer {
         let size = config.train.batch.min(train.len());
         let capacity = if targets.is_empty() { size } else { 2 * size };
         let network = Network::new(engine, config, dims, &mut pool, capacity, Mode::Training)?;
+        ui.say(&network.fit.why);
         network.set_standard(&standard);
         let batches = Batches {
             sources: train.iter().map(|&row| row as u32).collect(),

@@ -39,7 +39,7 @@ impl Ceilings {
     pub fn measure(engine: &Engine, seconds: f64) -> Result<Self> {
         let fma = match engine {
             Engine::Gpu(_) => multiply_adds(engine, seconds)?,
-            Engine::Cpu | Engine::Wide => Some(product(seconds)),
+            Engine::Cpu | Engine::Wide | Engine::Planned(_) => Some(product(seconds)),
         };
         Ok(Self { copy_gb_s: copied(engine, seconds)?, fma_gflop_s: fma })
     }

@@ -30,11 +30,11 @@ pub struct Training {
     pub dlogits: Buffer<f32>, // (B, O)
     pub dt: Buffer<f32>,      // (B, G·H)
     pub dfuse: Buffer<f32>,   // (B, F)
-    pub dq: Buffer<f32>,      // (B, M)
+    pub dq: Buffer<f32>,      // (B, M), in project_partial's place
     pub du: Buffer<f32>,      // (B, K)
     pub dg: Buffer<f32>,      // (B, A)
     pub dnorm: Buffer<f32>,   // (B, M)
-    pub dy: Buffer<f32>,      // (B, M)
+    pub dy: Buffer<f32>,      // (B, M), in dq's place
     /// Those of the large matrices are empty where an update consumes them as they come
     pub grads: Trained,
     pub m: Trained,
@@ -74,6 +74,7 @@ impl Training {
         layout: &Layout,
         b: usize,
         gradients: bool,
+        forward: &Activations,
     ) -> Result<Self> {
         let (k, m, f, gh) = (dims.encoders(), dims.channels(), dims.fused, dims.hidden());
         Ok(Self {
@@ -83,11 +84,11 @@ impl Training {
             dlogits: engine.buffer("dlogits", b * dims.outputs())?,
             dt: engine.buffer("dt", b * gh)?,
             dfuse: engine.buffer("dfuse", b * f)?,
-            dq: engine.buffer("dq", b * m)?,
+            dq: forward.project_partial.again("dq", b * m),
             du: engine.buffer("du", b * k)?,
             dg: engine.buffer("dg", b * dims.gate_hidden)?,
             dnorm: engine.buffer("dnorm", b * m)?,
-            dy: engine.buffer("dy", b * m)?,
+            dy: forward.project_partial.again("dy", b * m),
             grads: match gradients {
                 true => Trained::new(engine, "grads", dims, windows, layout)?,
                 false => Trained::small(engine, "grads", layout)?,

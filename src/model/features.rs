@@ -1,10 +1,12 @@
 //! Features on the device: the whole pool (resident), or the current batch only (streamed).
 
+use super::stream::Stream;
 use crate::buffer::Buffer;
 use crate::data::{Encoder, Pool};
 use crate::engine::Engine;
 use crate::model::{Dims, Window, Windows};
 use anyhow::Result;
+use ndarray::Array2;
 
 /// One window's features and how to standardise them.
 pub struct WindowFeatures {
@@ -25,17 +27,8 @@ pub struct Features {
     pub rows: Buffer<u32>,
     /// (K, 2): first part, parts
     pub spans: Buffer<u32>,
-    /// Host copy where features are streamed
-    streamed: Option<Streamed>,
-}
-
-struct Streamed {
-    encoders: Vec<Encoder>,
-    targets: Vec<f32>,
-    /// Rows that the device buffers hold
-    capacity: usize,
-    /// The current epoch's rows
-    order: Vec<u32>,
+    /// The pool, where it stays on the host
+    stream: Option<Stream>,
 }
 
 /// Per-column mean and std of every encoder, over the training rows.
@@ -80,7 +73,7 @@ impl Features {
             // An epoch with adaptation lists every clip and as many target rows.
             rows: engine.buffer("rows", 2 * rows)?,
             spans: engine.upload("spans", &windows.spans)?,
-            streamed: None,
+            stream: None,
         })
     }
 
@@ -94,9 +87,16 @@ impl Features {
         }
     }
 
-    /// Keeps all features and targets on the host; `prepare` takes batches of at most `capacity` rows to the device.
-    pub fn stream(&mut self, encoders: Vec<Encoder>, targets: Vec<f32>, capacity: usize) {
-        self.streamed = Some(Streamed { encoders, targets, capacity, order: Vec::new() });
+    /// Keeps all features and targets (N, C) on the host; `prepare` takes batches of at most `capacity` rows to the device.
+    pub fn stream(
+        &mut self,
+        engine: &Engine,
+        windows: &Windows,
+        encoders: Vec<Encoder>,
+        targets: Array2<f32>,
+        capacity: usize,
+    ) {
+        self.stream = Some(Stream::new(engine, windows, encoders, targets, capacity));
     }
 
     /// Sets how columns are standardised.
@@ -111,35 +111,24 @@ impl Features {
 
     /// Sets the rows of the coming steps, batch after batch.
     pub fn set_order(&mut self, engine: &Engine, order: Vec<u32>) {
-        match &mut self.streamed {
+        match &mut self.stream {
             None => engine.write(&self.rows, 0, &order),
-            Some(streamed) => {
-                engine.write(&self.rows, 0, &(0..streamed.capacity as u32).collect::<Vec<_>>());
-                streamed.order = order;
+            Some(stream) => {
+                engine.write(&self.rows, 0, &(0..stream.capacity() as u32).collect::<Vec<_>>());
+                stream.set_order(order);
             }
         }
     }
 
-    /// Makes the rows `first..first + count` of the order available; returns where a step finds them (`Step::first`).
-    pub fn prepare(&self, engine: &Engine, windows: &Windows, classes: usize, first: usize, count: usize) -> u32 {
-        let Some(streamed) = &self.streamed else { return first as u32 };
-        let rows = &streamed.order[first..first + count];
-        let mut targets = Vec::with_capacity(count * classes);
-        for &row in rows {
-            targets.extend_from_slice(&streamed.targets[row as usize * classes..][..classes]);
-        }
-        engine.write(&self.targets, 0, &targets);
-        let mut batch = Vec::new();
-        for (window, features) in windows.list.iter().zip(&self.windows) {
-            for chunk in window.chunks.iter().filter(|chunk| chunk.column == 0) {
-                let encoder = &streamed.encoders[chunk.encoder as usize].features;
-                batch.clear();
-                for &row in rows {
-                    batch.extend_from_slice(encoder.row(row as usize).to_slice().expect("pools are in C order"));
-                }
-                engine.write(&features.x, chunk.x as usize, &batch);
-            }
-        }
-        0
+    /// Makes the rows `first..first + count` of the order available to the steps that run next; returns where they find
+    /// them (`Step::first`).
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn prepare(&mut self, engine: &Engine, first: usize, count: usize) -> Result<u32> {
+        let Some(stream) = &mut self.stream else { return Ok(first as u32) };
+        let buffers: Vec<_> = self.windows.iter().map(|window| &window.x).chain([&self.targets]).collect();
+        stream.load(engine, &buffers, first, count)?;
+        Ok(0)
     }
 }

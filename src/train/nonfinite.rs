@@ -105,7 +105,7 @@ impl Trainer {
         self.set_temperature(self.state.epoch);
         let engine = self.network.model.engine.clone();
         self.network.features.set_order(&engine, order.rows.clone());
-        let step = self.prepare(&order, index);
+        let step = self.prepare(&order, index)?;
         let calls = &self.steps[&order.steps[index]];
         for i in 0..calls.len() {
             engine.run(&calls[i..=i], &step);
@@ -124,8 +124,8 @@ impl Trainer {
         for rows in rows.chunks(self.network.capacity) {
             let network = &mut self.network;
             network.features.set_order(&engine, rows.iter().map(|&row| row as u32).collect());
+            let first = network.features.prepare(&engine, 0, rows.len())?;
             let (model, features) = (&network.model, &network.features);
-            let first = features.prepare(&engine, &model.windows, model.dims.classes, 0, rows.len());
             let step = Step { first, ..Step::default() }.with_dropout(0.0);
             let calls = model.inference(features, rows.len());
             for i in 0..calls.len() {

@@ -7,9 +7,6 @@ use crate::step::Step;
 use anyhow::Result;
 use std::ops::Range;
 
-/// Steps that may be under way on the device before the host waits for it.
-const IN_FLIGHT: usize = 32;
-
 impl Trainer {
     /// Of an epoch's `steps`, how many `train.max_steps` still allows.
     pub(super) fn steps_left(&self, steps: usize) -> usize {
@@ -26,32 +23,23 @@ impl Trainer {
         let bar = self.ui.bar(range.len() as u64, "epoch");
         bar.set_message(format!("{}", self.state.epoch + 1));
         for index in range {
-            let step = self.prepare(order, index);
+            let step = self.prepare(order, index)?;
             engine.run(&self.steps[&order.steps[index]], &step);
             self.state.step += 1;
             bar.inc(1);
-            if index % IN_FLIGHT == IN_FLIGHT - 1 {
-                engine.wait()?;
-            }
         }
         bar.finish_and_clear();
         Ok(())
     }
 
     /// Records the step's calls if they are not yet, brings its rows to the device, and gives its values.
-    pub(super) fn prepare(&mut self, order: &Order, index: usize) -> Step {
+    pub(super) fn prepare(&mut self, order: &Order, index: usize) -> Result<Step> {
         let sources = order.steps[index];
         let targets = if self.batches.targets.is_empty() { 0 } else { sources };
         let per_source = if targets == 0 { 1 } else { 2 };
-        let (model, features) = (&self.network.model, &self.network.features);
+        let (model, features) = (&self.network.model, &mut self.network.features);
         self.steps.entry(sources).or_insert_with(|| model.training_step(features, sources, targets));
-        let first = features.prepare(
-            &model.engine,
-            &model.windows,
-            model.dims.classes,
-            order.first(index, per_source),
-            sources + targets,
-        );
+        let first = features.prepare(&model.engine, order.first(index, per_source), sources + targets)?;
         let train = &self.config.train;
         let epoch = self.state.epoch;
         let warmup = self.config.model.dropout_warmup_epochs;
@@ -61,7 +49,7 @@ impl Trainer {
             ReversalSchedule::Constant => 1.0,
             ReversalSchedule::Dann => 2.0 / (1.0 + (-10.0 * progress).exp()) - 1.0,
         };
-        Step {
+        Ok(Step {
             seed_low: train.seed as u32,
             seed_high: (train.seed >> 32) as u32,
             first,
@@ -70,7 +58,7 @@ impl Trainer {
             ..Step::default()
         }
         .with_dropout(self.config.model.dropout * ramp)
-        .with_update(self.state.step, self.state.plateau.lr)
+        .with_update(self.state.step, self.state.plateau.lr))
     }
 
     /// (steps, 4): total, presence, salience, domain

@@ -1,0 +1,92 @@
+//! What a network takes on its device, known before anything is allocated.
+
+use super::{Dims, Features, Mode, Model, Windows};
+use crate::config::Config;
+use crate::engine::Engine;
+use anyhow::Result;
+use std::fmt::{Display, Formatter};
+use std::sync::{Arc, Mutex};
+
+/// Bytes of the device's buffers, by purpose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// All that a checkpoint holds
+    pub weights: u64,
+    /// Adam's two
+    pub moments: u64,
+    pub gradients: u64,
+    /// Everything else that grows with the batch
+    pub activations: u64,
+    /// The pool, or a batch of it and what brings batches to the device
+    pub features: u64,
+    pub streamed: bool,
+}
+
+impl Plan {
+    /// For batches of at most `capacity` rows out of `rows` that lie on the device: all of a pool, or a batch.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn new(
+        config: &Config,
+        dims: &Dims,
+        windows: &Windows,
+        rows: usize,
+        capacity: usize,
+        mode: Mode,
+        streamed: bool,
+    ) -> Result<Self> {
+        let engine = Arc::new(Engine::Planned(Mutex::default()));
+        Model::new(engine.clone(), config, dims.clone(), windows.clone(), capacity, mode)?;
+        let mut plan = Self { streamed, ..Self::default() };
+        plan.add(&engine, |plan, label| match label.split_once(' ') {
+            Some(("weights", _)) => &mut plan.weights,
+            Some(("m" | "v", _)) => &mut plan.moments,
+            Some(("grads", _)) => &mut plan.gradients,
+            _ => &mut plan.activations,
+        });
+        Features::new(&engine, dims, windows, rows)?;
+        if streamed {
+            plan.features = 4 * (super::stream::BATCHES * rows * (dims.columns() + dims.classes)) as u64;
+        }
+        plan.add(&engine, |plan, _| &mut plan.features);
+        Ok(plan)
+    }
+
+    fn add(&mut self, engine: &Engine, purpose: impl for<'p> Fn(&'p mut Self, &str) -> &'p mut u64) {
+        let Engine::Planned(buffers) = engine else { unreachable!("it plans") };
+        for (label, bytes) in buffers.lock().expect("nothing panics meanwhile").drain(..) {
+            *purpose(self, &label) += bytes;
+        }
+    }
+
+    pub fn total(&self) -> u64 {
+        self.beyond() + self.weights + self.moments + if self.streamed { 0 } else { self.features }
+    }
+
+    /// All but weights, moments and resident features.
+    pub fn beyond(&self) -> u64 {
+        self.gradients + self.activations + if self.streamed { self.features } else { 0 }
+    }
+}
+
+impl Display for Plan {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        let features = if self.streamed { "streamed features" } else { "resident features" };
+        let parts = [
+            (features, self.features),
+            ("weights", self.weights),
+            ("Adam's moments", self.moments),
+            ("gradients", self.gradients),
+            ("activations", self.activations),
+        ];
+        let parts = parts.iter().filter(|(_, size)| *size > 0);
+        let parts: Vec<_> = parts.map(|(what, size)| format!("{what} {}", bytes(*size))).collect();
+        write!(formatter, "{}", parts.join(", "))
+    }
+}
+
+/// A size for people.
+pub fn bytes(size: u64) -> String {
+    if size >= 1_000_000_000 { format!("{:.2} GB", size as f64 / 1e9) } else { format!("{:.1} MB", size as f64 / 1e6) }
+}
