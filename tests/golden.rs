@@ -59,7 +59,9 @@ impl Golden {
 
 /// In `Mode::Gradients` the first step's gradients, too.
 fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode) {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    // Cargo names the crate's folder at run time, too; so does tools/bundle where the crate is not.
+    let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
+    let folder = PathBuf::from(root).join("tests/golden");
     let npz = NpzReader::new(File::open(folder.join(format!("{case}.npz"))).expect("committed")).expect("an archive");
     let mut golden = Golden { npz, name: case };
     let text = std::fs::read_to_string(folder.join(format!("{case}.json"))).expect("committed");

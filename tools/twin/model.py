@@ -159,8 +159,8 @@ def losses(network: Network, output: Output, y: Tensor, settings: Settings, reve
     return Losses(total, presence, salience, domain)
 
 
-def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimizer:
-    """Adam or AdamW with weight decay on every parameter but the temperature."""
+def make_optimizer(network: Network, settings: Settings, **options: bool | None) -> torch.optim.Optimizer:
+    """Adam or AdamW with weight decay on every parameter but the temperature; options such as `fused` are PyTorch's."""
     named = dict(network.named_parameters())
     temperature = [named.pop("gate.temperature")] if "gate.temperature" in named else []
     groups = [
@@ -168,7 +168,7 @@ def make_optimizer(network: Network, settings: Settings) -> torch.optim.Optimize
         {"params": temperature, "weight_decay": 0.0},
     ]
     optimizers = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return optimizers[settings.train.optimizer](groups, lr=settings.train.lr, betas=(0.9, 0.999), eps=1e-8)
+    return optimizers[settings.train.optimizer](groups, lr=settings.train.lr, betas=(0.9, 0.999), eps=1e-8, **options)
 
 
 def train_step(

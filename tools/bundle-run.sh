@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Runs what this folder holds and writes one JSON: every part with its command, exit code, seconds and last lines, and
+# the figures of benches and peers. A part that fails stops no other. Needs no Rust and no network.
+#
+#     ./run.sh [RESULTS.json]           on a hardware GPU; results.json here unless named otherwise
+#     DEVICE=software PRESETS=tiny SIZES=k8 DURATION=0.5 ./run.sh
+#
+# PARTS     what to run                   devices check bench tests criterion peers
+# DEVICE    gpu or software               PRESETS, BATCHES  of bench         SIZES  of peers (k8 k36 paper)
+# DURATION  seconds of a measurement      LIMIT  seconds that a part may take
+# BLENDFUSE_PYTHON  a Python with torch and numpy, for the PyTorch peer
+set -uo pipefail
+exec </dev/null
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+results=$(realpath "${1:-$here/results.json}")
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+: "${PARTS:=devices check bench tests criterion peers}" "${DEVICE:=gpu}" "${PRESETS:=tiny small paper}"
+: "${BATCHES:=32 64 128}" "${SIZES:=k8 k36 paper}" "${DURATION:=3}" "${LIMIT:=1800}"
+readonly TAIL=80 # lines kept of a part's output
+readonly newline=$'\n'
+
+main() {
+    cd "$here" || exit 1
+    : >"$logs/parts"
+    use_driver
+    part system system
+    local chosen
+    for chosen in $PARTS; do
+        case $chosen in
+        devices) part devices bin/blendfuse devices --json ;;
+        check) part check bin/blendfuse check --device "$DEVICE" ;;
+        bench) benches ;;
+        tests) tests ;;
+        criterion) criteria ;;
+        peers) peers ;;
+        *) echo "run.sh: PARTS: found $chosen, expected devices check bench tests criterion peers" >&2 ;;
+        esac
+    done
+    {
+        printf '{"date":%s,"device":%s,"built_with":%s,"parts":[\n' \
+            "$(date -u +%FT%TZ | quoted)" "$(quoted <<<"$DEVICE")" "$(quoted <BUILT_WITH)"
+        paste -sd, "$logs/parts"
+        printf ']}\n'
+    } >"$results"
+    echo "run.sh: $(grep -c '"exit_code":0' "$logs/parts") of $(wc -l <"$logs/parts") parts ended well; $results"
+}
+
+benches() {
+    local preset batches=()
+    for batch in $BATCHES; do batches+=(--batch "$batch"); done
+    for preset in $PRESETS; do
+        part "bench $preset" bin/blendfuse bench --device "$DEVICE" --preset "$preset" "${batches[@]}" \
+            --seconds "$DURATION" --json "$logs/figures"
+    done
+}
+
+# The tests compare with the CPU engine, so they want an adapter; golden ones find their data by CARGO_MANIFEST_DIR.
+tests() {
+    local layout=$logs/layout test
+    mkdir -p "$layout/tests"
+    ln -sfn "$here/tests/golden.data" "$layout/tests/golden"
+    for test in tests/*; do
+        [[ -f $test ]] && part "test ${test##*/}" \
+            env BLENDFUSE_TEST_DEVICE="$DEVICE" CARGO_MANIFEST_DIR="$layout" "$test" --test-threads=1
+    done
+}
+
+criteria() {
+    local bench
+    for bench in criterion/*; do
+        [[ -f $bench ]] && part "criterion ${bench##*/}" \
+            env BLENDFUSE_TEST_DEVICE="$DEVICE" CRITERION_HOME="$logs/criterion" "$bench" --bench --noplot
+    done
+}
+
+peers() {
+    local size sizes=()
+    for size in $SIZES; do sizes+=(--size "$size"); done
+    part peers tools/peers --device "$DEVICE" "${sizes[@]}" --seconds "$DURATION" --json "$logs/figures" --markdown
+}
+
+system() {
+    uname -srm
+    ldd --version | head -1 # the programs want a glibc as new as that of the machine in BUILT_WITH
+    nproc
+    uptime
+    if command -v nvidia-smi >/dev/null; then nvidia-smi; fi
+    find /usr/share/vulkan/icd.d /etc/vulkan/icd.d -name "*.json" 2>/dev/null
+    echo "added: ${VK_ADD_DRIVER_FILES:-none}"
+    echo "loader: ${LD_LIBRARY_PATH:-that of the system}"
+}
+
+# The loader of this folder where the system has none, and a manifest where NVIDIA's driver came without.
+use_driver() {
+    local library
+    if ! ldconfig -p | grep -q 'libvulkan\.so\.1'; then
+        export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    fi
+    if ! compgen -G '/usr/share/vulkan/icd.d/nvidia*' >/dev/null && ! compgen -G '/etc/vulkan/icd.d/nvidia*' >/dev/null; then
+        library=$(ldconfig -p | grep -oE -m1 'lib(GLX|EGL)_nvidia\.so\.0' | head -1)
+        if [[ -n $library ]]; then
+            printf '{"file_format_version":"1.0.1","ICD":{"library_path":"%s","api_version":"1.3.0"}}\n' "$library" \
+                >"$logs/nvidia_icd.json"
+            export VK_ADD_DRIVER_FILES=$logs/nvidia_icd.json
+        fi
+    fi
+}
+
+# Runs a command and notes how it went. Functions of this script run unlimited, programs for LIMIT seconds.
+part() {
+    local name=$1 started=$SECONDS code
+    shift
+    printf 'run.sh: %s: %s\n' "$name" "$*"
+    rm -f "$logs/figures"
+    if [[ $(type -t "$1") == function ]]; then "$@"; else timeout "$LIMIT" "$@"; fi >"$logs/output" 2>&1
+    code=$?
+    printf 'run.sh: %s: exit code %d after %d s\n' "$name" "$code" $((SECONDS - started))
+    {
+        printf '{"part":%s,"command":%s,"exit_code":%d,"seconds":%d,"output_tail":%s' "$(quoted <<<"$name")" \
+            "$(quoted <<<"$*")" "$code" $((SECONDS - started)) "$(tail -n "$TAIL" "$logs/output" | quoted)"
+        if [[ -s $logs/figures ]]; then printf ',"figures":%s' "$(tr -d '\n' <"$logs/figures")"; fi
+        printf '}\n'
+    } >>"$logs/parts"
+}
+
+# Standard input as a JSON string; control characters but line ends and tabs are left out.
+quoted() {
+    local text
+    text=$(LC_ALL=C tr -d '\000-\010\013-\037' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/\t/\\t/g')
+    printf '"%s"' "${text//$newline/\\n}"
+}
+
+main
