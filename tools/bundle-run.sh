@@ -11,6 +11,7 @@
 # BLENDFUSE_PYTHON  a Python with torch and numpy, for the PyTorch peer
 set -uo pipefail
 exec </dev/null
+PATH=$PATH:/usr/sbin:/sbin # ldconfig
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 results=$(realpath "${1:-$here/results.json}")
 logs=$(mktemp -d)
@@ -93,12 +94,13 @@ system() {
 
 # The loader of this folder where the system has none, and a manifest where NVIDIA's driver came without.
 use_driver() {
-    local library
-    if ! ldconfig -p | grep -q 'libvulkan\.so\.1'; then
+    local libraries library
+    libraries=$(ldconfig -p)
+    if [[ $libraries != *libvulkan.so.1* ]]; then
         export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
     fi
-    if ! compgen -G '/usr/share/vulkan/icd.d/nvidia*' >/dev/null && ! compgen -G '/etc/vulkan/icd.d/nvidia*' >/dev/null; then
-        library=$(ldconfig -p | grep -oE -m1 'lib(GLX|EGL)_nvidia\.so\.0' | head -1)
+    if [[ -z $(find /usr/share/vulkan/icd.d /etc/vulkan/icd.d -name 'nvidia*' 2>/dev/null) ]]; then
+        library=$(grep -oE -m1 'lib(GLX|EGL)_nvidia\.so\.0' <<<"$libraries" | head -1)
         if [[ -n $library ]]; then
             printf '{"file_format_version":"1.0.1","ICD":{"library_path":"%s","api_version":"1.3.0"}}\n' "$library" \
                 >"$logs/nvidia_icd.json"

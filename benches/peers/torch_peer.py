@@ -200,15 +200,18 @@ def measure(step: Step, batches: Iterator[Tensor], device: torch.device, seconds
     return {"median": median, "q1": q1, "q3": q3}
 
 
-def count_launches(step: Step, batches: Iterator[Tensor]) -> int:
+def count_launches(step: Step, batches: Iterator[Tensor]) -> int | None:
     """Kernels, copies and fills that the GPU runs in a step."""
     rows = next(batches)
     torch.cuda.synchronize()
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-        step(rows)
-        torch.cuda.synchronize()
-    on_device = torch.autograd.DeviceType.CUDA
-    return sum(event.device_type == on_device for event in profile.events())
+    try:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+            step(rows)
+            torch.cuda.synchronize()
+        return sum(event.device_type == torch.autograd.DeviceType.CUDA for event in profile.events())
+    except Exception as error:  # a profiler that is not allowed here is no reason to lose the times
+        print(f"launches are not counted: {error!r}", file=sys.stderr)
+        return None
 
 
 def batches_forever(device: torch.device, arguments: argparse.Namespace) -> Iterator[Tensor]:
