@@ -131,6 +131,17 @@ fn a_paper_sized_pool_trains_in_2_gb_with_bindings_of_128_mib() {
     assert!(plan.total() < 2_000_000_000, "{} bytes: {plan}", plan.total());
 }
 
+/// At most 15 % beyond weights, moments and resident features, with batches of 64.
+#[test]
+fn little_memory_is_needed_beyond_what_stays() {
+    for preset in [synth::Preset::Small, synth::Preset::Paper] {
+        let plan = plan_of_preset(preset, 2456, 2048 * MIB, false);
+        let percent = 100 * plan.beyond() / (plan.total() - plan.beyond());
+        println!("{preset:?}: {percent} % ({plan}); streamed: {}", plan_of_preset(preset, 64, 2048 * MIB, true));
+        assert!(percent <= 15, "{preset:?}: {percent} % ({plan})");
+    }
+}
+
 /// Of a preset's 2 456 training clips, or a batch of them.
 fn plan_of_preset(preset: synth::Preset, rows: usize, binding: u64, streamed: bool) -> Plan {
     let config = Config::load(None, &[]).expect("the defaults");

@@ -7,7 +7,8 @@ use crate::buffer::Buffer;
 use crate::engine::Engine;
 use anyhow::Result;
 
-/// What a forward pass leaves behind.
+/// What a forward pass leaves behind. Each `partial` is dead once the next kernel has added it up: all of them, and two
+/// gradients, take turns in one place.
 pub struct Activations {
     pub project_partial: Buffer<f32>, // (S, B, P)
     pub h: Buffer<f32>,               // (B, M)
@@ -49,16 +50,20 @@ impl Activations {
         if !dims.gate {
             engine.write(&w, 0, &vec![1.0 / k as f32; b * k]);
         }
+        let project = windows.parts * b * dims.projection;
+        let (gate, fuse) = (m.div_ceil(PART) * b * a, m.div_ceil(PART) * b * f);
+        let head = f.div_ceil(PART) * b * gh;
+        let partial = engine.buffer("partial", project.max(gate).max(fuse).max(head))?;
         Ok(Self {
-            project_partial: engine.buffer("project_partial", windows.parts * b * dims.projection)?,
+            project_partial: partial.again("project_partial", project),
             h: engine.buffer("h", b * m)?,
-            gate_partial: engine.buffer("gate_partial", m.div_ceil(PART) * b * a)?,
+            gate_partial: partial.again("gate_partial", gate),
             g: engine.buffer("g", b * a)?,
             u: engine.buffer("u", b * k)?,
             w,
-            fuse_partial: engine.buffer("fuse_partial", m.div_ceil(PART) * b * f)?,
+            fuse_partial: partial.again("fuse_partial", fuse),
             z: engine.buffer("z", b * f)?,
-            head_partial: engine.buffer("head_partial", f.div_ceil(PART) * b * gh)?,
+            head_partial: partial.again("head_partial", head),
             t: engine.buffer("t", b * gh)?,
             logits: engine.buffer("logits", b * dims.outputs())?,
         })
