@@ -13,36 +13,25 @@ struct Params { rows: u32, encoders: u32, width: u32, fused: u32, part: u32 }
 const LEFT_BY_K = true;
 const RIGHT_BY_K = true;
 
-fn input(i: u32, k: u32) -> f32 {
-    if i >= p.rows { return 0.0; }
-    return w[i * p.encoders + k / p.width] * h[i * p.encoders * p.width + k];
+var<private> part: u32;
+
+fn outputs() -> vec2<u32> { return vec2(p.rows, p.fused); }
+
+fn left_row(i: u32) -> Term { return Term(i * p.encoders * p.width, i * p.encoders, 0.0, 1.0); }
+fn left_k(k: u32) -> Term { return Term(k, k / p.width, 0.0, 1.0); }
+fn left(i: Term, k: Term) -> f32 { return w[i.encoder + k.encoder] * h[i.at + k.at]; }
+
+fn right_column(j: u32) -> Term { return term(j * p.encoders * p.width); }
+fn right_k(k: u32) -> Term { return term(k); }
+fn right(j: Term, k: Term) -> f32 { return weight[j.at + k.at]; }
+
+fn put(i: u32, j: u32, sum: f32) {
+    partial[(part * p.rows + i) * p.fused + j] = sum;
 }
 
-fn left4(i: u32, k: u32) -> vec4<f32> {
-    return vec4(input(i, k), input(i + 1u, k), input(i + 2u, k), input(i + 3u, k));
-}
-
-fn entry(j: u32, k: u32) -> f32 {
-    if j >= p.fused { return 0.0; }
-    return weight[j * p.encoders * p.width + k];
-}
-
-fn right4(j: u32, k: u32) -> vec4<f32> {
-    return vec4(entry(j, k), entry(j + 1u, k), entry(j + 2u, k), entry(j + 3u, k));
-}
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let i0 = group.y * TILE;
-    let j0 = group.x * TILE;
+    part = group.z;
     let k0 = group.z * p.part;
-    let sums = matmul(i0, j0, k0, min(k0 + p.part, p.encoders * p.width), lane);
-    let at = corner(i0, j0, lane);
-    for (var r = 0u; r < 4u; r++) {
-        for (var c = 0u; c < 4u; c++) {
-            if at.x + r < p.rows && at.y + c < p.fused {
-                partial[(group.z * p.rows + at.x + r) * p.fused + at.y + c] = sums[r][c];
-            }
-        }
-    }
+    multiply(group.y * TILE_ROWS, group.x * TILE_COLUMNS, k0, min(k0 + p.part, p.encoders * p.width), lane);
 }

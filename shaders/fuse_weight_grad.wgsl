@@ -14,38 +14,26 @@ struct Params { rows: u32, encoders: u32, width: u32, fused: u32, bias: u32 }
 const LEFT_BY_K = false;
 const RIGHT_BY_K = false;
 
-fn left(i: u32, b: u32) -> f32 {
-    if i >= p.fused { return 0.0; }
-    return dfuse[b * p.fused + i];
+fn outputs() -> vec2<u32> { return vec2(p.fused, p.encoders * p.width); }
+
+fn left_row(i: u32) -> Term { return term(i); }
+fn left_k(b: u32) -> Term { return term(b * p.fused); }
+fn left(i: Term, b: Term) -> f32 { return dfuse[i.at + b.at]; }
+
+fn right_column(j: u32) -> Term { return Term(j, j / p.width, 0.0, 1.0); }
+fn right_k(b: u32) -> Term { return Term(b * p.encoders * p.width, b * p.encoders, 0.0, 1.0); }
+fn right(j: Term, b: Term) -> f32 { return w[j.encoder + b.encoder] * h[j.at + b.at]; }
+
+fn put(i: u32, j: u32, sum: f32) {
+    dweight[i * p.encoders * p.width + j] = sum;
 }
 
-fn left4(i: u32, b: u32) -> vec4<f32> {
-    return vec4(left(i, b), left(i + 1u, b), left(i + 2u, b), left(i + 3u, b));
-}
-
-fn right(j: u32, b: u32) -> f32 {
-    if j >= p.encoders * p.width { return 0.0; }
-    return w[b * p.encoders + j / p.width] * h[b * p.encoders * p.width + j];
-}
-
-fn right4(j: u32, b: u32) -> vec4<f32> {
-    return vec4(right(j, b), right(j + 1u, b), right(j + 2u, b), right(j + 3u, b));
-}
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let i0 = group.y * TILE;
-    let j0 = group.x * TILE;
-    let inner = p.encoders * p.width;
-    let sums = matmul(i0, j0, 0u, p.rows, lane);
-    let at = corner(i0, j0, lane);
-    for (var r = 0u; r < 4u; r++) {
-        for (var c = 0u; c < 4u; c++) {
-            if at.x + r < p.fused && at.y + c < inner { dweight[(at.x + r) * inner + at.y + c] = sums[r][c]; }
-        }
-    }
-    let f = i0 + lane;
-    if group.x == 0u && lane < TILE && f < p.fused {
+    let i0 = group.y * TILE_ROWS;
+    multiply(i0, group.x * TILE_COLUMNS, 0u, p.rows, lane);
+    if group.x != 0u { return; }
+    for (var f = i0 + lane; f < min(i0 + TILE_ROWS, p.fused); f += LANES) {
         var sum = 0.0;
         for (var b = 0u; b < p.rows; b++) { sum += dfuse[b * p.fused + f]; }
         grads[p.bias + f] = sum;

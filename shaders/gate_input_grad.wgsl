@@ -15,40 +15,23 @@ struct Params { rows: u32, encoders: u32, width: u32, hidden: u32, weight0: u32 
 const LEFT_BY_K = true;
 const RIGHT_BY_K = false;
 
-fn left(i: u32, k: u32) -> f32 {
-    if i >= p.rows { return 0.0; }
-    return dg[i * p.hidden + k];
+fn outputs() -> vec2<u32> { return vec2(p.rows, p.encoders * p.width); }
+
+fn left_row(i: u32) -> Term { return term(i * p.hidden); }
+fn left_k(k: u32) -> Term { return term(k); }
+fn left(i: Term, k: Term) -> f32 { return dg[i.at + k.at]; }
+
+fn right_column(j: u32) -> Term { return term(p.weight0 + j); }
+fn right_k(k: u32) -> Term { return term(k * p.encoders * p.width); }
+fn right(j: Term, k: Term) -> f32 { return small[j.at + k.at]; }
+
+fn put(i: u32, j: u32, sum: f32) {
+    let at = i * p.encoders * p.width + j;
+    let dh = w[i * p.encoders + j / p.width] * dq[at] + sum;
+    dnorm[at] = select(0.0, step.dropout_scale * dh, h[at] > 0.0);
 }
 
-fn left4(i: u32, k: u32) -> vec4<f32> {
-    return vec4(left(i, k), left(i + 1u, k), left(i + 2u, k), left(i + 3u, k));
-}
-
-fn right(j: u32, k: u32) -> f32 {
-    if j >= p.encoders * p.width { return 0.0; }
-    return small[p.weight0 + k * p.encoders * p.width + j];
-}
-
-fn right4(j: u32, k: u32) -> vec4<f32> {
-    return vec4(right(j, k), right(j + 1u, k), right(j + 2u, k), right(j + 3u, k));
-}
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let i0 = group.y * TILE;
-    let j0 = group.x * TILE;
-    let inner = p.encoders * p.width;
-    let sums = matmul(i0, j0, 0u, p.hidden, lane);
-    let at = corner(i0, j0, lane);
-    for (var r = 0u; r < 4u; r++) {
-        for (var c = 0u; c < 4u; c++) {
-            let b = at.x + r;
-            let m = at.y + c;
-            if b < p.rows && m < inner {
-                let i = b * inner + m;
-                let dh = w[b * p.encoders + m / p.width] * dq[i] + sums[r][c];
-                dnorm[i] = select(0.0, step.dropout_scale * dh, h[i] > 0.0);
-            }
-        }
-    }
+    multiply(group.y * TILE_ROWS, group.x * TILE_COLUMNS, 0u, p.hidden, lane);
 }

@@ -12,36 +12,25 @@ struct Params { rows: u32, inner: u32, outer: u32, part: u32, weight: u32 }
 const LEFT_BY_K = true;
 const RIGHT_BY_K = true;
 
-fn input(i: u32, k: u32) -> f32 {
-    if i >= p.rows { return 0.0; }
-    return x[i * p.inner + k];
+var<private> part: u32;
+
+fn outputs() -> vec2<u32> { return vec2(p.rows, p.outer); }
+
+fn left_row(i: u32) -> Term { return term(i * p.inner); }
+fn left_k(k: u32) -> Term { return term(k); }
+fn left(i: Term, k: Term) -> f32 { return x[i.at + k.at]; }
+
+fn right_column(j: u32) -> Term { return term(p.weight + j * p.inner); }
+fn right_k(k: u32) -> Term { return term(k); }
+fn right(j: Term, k: Term) -> f32 { return small[j.at + k.at]; }
+
+fn put(i: u32, j: u32, sum: f32) {
+    partial[(part * p.rows + i) * p.outer + j] = sum;
 }
 
-fn left4(i: u32, k: u32) -> vec4<f32> {
-    return vec4(input(i, k), input(i + 1u, k), input(i + 2u, k), input(i + 3u, k));
-}
-
-fn weight(j: u32, k: u32) -> f32 {
-    if j >= p.outer { return 0.0; }
-    return small[p.weight + j * p.inner + k];
-}
-
-fn right4(j: u32, k: u32) -> vec4<f32> {
-    return vec4(weight(j, k), weight(j + 1u, k), weight(j + 2u, k), weight(j + 3u, k));
-}
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let i0 = group.y * TILE;
-    let j0 = group.x * TILE;
+    part = group.z;
     let k0 = group.z * p.part;
-    let sums = matmul(i0, j0, k0, min(k0 + p.part, p.inner), lane);
-    let at = corner(i0, j0, lane);
-    for (var r = 0u; r < 4u; r++) {
-        for (var c = 0u; c < 4u; c++) {
-            if at.x + r < p.rows && at.y + c < p.outer {
-                partial[(group.z * p.rows + at.x + r) * p.outer + at.y + c] = sums[r][c];
-            }
-        }
-    }
+    multiply(group.y * TILE_ROWS, group.x * TILE_COLUMNS, k0, min(k0 + p.part, p.inner), lane);
 }

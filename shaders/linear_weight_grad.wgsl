@@ -12,39 +12,26 @@ struct Params { rows: u32, inner: u32, outer: u32, weight: u32, bias: u32 }
 const LEFT_BY_K = false;
 const RIGHT_BY_K = false;
 
-fn left(i: u32, b: u32) -> f32 {
-    if i >= p.outer { return 0.0; }
-    return dy[b * p.outer + i];
+fn outputs() -> vec2<u32> { return vec2(p.outer, p.inner); }
+
+fn left_row(i: u32) -> Term { return term(i); }
+fn left_k(b: u32) -> Term { return term(b * p.outer); }
+fn left(i: Term, b: Term) -> f32 { return dy[i.at + b.at]; }
+
+fn right_column(j: u32) -> Term { return term(j); }
+fn right_k(b: u32) -> Term { return term(b * p.inner); }
+fn right(j: Term, b: Term) -> f32 { return x[j.at + b.at]; }
+
+fn put(i: u32, j: u32, sum: f32) {
+    grads[p.weight + i * p.inner + j] = sum;
 }
 
-fn left4(i: u32, b: u32) -> vec4<f32> {
-    return vec4(left(i, b), left(i + 1u, b), left(i + 2u, b), left(i + 3u, b));
-}
-
-fn right(j: u32, b: u32) -> f32 {
-    if j >= p.inner { return 0.0; }
-    return x[b * p.inner + j];
-}
-
-fn right4(j: u32, b: u32) -> vec4<f32> {
-    return vec4(right(j, b), right(j + 1u, b), right(j + 2u, b), right(j + 3u, b));
-}
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let i0 = group.y * TILE;
-    let j0 = group.x * TILE;
-    let sums = matmul(i0, j0, 0u, p.rows, lane);
-    let at = corner(i0, j0, lane);
-    for (var r = 0u; r < 4u; r++) {
-        for (var c = 0u; c < 4u; c++) {
-            if at.x + r < p.outer && at.y + c < p.inner {
-                grads[p.weight + (at.x + r) * p.inner + at.y + c] = sums[r][c];
-            }
-        }
-    }
-    let o = i0 + lane;
-    if group.x == 0u && lane < TILE && o < p.outer {
+    let i0 = group.y * TILE_ROWS;
+    multiply(i0, group.x * TILE_COLUMNS, 0u, p.rows, lane);
+    if group.x != 0u { return; }
+    for (var o = i0 + lane; o < min(i0 + TILE_ROWS, p.outer); o += LANES) {
         var sum = 0.0;
         for (var b = 0u; b < p.rows; b++) { sum += dy[b * p.outer + o]; }
         grads[p.bias + o] = sum;

@@ -18,40 +18,27 @@ const RIGHT_BY_K = true;
 
 var<private> chunk: Chunk;
 
-fn feature(i: u32, k: u32, mean: f32, rstd: f32) -> f32 {
-    if i >= p.rows { return 0.0; }
-    return (x[chunk.x + rows[step.first + i] * chunk.width + k] - mean) * rstd;
+fn outputs() -> vec2<u32> { return vec2(p.rows, p.width); }
+
+fn left_row(i: u32) -> Term { return term(chunk.x + rows[step.first + i] * chunk.width); }
+fn left_k(k: u32) -> Term {
+    let column = chunk.standard + k;
+    return Term(k, 0u, standard[column], standard[p.columns + column]);
+}
+fn left(i: Term, k: Term) -> f32 { return (x[i.at + k.at] - k.shift) * k.scale; }
+
+fn right_column(j: u32) -> Term { return term(chunk.w + j * chunk.width); }
+fn right_k(k: u32) -> Term { return term(k); }
+fn right(j: Term, k: Term) -> f32 { return w[j.at + k.at]; }
+
+fn put(i: u32, j: u32, sum: f32) {
+    partial[(chunk.part * p.rows + i) * p.width + j] = sum;
 }
 
-fn left4(i: u32, k: u32) -> vec4<f32> {
-    let mean = standard[chunk.standard + k];
-    let rstd = standard[p.columns + chunk.standard + k];
-    return vec4(feature(i, k, mean, rstd), feature(i + 1u, k, mean, rstd), feature(i + 2u, k, mean, rstd), feature(i + 3u, k, mean, rstd));
-}
-
-fn weight(j: u32, k: u32) -> f32 {
-    if j >= p.width { return 0.0; }
-    return w[chunk.w + j * chunk.width + k];
-}
-
-fn right4(j: u32, k: u32) -> vec4<f32> {
-    return vec4(weight(j, k), weight(j + 1u, k), weight(j + 2u, k), weight(j + 3u, k));
-}
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     // One chunk per workgroup: bounds come from a local copy, so that barriers are seen to be uniform.
     let own = chunk_at(group.z);
     chunk = own;
-    let i0 = group.y * TILE;
-    let j0 = group.x * TILE;
-    let sums = matmul(i0, j0, own.column, own.column + own.length, lane);
-    let at = corner(i0, j0, lane);
-    for (var r = 0u; r < 4u; r++) {
-        for (var c = 0u; c < 4u; c++) {
-            if at.x + r < p.rows && at.y + c < p.width {
-                partial[(chunk.part * p.rows + at.x + r) * p.width + at.y + c] = sums[r][c];
-            }
-        }
-    }
+    multiply(group.y * TILE_ROWS, group.x * TILE_COLUMNS, own.column, own.column + own.length, lane);
 }

@@ -18,41 +18,29 @@ const RIGHT_BY_K = false;
 
 var<private> chunk: Chunk;
 
-fn left(i: u32, b: u32) -> f32 {
-    if i >= p.width { return 0.0; }
-    return dy[(b * p.encoders + chunk.encoder) * p.width + i];
+fn outputs() -> vec2<u32> { return vec2(p.width, chunk.length); }
+
+fn left_row(i: u32) -> Term { return term(chunk.encoder * p.width + i); }
+fn left_k(b: u32) -> Term { return term(b * p.encoders * p.width); }
+fn left(i: Term, b: Term) -> f32 { return dy[i.at + b.at]; }
+
+fn right_column(j: u32) -> Term {
+    let column = chunk.standard + chunk.column + j;
+    return Term(chunk.x + chunk.column + j, 0u, standard[column], standard[p.columns + column]);
+}
+fn right_k(b: u32) -> Term { return term(rows[step.first + b] * chunk.width); }
+fn right(j: Term, b: Term) -> f32 { return (x[j.at + b.at] - j.shift) * j.scale; }
+
+fn put(i: u32, j: u32, sum: f32) {
+    dw[chunk.w + i * chunk.width + chunk.column + j] = sum;
 }
 
-fn left4(i: u32, b: u32) -> vec4<f32> {
-    return vec4(left(i, b), left(i + 1u, b), left(i + 2u, b), left(i + 3u, b));
-}
-
-fn right(j: u32, b: u32) -> f32 {
-    if j >= chunk.length { return 0.0; }
-    let d = chunk.column + j;
-    let s = chunk.standard + d;
-    return (x[chunk.x + rows[step.first + b] * chunk.width + d] - standard[s]) * standard[p.columns + s];
-}
-
-fn right4(j: u32, b: u32) -> vec4<f32> {
-    return vec4(right(j, b), right(j + 1u, b), right(j + 2u, b), right(j + 3u, b));
-}
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     // One chunk per workgroup: bounds come from a local copy, so that barriers are seen to be uniform.
     let own = chunk_at(group.z);
     chunk = own;
-    let i0 = group.y * TILE;
-    let j0 = group.x * TILE;
+    let j0 = group.x * TILE_COLUMNS;
     if j0 >= own.length { return; }
-    let sums = matmul(i0, j0, 0u, p.rows, lane);
-    let at = corner(i0, j0, lane);
-    for (var r = 0u; r < 4u; r++) {
-        for (var c = 0u; c < 4u; c++) {
-            if at.x + r < p.width && at.y + c < chunk.length {
-                dw[chunk.w + (at.x + r) * chunk.width + chunk.column + at.y + c] = sums[r][c];
-            }
-        }
-    }
+    multiply(group.y * TILE_ROWS, j0, 0u, p.rows, lane);
 }

@@ -27,6 +27,10 @@ pub struct Comparison {
     pub kernel: &'static str,
     pub output: &'static str,
     pub case: &'static str,
+    /// Those of a matrix product
+    pub tiles: Option<&'static str>,
+    /// The same to the bit as with the device's first tiles
+    pub same_bits: bool,
     /// Elements that the twin wrote
     pub elements: usize,
     /// ‖out − ref‖/‖ref‖; infinite where one engine wrote an element and the other did not, or one is not finite
@@ -70,24 +74,22 @@ pub fn compare(device: &Arc<Engine>, case: &Case) -> Result<Vec<Comparison>> {
     Ok(comparisons)
 }
 
-/// One call on both engines, on the same inputs.
+/// One call on both engines, on the same inputs; on the device with all tiles that it can run.
 fn lockstep(cpu: &Engine, device: &Engine, ours: &[Call], theirs: &[Call], step: &Step) -> Result<Vec<Comparison>> {
     let (reference, tested) = (&ours[0], &theirs[0]);
-    let mut before = Vec::new();
+    let mut outputs = Vec::new();
     for (slot, (from, to)) in reference.kernel.slots.iter().zip(reference.buffers.iter().zip(&tested.buffers)) {
         match (from, to) {
             (AnyBuffer::F32(from), AnyBuffer::F32(to)) => {
-                let values = cpu.read(from, 0, from.len)?;
-                if slot.role == Role::Write {
-                    let poison = vec![f32::from_bits(POISON); from.len];
-                    cpu.write(from, 0, &poison);
-                    device.write(to, 0, &poison);
-                    before.push((slot.name, from, to, values));
+                let before = cpu.read(from, 0, from.len)?;
+                let poison = if slot.role == Role::Write { Some(vec![f32::from_bits(POISON); from.len]) } else { None };
+                if let Some(poison) = &poison {
+                    cpu.write(from, 0, poison);
+                }
+                if slot.role == Role::Read {
+                    device.write(to, 0, &before);
                 } else {
-                    device.write(to, 0, &values);
-                    if slot.role == Role::Update {
-                        before.push((slot.name, from, to, values));
-                    }
+                    outputs.push(Output { name: slot.name, from, to, before, poison, first: Vec::new() });
                 }
             }
             (AnyBuffer::U32(from), AnyBuffer::U32(to)) => device.write(to, 0, &cpu.read(from, 0, from.len)?),
@@ -95,16 +97,40 @@ fn lockstep(cpu: &Engine, device: &Engine, ours: &[Call], theirs: &[Call], step:
         }
     }
     cpu.run(ours, step);
-    device.run(theirs, step);
     let mut comparisons = Vec::new();
-    for (output, from, to, before) in before {
-        let expected = cpu.read(from, 0, from.len)?;
-        let found = device.read(to, 0, to.len)?;
-        let (elements, error) = difference(&expected, &found);
-        comparisons.push(Comparison { kernel: reference.kernel.name, output, case: "", elements, error });
-        restore(cpu, from, expected, &before);
+    for (tiles, calls) in device.variants(tested) {
+        for output in &outputs {
+            device.write(output.to, 0, output.poison.as_ref().unwrap_or(&output.before));
+        }
+        device.run(calls.as_ref().map_or(theirs, std::slice::from_ref), step);
+        for output in &mut outputs {
+            let expected = cpu.read(output.from, 0, output.from.len)?;
+            let found = device.read(output.to, 0, output.to.len)?;
+            let (elements, error) = difference(&expected, &found);
+            if output.first.is_empty() {
+                output.first.clone_from(&found);
+            }
+            let same_bits = found.iter().zip(&output.first).all(|(a, b)| a.to_bits() == b.to_bits());
+            let (kernel, output) = (reference.kernel.name, output.name);
+            comparisons.push(Comparison { kernel, output, case: "", tiles, same_bits, elements, error });
+        }
+    }
+    for Output { from, before, .. } in outputs {
+        restore(cpu, from, cpu.read(from, 0, from.len)?, &before);
     }
     Ok(comparisons)
+}
+
+/// A buffer that a call writes.
+struct Output<'a> {
+    name: &'static str,
+    from: &'a Buffer<f32>,
+    to: &'a Buffer<f32>,
+    before: Vec<f32>,
+    /// What it starts from, where that does not matter
+    poison: Option<Vec<f32>>,
+    /// With the device's first tiles
+    first: Vec<f32>,
 }
 
 /// What the call did not write gets its old value back.

@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod predict;
 pub mod synth;
 pub mod train;
+pub mod tune;
 
 use crate::ui::Ui;
 use anyhow::Result;
@@ -49,6 +50,8 @@ enum Command {
     Check(check::Args),
     /// Measure how fast this device is, and how far from what it could do
     Bench(bench::Args),
+    /// Measure which tiles of matrix products suit a device, and remember them
+    Tune(tune::Args),
 }
 
 /// Runs the command; errors carry what was found, what was expected and what to do.
@@ -64,5 +67,6 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Evaluate(args) => evaluate::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Bench(args) => bench::run(args, ui),
+        Command::Tune(args) => tune::run(args, ui),
     }
 }

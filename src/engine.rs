@@ -1,6 +1,7 @@
 //! Where kernels run: a GPU through wgpu, or the CPU through the twins. One model, several executors.
 
 use crate::buffer::{Buffer, Data, NoMemory};
+use crate::gpu::tuning_cache::{self, Cache};
 use crate::gpu::{Gpu, adapter};
 use crate::kernel::{Call, Run};
 use crate::memory::Memory;
@@ -10,6 +11,7 @@ use crate::system;
 use crate::ui::Ui;
 use anyhow::{Result, bail};
 use std::sync::{Arc, LazyLock, Mutex, RwLock};
+use std::time::Duration;
 
 /// A device as `summary.json` names it.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -84,6 +86,26 @@ impl Engine {
             _ => named(device, &adapters)?,
         };
         Ok(Self::Gpu(Box::new(Gpu::open(found)?)))
+    }
+
+    /// Lets a GPU measure which tiles suit it while kernels are bound, for at most `budget`, and remember them in the
+    /// user's cache folder. What cannot be remembered is only warned of.
+    pub fn tune(&self, budget: Option<Duration>, ui: Ui) {
+        let Self::Gpu(gpu) = self else { return };
+        match tuning_cache::folder() {
+            Ok(folder) => gpu.tune(Cache::new(&folder, &gpu.info), budget, ui),
+            Err(error) => ui.warn(format!("tiles are not tuned: {error}")),
+        }
+    }
+
+    /// A matrix product with all tiles that the device can run, by name; any other call as it is (`None`).
+    pub fn variants(&self, call: &Call) -> Vec<(Option<&'static str>, Option<Call>)> {
+        match self {
+            Self::Gpu(gpu) if call.kernel.is_product() => {
+                gpu.tiles().into_iter().map(|tiles| (Some(tiles.name), Some(gpu.with_tiles(call, tiles)))).collect()
+            }
+            _ => vec![(None, None)],
+        }
     }
 
     /// What computes, for files.

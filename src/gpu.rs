@@ -4,18 +4,23 @@ pub mod adapter;
 mod reflect;
 mod staging;
 mod timestamps;
+mod tuning;
+pub mod tuning_cache;
 
 use crate::buffer::{AnyBuffer, Buffer, Data, NoMemory};
 use crate::kernel::{Grid, Kernel};
 use crate::memory::Memory;
 use crate::real::Element;
 use crate::step::Step;
+use crate::tiles::Tiles;
 use anyhow::{Context as _, Result, bail};
 use reflect::Reflection;
 pub use staging::{BATCHES, Staging};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+pub use tuning::Measured;
+use tuning::Tuning;
 
 /// An open device with its compiled kernels.
 pub struct Gpu {
@@ -27,11 +32,13 @@ pub struct Gpu {
     step: wgpu::Buffer,
     /// Parameters and step are bound as storage
     no_uniforms: bool,
-    pipelines: Mutex<HashMap<&'static str, Arc<Compiled>>>,
     /// Bytes of its buffers
     pub memory: Arc<Memory>,
     /// Bytes that all buffers may take; `None` where that is up to the device
     pub room: Option<u64>,
+    /// By the names of kernel and tiles
+    pipelines: Mutex<HashMap<(&'static str, &'static str), Arc<Compiled>>>,
+    tuning: Mutex<Tuning>,
     /// Bytes written since the device was last waited for
     staged: AtomicUsize,
     /// Runs that the device may not have ended yet, oldest first
@@ -49,6 +56,9 @@ pub struct Dispatch {
     compiled: Arc<Compiled>,
     group: wgpu::BindGroup,
     workgroups: [u32; 3],
+    /// What it was made from, to bind it with other tiles
+    params: wgpu::Buffer,
+    grid: Grid,
 }
 
 impl Dispatch {
@@ -85,8 +95,8 @@ impl Gpu {
         }
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("blendfuse"),
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
             required_limits: limits.clone(),
+            required_features: adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | tuning::features(&info)),
             ..Default::default()
         }))
         .with_context(|| format!("{}: the driver did not open the device", info.name))?;
@@ -96,6 +106,7 @@ impl Gpu {
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
+        let tuning = Mutex::new(Tuning::new(&info, device.features()));
         Ok(Self {
             info,
             limits,
@@ -106,6 +117,7 @@ impl Gpu {
             pipelines: Mutex::default(),
             memory: Arc::default(),
             room: None,
+            tuning,
             staged: AtomicUsize::new(0),
             submitted: Mutex::default(),
         })
@@ -199,7 +211,6 @@ impl Gpu {
 
     /// Binds a kernel to its parameters and buffers, by name.
     pub(crate) fn bind(&self, kernel: &'static Kernel, params: &[u8], buffers: &[AnyBuffer], grid: Grid) -> Dispatch {
-        let compiled = self.compiled(kernel);
         let uniform = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(kernel.name),
             size: params.len().next_multiple_of(16) as u64,
@@ -207,8 +218,22 @@ impl Gpu {
             mapped_at_creation: false,
         });
         self.queue.write_buffer(&uniform, 0, params);
+        let tiles = self.choose_tiles(kernel, &uniform, buffers, grid);
+        self.dispatch(kernel, tiles, &uniform, buffers, grid)
+    }
+
+    /// Binds a kernel with the given tiles.
+    pub(crate) fn dispatch(
+        &self,
+        kernel: &'static Kernel,
+        tiles: &'static Tiles,
+        params: &wgpu::Buffer,
+        buffers: &[AnyBuffer],
+        grid: Grid,
+    ) -> Dispatch {
+        let compiled = self.compiled(kernel, tiles);
         let resource = |name: &str| match name {
-            "p" => uniform.as_entire_binding(),
+            "p" => params.as_entire_binding(),
             "step" => self.step.as_entire_binding(),
             _ => {
                 let slot = kernel.slots.iter().position(|slot| slot.name == name).expect("checked by reflection");
@@ -230,12 +255,16 @@ impl Gpu {
             entries: &entries,
         });
         let workgroups = workgroups(kernel, &compiled.reflection, grid);
-        Dispatch { compiled, group, workgroups }
+        Dispatch { compiled, group, workgroups, params: params.clone(), grid }
     }
 
     /// Submits the dispatches in order as one command buffer; waits only where [`IN_FLIGHT`] runs are under way.
     pub(crate) fn run<'a>(&self, dispatches: impl Iterator<Item = &'a Dispatch>, step: &Step) {
         self.queue.write_buffer(&self.step, 0, bytemuck::bytes_of(step));
+        self.submit(dispatches);
+    }
+
+    fn submit<'a>(&self, dispatches: impl Iterator<Item = &'a Dispatch>) {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for dispatch in dispatches {
@@ -262,21 +291,24 @@ impl Gpu {
         Ok(())
     }
 
-    fn compiled(&self, kernel: &'static Kernel) -> Arc<Compiled> {
+    fn compiled(&self, kernel: &'static Kernel, tiles: &'static Tiles) -> Arc<Compiled> {
         let mut pipelines = self.pipelines.lock().expect("no panic while compiling");
-        pipelines.entry(kernel.name).or_insert_with(|| Arc::new(self.compile(kernel))).clone()
+        let key = (kernel.name, if kernel.is_product() { tiles.name } else { "" });
+        pipelines.entry(key).or_insert_with(|| Arc::new(self.compile(kernel, tiles))).clone()
     }
 
-    fn compile(&self, kernel: &Kernel) -> Compiled {
-        let reflection = Reflection::of(kernel);
-        let mut text = kernel.text();
+    fn compile(&self, kernel: &Kernel, tiles: &Tiles) -> Compiled {
+        let reflection = Reflection::of(kernel, tiles);
+        let mut text = kernel.text(tiles);
         if self.no_uniforms {
             text = text.replace("var<uniform>", "var<storage, read>");
         }
-        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(kernel.name),
-            source: wgpu::ShaderSource::Wgsl(text.into()),
-        });
+        let descriptor =
+            wgpu::ShaderModuleDescriptor { label: Some(kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
+        // SAFETY: the text is ours: its loops end, and it stays inside the lengths that its declaration states and
+        // `call` checks. wgpu's own checks keep drivers from unrolling loops over registers: products took 4 times as long.
+        let module =
+            unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
         let entries: Vec<_> = reflection.bindings.iter().map(|binding| binding.layout(self.no_uniforms)).collect();
         let layout = self
             .device
@@ -312,8 +344,8 @@ fn workgroups(kernel: &Kernel, reflection: &Reflection, grid: Grid) -> [u32; 3] 
             [groups.div_ceil(rows), rows, 1]
         }
         Grid::Tiles([columns, rows, count]) => {
-            let tile = reflection.tile.unwrap_or_else(|| panic!("{}: no TILE in its WGSL", kernel.name)) as usize;
-            [columns.div_ceil(tile), rows.div_ceil(tile), count]
+            let tile = reflection.tile.unwrap_or_else(|| panic!("{}: no TILE_ROWS in its WGSL", kernel.name));
+            [columns.div_ceil(tile[0] as usize), rows.div_ceil(tile[1] as usize), count]
         }
         Grid::Groups(groups) => groups,
     };
@@ -329,7 +361,7 @@ mod tests {
     #[test]
     fn long_launches_fold_over_two_dimensions() {
         let kernel = &crate::kernels::adam::KERNEL;
-        let reflection = Reflection::of(kernel);
+        let reflection = Reflection::of(kernel, crate::tiles::DEFAULT);
         for threads in [0, 1, 64, 65, 65_535 * 64, 65_535 * 64 + 1, 69_198_080] {
             let [x, y, z] = workgroups(kernel, &reflection, Grid::Threads(threads)).map(|n| n as usize);
             assert!(x <= MAX_GROUPS && y <= MAX_GROUPS && z == 1, "{threads}");

@@ -3,6 +3,7 @@
 use crate::buffer::AnyBuffer;
 use crate::gpu::Dispatch;
 use crate::step::Step;
+use crate::tiles::Tiles;
 use wgpu::naga;
 
 /// What a kernel does with a buffer.
@@ -41,7 +42,7 @@ pub struct Kernel {
 pub enum Grid {
     /// That many invocations; folded over x and y where one dimension is too short
     Threads(usize),
-    /// Outputs (columns, rows) of a matrix kernel, divided by the WGSL's own `TILE`, and a count on z
+    /// Outputs (columns, rows) of a matrix kernel, divided by the WGSL's `TILE_COLUMNS` and `TILE_ROWS`, and a count on z
     Tiles([usize; 3]),
     /// That many workgroups
     Groups([usize; 3]),
@@ -187,15 +188,18 @@ pub(crate) fn last<const N: usize>(lengths: [usize; N]) -> usize {
 
 impl Kernel {
     /// The whole WGSL text: what it shares, then its own.
-    pub fn text(&self) -> String {
-        let mut text = self.shared.concat();
-        text.push_str(self.source);
-        text
+    pub fn text(&self, tiles: &Tiles) -> String {
+        self.shared.iter().map(|&shared| tiles.of(shared)).chain([self.source.into()]).collect()
+    }
+
+    /// True where [`tiles`](crate::tiles) make a difference.
+    pub fn is_product(&self) -> bool {
+        self.shared.iter().any(|shared| Tiles::is_product(shared))
     }
 
     /// Parses the text; panics with the compiler's message, since the text is ours.
-    pub fn parse(&self) -> naga::Module {
-        let text = self.text();
+    pub fn parse(&self, tiles: &Tiles) -> naga::Module {
+        let text = self.text(tiles);
         naga::front::wgsl::parse_str(&text)
             .unwrap_or_else(|e| panic!("{}", e.emit_to_string_with_path(&text, self.name)))
     }

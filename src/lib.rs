@@ -44,6 +44,7 @@ pub mod memory;
 pub mod philox;
 pub mod real;
 pub mod step;
+pub mod tiles;
 
 pub mod model;
 

@@ -48,15 +48,15 @@ pub struct Args {
 }
 
 #[derive(Clone, Debug)]
-struct Widths {
+pub(super) struct Widths {
     text: String,
-    list: Vec<usize>,
+    pub(super) list: Vec<usize>,
 }
 
 /// Most columns of an encoder: 16 times the paper's widest.
 const MAX_WIDTH: usize = 1 << 20;
 
-fn widths(text: &str) -> Result<Widths, String> {
+pub(super) fn widths(text: &str) -> Result<Widths, String> {
     let expected = || {
         format!("expected 1 to {MAX_ENCODERS} widths from 1 to {MAX_WIDTH}, such as 64,96,128, or 36x512 for 36 of 512")
     };

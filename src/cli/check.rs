@@ -73,7 +73,10 @@ fn row(kernel: &'static str, all: &[Comparison]) -> Row {
         elements: of.iter().map(|comparison| comparison.elements).sum(),
         error: worst.map_or(f64::INFINITY, |worst| worst.error),
         bound: BOUND,
-        worst: worst.map_or("never compared".into(), |worst| format!("{} ({})", worst.output, worst.case)),
+        worst: worst.map_or("never compared".into(), |worst| match worst.tiles {
+            None => format!("{} ({})", worst.output, worst.case),
+            Some(tiles) => format!("{} ({}, tiles {tiles})", worst.output, worst.case),
+        }),
         // A kernel that no case reached has not passed.
         passes: !of.is_empty() && of.iter().all(|comparison| comparison.passes()),
     }

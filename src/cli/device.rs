@@ -4,25 +4,41 @@ use crate::engine::Engine;
 use crate::ui::{Ui, note};
 use anyhow::{Result, bail};
 use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct DeviceArgs {
     /// auto, cpu, gpu, software, gpu:NAME or gpu:INDEX (see `blendfuse devices`)
     #[arg(long, value_name = "D", default_value = "auto")]
     device: String,
+    /// Take the default tiles of matrix products, instead of those that were measured or are measured now
+    #[arg(long)]
+    no_tune: bool,
 }
+
+/// What a start may take for measuring; `blendfuse tune` takes its time.
+const TUNING: Duration = Duration::from_secs(2);
 
 impl DeviceArgs {
     /// Opens the device and says what was chosen, also with `-q`: results depend on it.
     pub fn open(&self, ui: Ui) -> Result<Arc<Engine>> {
+        let engine = self.open_untuned(ui)?;
+        if !self.no_tune {
+            engine.tune(Some(TUNING), ui);
+        }
+        Ok(engine)
+    }
+
+    /// As `open`, with the default tiles.
+    pub fn open_untuned(&self, ui: Ui) -> Result<Arc<Engine>> {
         let engine = Engine::open(&self.device, ui)?;
         note(format_args!("device: {}", engine.describe()));
         Ok(Arc::new(engine))
     }
 
-    /// As `open`, but a GPU: where `auto` finds no hardware it takes a software adapter.
+    /// As `open_untuned`, but a GPU: where `auto` finds no hardware it takes a software adapter.
     pub fn open_gpu(&self, ui: Ui) -> Result<Arc<Engine>> {
-        let engine = self.open(ui)?;
+        let engine = self.open_untuned(ui)?;
         if matches!(*engine, Engine::Gpu(_)) {
             return Ok(engine);
         }
@@ -32,6 +48,6 @@ impl DeviceArgs {
                 self.device
             );
         }
-        Self { device: "software".into() }.open(ui)
+        Self { device: "software".into(), no_tune: true }.open_untuned(ui)
     }
 }

@@ -1,13 +1,14 @@
 //! What a WGSL text itself says: bindings by name, workgroup size, tile. Panics where it and the declaration disagree.
 
 use crate::kernel::{Kernel, Role};
+use crate::tiles::Tiles;
 use wgpu::naga;
 
 pub(crate) struct Reflection {
     pub bindings: Vec<Binding>,
     pub workgroup_size: [u32; 3],
-    /// `const TILE`: outputs per side of a workgroup's tile, where the kernel has one
-    pub tile: Option<u32>,
+    /// `TILE_COLUMNS` and `TILE_ROWS`: outputs of a workgroup, where the kernel is a matrix product
+    pub tile: Option<[u32; 2]>,
 }
 
 pub(crate) struct Binding {
@@ -34,8 +35,8 @@ impl Binding {
 }
 
 impl Reflection {
-    pub fn of(kernel: &Kernel) -> Self {
-        let module = kernel.parse();
+    pub fn of(kernel: &Kernel, tiles: &Tiles) -> Self {
+        let module = kernel.parse(tiles);
         let mut bindings: Vec<_> = module
             .global_variables
             .iter()
@@ -44,11 +45,14 @@ impl Reflection {
         bindings.sort_by_key(|binding| binding.index);
         let bound = bindings.iter().filter(|binding| binding.role.is_some()).count();
         assert_eq!(bound, kernel.slots.len(), "{}: WGSL and declaration differ in their buffers", kernel.name);
-        let tile = module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some("TILE"));
-        let tile = tile.map(|(_, constant)| match module.global_expressions[constant.init] {
-            naga::Expression::Literal(naga::Literal::U32(value)) => value,
-            ref other => panic!("{}: TILE is {other:?}, not a u32", kernel.name),
-        });
+        let constant = |name: &str| {
+            let (_, constant) = module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(name))?;
+            match module.global_expressions[constant.init] {
+                naga::Expression::Literal(naga::Literal::U32(value)) => Some(value),
+                ref other => panic!("{}: {name} is {other:?}, not a u32", kernel.name),
+            }
+        };
+        let tile = constant("TILE_COLUMNS").zip(constant("TILE_ROWS")).map(|(columns, rows)| [columns, rows]);
         Self { bindings, workgroup_size: module.entry_points[0].workgroup_size, tile }
     }
 }
@@ -98,17 +102,24 @@ fn scalar(module: &naga::Module, ty: naga::Handle<naga::Type>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{bench, kernels};
+    use crate::{bench, kernels, tiles};
 
     /// Needs no GPU: what is checked is that every WGSL text and its declaration agree, and what a device must have.
     #[test]
     fn every_shader_is_declared_and_within_webgpus_limits() {
         let limits = wgpu::Limits::default();
         let mut declared: Vec<_> = kernels::ALL.iter().map(|kernel| kernel.name.to_owned()).collect();
-        for kernel in kernels::ALL.into_iter().chain([&bench::copy::KERNEL, &bench::multiply_add::KERNEL]) {
-            let reflection = Reflection::of(kernel);
-            let module = kernel.parse();
-            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty())
+        let products = kernels::ALL.iter().filter(|kernel| kernel.is_product());
+        let variants = products.flat_map(|kernel| tiles::ALL[1..].iter().map(move |tiles| (*kernel, tiles)));
+        let all = kernels::ALL.into_iter().chain([&bench::copy::KERNEL, &bench::multiply_add::KERNEL]);
+        for (kernel, tiles) in all.map(|kernel| (kernel, tiles::DEFAULT)).chain(variants) {
+            let reflection = Reflection::of(kernel, tiles);
+            let module = kernel.parse(tiles);
+            let capabilities = match tiles.subgroup {
+                Some(_) => naga::valid::Capabilities::SUBGROUP,
+                None => naga::valid::Capabilities::empty(),
+            };
+            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities)
                 .validate(&module)
                 .unwrap_or_else(|error| panic!("{}: needs an optional feature: {error:?}", kernel.name));
             let invocations: u32 = reflection.workgroup_size.iter().product();
@@ -140,7 +151,10 @@ mod tests {
     #[should_panic(expected = "Params differ")]
     fn other_parameters_are_caught() {
         let kernel = &kernels::fuse_input_grad::KERNEL;
-        Reflection::of(&Kernel { params: &[("rows", "u32"), ("fused", "u32"), ("inner", "u32")], ..*kernel });
+        Reflection::of(
+            &Kernel { params: &[("rows", "u32"), ("fused", "u32"), ("inner", "u32")], ..*kernel },
+            tiles::DEFAULT,
+        );
     }
 
     #[test]
@@ -148,6 +162,6 @@ mod tests {
     fn another_role_is_caught() {
         let kernel = &kernels::fuse_input_grad::KERNEL;
         let source = kernel.source.replace("read_write> dq", "read> dq");
-        Reflection::of(&Kernel { source: Box::leak(source.into_boxed_str()), ..*kernel });
+        Reflection::of(&Kernel { source: Box::leak(source.into_boxed_str()), ..*kernel }, tiles::DEFAULT);
     }
 }

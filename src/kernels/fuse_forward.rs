@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 kernel! {
-    fuse_forward [matmul];
+    fuse_forward [term, matmul];
     // part: length of a part of the inner sum
     params p { rows: u32, encoders: u32, width: u32, fused: u32, part: u32 }
     read {

@@ -5,7 +5,7 @@ use crate::real::Real;
 use crate::step::Step;
 
 kernel! {
-    fuse_input_grad [matmul];
+    fuse_input_grad [term, matmul];
     // inner: M
     params p { rows: u32, inner: u32, fused: u32 }
     read { dfuse: f32 [p.rows * p.fused], weight: f32 [p.fused * p.inner] }

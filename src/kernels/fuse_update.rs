@@ -10,7 +10,7 @@ use ndarray::s;
 use rayon::prelude::*;
 
 kernel! {
-    fuse_update [step, matmul, adam_element];
+    fuse_update [step, term, matmul, adam_element];
     // bias: offset in grads
     params p {
         rows: u32, encoders: u32, width: u32, fused: u32, bias: u32, decoupled: u32, weight_decay: f32,

@@ -6,7 +6,7 @@ use crate::real::Real;
 use crate::step::Step;
 
 kernel! {
-    fuse_weight_grad [matmul];
+    fuse_weight_grad [term, matmul];
     // bias: offset in grads
     params p { rows: u32, encoders: u32, width: u32, fused: u32, bias: u32 }
     read {

@@ -7,7 +7,7 @@ use crate::step::Step;
 use rayon::prelude::*;
 
 kernel! {
-    gate_input_grad [step, matmul];
+    gate_input_grad [step, term, matmul];
     // weight0: offset in small
     params p { rows: u32, encoders: u32, width: u32, hidden: u32, weight0: u32 }
     read {

@@ -6,7 +6,7 @@ use crate::real::Real;
 use crate::step::Step;
 
 kernel! {
-    head_input_grad [step, matmul];
+    head_input_grad [step, term, matmul];
     // hidden: G·H, all heads; domain: first hidden value of the domain head (hidden if there is none); weight0: offset
     params p { rows: u32, hidden: u32, domain: u32, fused: u32, weight0: u32 }
     read { dt: f32 [p.rows * p.hidden], small: f32 [p.weight0 + p.hidden * p.fused => p.hidden * p.fused], z: f32 [p.rows * p.fused] }

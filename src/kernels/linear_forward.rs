@@ -7,7 +7,7 @@ use ndarray::s;
 use rayon::prelude::*;
 
 kernel! {
-    linear_forward [matmul];
+    linear_forward [term, matmul];
     // part: length of a part of the inner sum; weight: offset in small
     params p { rows: u32, inner: u32, outer: u32, part: u32, weight: u32 }
     read { x: f32 [p.rows * p.inner], small: f32 [p.weight + p.outer * p.inner => p.outer * p.inner] }

@@ -5,7 +5,7 @@ use crate::real::Real;
 use crate::step::Step;
 
 kernel! {
-    linear_weight_grad [matmul];
+    linear_weight_grad [term, matmul];
     // weight, bias: offsets in grads
     params p { rows: u32, inner: u32, outer: u32, weight: u32, bias: u32 }
     read { dy: f32 [p.rows * p.outer], x: f32 [p.rows * p.inner] }

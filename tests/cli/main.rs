@@ -10,6 +10,7 @@ mod non_finite;
 mod repeat;
 mod run_folder;
 mod settings;
+mod tuning;
 mod usage;
 mod workflow;
 mod workspace;

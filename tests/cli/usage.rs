@@ -2,7 +2,8 @@
 
 use crate::workspace::{SMALL, Workspace, adapter};
 
-const COMMANDS: [&str; 9] = ["devices", "demo", "synth", "inspect", "train", "predict", "evaluate", "check", "bench"];
+const COMMANDS: [&str; 10] =
+    ["devices", "demo", "synth", "inspect", "train", "predict", "evaluate", "check", "bench", "tune"];
 
 #[test]
 fn every_command_has_help_with_an_example() {

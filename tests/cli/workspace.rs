@@ -17,6 +17,14 @@ use tempfile::TempDir;
 pub const SMALL: &str = "--set model.projection=16 --set model.gate_hidden=8 --set model.fused=24 \
                          --set model.head_hidden=12 --set train.max_epochs=3";
 
+/// Caches stay out of the user's home, but from one test run to the next. Mesa has a place of its own, so that tests
+/// with another tuning cache need not compile every kernel anew.
+const CACHES: [(&str, &str); 3] = [
+    ("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")),
+    ("LOCALAPPDATA", env!("CARGO_TARGET_TMPDIR")),
+    ("MESA_SHADER_CACHE_DIR", env!("CARGO_TARGET_TMPDIR")),
+];
+
 /// Commands are lines as one would type them: words between spaces, paths relative to this folder.
 pub struct Workspace {
     folder: TempDir,
@@ -54,8 +62,8 @@ impl Workspace {
     /// Runs the program; `variables` are added to its environment.
     pub fn run_with(&self, line: &str, variables: &[(&str, &str)]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_blendfuse"));
-        command.current_dir(self.folder.path()).args(line.split_whitespace()).envs(variables.iter().copied());
-        let output = command.output().unwrap();
+        command.current_dir(self.folder.path()).args(line.split_whitespace());
+        let output = command.envs(CACHES).envs(variables.iter().copied()).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");
         let code = output.status.code().expect("it exits by itself");
         Said { code, stdout: text(output.stdout), stderr: text(output.stderr) }
@@ -75,7 +83,7 @@ impl Workspace {
     /// Runs a command and kills it as soon as a file is there.
     pub fn kill_when(&self, line: &str, file: &str) {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_blendfuse"));
-        command.current_dir(self.folder.path()).arg("-q").args(line.split_whitespace());
+        command.current_dir(self.folder.path()).arg("-q").args(line.split_whitespace()).envs(CACHES);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let begun = Instant::now();
         while !self.path(file).exists() && begun.elapsed() < Duration::from_secs(60) {

@@ -1,0 +1,12 @@
+// What one index of a matrix product, i, j or k, decides about its elements: worked out once, not for every product.
+struct Term {
+    at: u32,       // part of the element's place
+    encoder: u32,  // part of the place of its fusion weight
+    shift: f32,    // the element is (value − shift) · scale
+    scale: f32,
+}
+
+fn term(at: u32) -> Term {
+    return Term(at, 0u, 0.0, 1.0);
+}
+

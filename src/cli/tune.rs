@@ -1,0 +1,67 @@
+//! `blendfuse tune`: measures which tiles suit a device, in its own time.
+
+use super::bench::{Widths, widths};
+use super::device::DeviceArgs;
+use crate::bench::{Mode, Workload};
+use crate::config::Config;
+use crate::data::synth::Preset;
+use crate::engine::Engine;
+use crate::gpu::tuning_cache::{self, Cache};
+use crate::outln;
+use crate::ui::Ui;
+use anyhow::Result;
+use comfy_table::{Table, presets};
+
+const EXAMPLE: &str = "Examples:
+  blendfuse tune --device gpu --preset paper --batch 32 --batch 64
+  blendfuse tune --clear";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Args {
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Encoders as in the synthetic pool of that name
+    #[arg(long, value_enum, default_value_t = Preset::Small, value_name = "P")]
+    preset: Preset,
+    /// Or these: their widths, such as 64,96,128 or 36x512 for 36 encoders of 512 columns
+    #[arg(long, value_name = "LIST", value_parser = widths, conflicts_with = "preset")]
+    widths: Option<Widths>,
+    /// Rows of a batch, may be repeated [default: as train.batch]
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(2..))]
+    batch: Vec<u32>,
+    /// Forget what was measured, on every device, and do nothing else
+    #[arg(long, conflicts_with_all = ["device", "preset", "widths", "batch"])]
+    clear: bool,
+}
+
+pub fn run(args: Args, ui: Ui) -> Result<()> {
+    let folder = tuning_cache::folder()?;
+    if args.clear {
+        outln!("{} tuning caches deleted from {}", tuning_cache::clear(&folder)?, folder.display());
+        return Ok(());
+    }
+    let device = args.device.open_gpu(ui)?;
+    let Engine::Gpu(gpu) = &*device else { unreachable!("open_gpu opens nothing else") };
+    gpu.tune(Cache::new(&folder, &gpu.info), None, ui);
+    let defaults = Config::default();
+    let widths = args.widths.map_or_else(|| args.preset.widths(), |widths| widths.list);
+    let workload = Workload { name: String::new(), widths, top_n: defaults.model.top_n };
+    let batches: Vec<usize> = args.batch.iter().map(|&batch| batch as usize).collect();
+    for batch in if batches.is_empty() { vec![defaults.train.batch] } else { batches } {
+        for mode in [Mode::Train, Mode::Infer] {
+            workload.load(&device, batch, mode)?;
+        }
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["product, columns x rows x parts", "tiles", "ms", "others"]);
+    for measured in gpu.measured() {
+        let mut times = measured.times.iter().map(|(tiles, time)| (tiles.name, time.as_secs_f64() * 1e3));
+        let (fastest, ms) = times.next().expect("something was measured");
+        let others: Vec<_> = times.map(|(name, ms)| format!("{name} {ms:.3}")).collect();
+        table.add_row([measured.product, fastest.to_owned(), format!("{ms:.3}"), others.join("  ")]);
+    }
+    outln!("{table}\n\nkept in {}", folder.display());
+    Ok(())
+}

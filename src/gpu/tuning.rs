@@ -1,0 +1,182 @@
+//! Which tiles a matrix product takes: measured once per device, kernel and class of shapes, then read from the cache.
+
+use super::tuning_cache::Cache;
+use super::{Dispatch, Gpu, adapter};
+use crate::buffer::{AnyBuffer, Buffer};
+use crate::kernel::{Call, Grid, Kernel, Role, Run};
+use crate::tiles::{self, Tiles};
+use crate::ui::Ui;
+use std::collections::BTreeMap;
+use std::sync::MutexGuard;
+use std::time::{Duration, Instant};
+
+/// One search: what a kernel took with each of the tiles, the fastest first.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Kernel, and outputs (columns × rows × count) rounded up to powers of two
+    pub product: String,
+    pub times: Vec<(&'static Tiles, Duration)>,
+}
+
+pub(super) struct Tuning {
+    /// Those that the device can run; the first is taken where nothing was measured
+    available: Vec<&'static Tiles>,
+    chosen: BTreeMap<String, &'static Tiles>,
+    search: Option<Search>,
+}
+
+struct Search {
+    cache: Cache,
+    ui: Ui,
+    /// Time that it may still take; `None`: as long as it needs
+    left: Option<Duration>,
+    measured: Vec<Measured>,
+}
+
+/// A run of a kernel that is timed: long enough for the clock, and a few of them.
+const RUN: Duration = Duration::from_millis(2);
+const RUNS: usize = 3;
+
+/// Features worth having where the device has them. Lavapipe's subgroups are those of a fixed size.
+pub(super) fn features(info: &wgpu::AdapterInfo) -> wgpu::Features {
+    let wanted = tiles::ALL.iter().any(|tiles| suits(tiles, info) && tiles.subgroup.is_some());
+    if wanted { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() }
+}
+
+fn suits(tiles: &Tiles, info: &wgpu::AdapterInfo) -> bool {
+    let sizes = [info.subgroup_min_size, info.subgroup_max_size];
+    tiles.subgroup.is_none_or(|size| adapter::is_software(info) && sizes == [size, size])
+}
+
+impl Tuning {
+    pub(super) fn new(info: &wgpu::AdapterInfo, features: wgpu::Features) -> Self {
+        let runs = |tiles: &&Tiles| {
+            suits(tiles, info) && (tiles.subgroup.is_none() || features.contains(wgpu::Features::SUBGROUP))
+        };
+        let mut available: Vec<_> = tiles::ALL.iter().filter(runs).collect();
+        // Made for exactly such a device
+        available.sort_by_key(|tiles| tiles.subgroup.is_none());
+        Self { available, chosen: BTreeMap::new(), search: None }
+    }
+}
+
+impl Gpu {
+    /// Tiles that this device can run; the first is what it takes untuned.
+    pub fn tiles(&self) -> Vec<&'static Tiles> {
+        self.tuning().available.clone()
+    }
+
+    /// Takes what the cache holds for this device and measures what it does not, as kernels are bound, for at most
+    /// `budget`. A cache that cannot be used is warned of and rebuilt.
+    pub fn tune(&self, cache: Cache, budget: Option<Duration>, ui: Ui) {
+        let mut chosen = cache.read().unwrap_or_else(|error| {
+            ui.warn(format!("{error:#}; it is ignored and rebuilt"));
+            BTreeMap::new()
+        });
+        let mut tuning = self.tuning();
+        chosen.retain(|_, tiles| tuning.available.contains(tiles));
+        tuning.chosen = chosen;
+        tuning.search = Some(Search { cache, ui, left: budget, measured: Vec::new() });
+    }
+
+    /// What was measured since tuning began.
+    pub fn measured(&self) -> Vec<Measured> {
+        self.tuning().search.as_ref().map(|search| search.measured.clone()).unwrap_or_default()
+    }
+
+    /// The call with other tiles; the same where the kernel has none.
+    pub(crate) fn with_tiles(&self, call: &Call, tiles: &'static Tiles) -> Call {
+        let Run::Gpu(dispatch) = &call.run else { panic!("{}: not bound on a GPU", call.kernel.name) };
+        let dispatch = self.dispatch(call.kernel, tiles, &dispatch.params, &call.buffers, dispatch.grid);
+        Call { kernel: call.kernel, cost: call.cost, buffers: call.buffers.clone(), run: Run::Gpu(dispatch) }
+    }
+
+    fn tuning(&self) -> MutexGuard<'_, Tuning> {
+        self.tuning.lock().expect("no panic while tuning")
+    }
+
+    pub(super) fn choose_tiles(
+        &self,
+        kernel: &'static Kernel,
+        params: &wgpu::Buffer,
+        buffers: &[AnyBuffer],
+        grid: Grid,
+    ) -> &'static Tiles {
+        let mut tuning = self.tuning();
+        let untuned = tuning.available[0];
+        let Grid::Tiles(outputs) = grid else { return untuned };
+        let [columns, rows, count] = outputs.map(usize::next_power_of_two);
+        let product = format!("{} {columns}x{rows}x{count}", kernel.name);
+        if let Some(tiles) = tuning.chosen.get(&product) {
+            return tiles;
+        }
+        let Tuning { available, chosen, search: Some(search) } = &mut *tuning else { return untuned };
+        if search.left.is_some_and(|left| left.is_zero()) {
+            return untuned;
+        }
+        let begun = Instant::now();
+        // What is made for exactly such a device is far ahead of the rest there: that is not worth compiling.
+        let candidates: Vec<_> = available.iter().filter(|tiles| tiles.subgroup == untuned.subgroup).copied().collect();
+        let Some(times) = self.measure(kernel, &candidates, params, buffers, grid) else { return untuned };
+        search.left = search.left.map(|left| left.saturating_sub(begun.elapsed()));
+        let fastest = times[0].0;
+        chosen.insert(product.clone(), fastest);
+        search.ui.detail(format!("tuning: {product}: {}", fastest.name));
+        search.measured.push(Measured { product, times });
+        if let Err(error) = search.cache.write(chosen) {
+            if !search.cache.is_lost {
+                search.ui.warn(format!("{error:#}; tiles are measured again next time"));
+            }
+            search.cache.is_lost = true;
+        }
+        fastest
+    }
+
+    /// Times of the kernel with each of the tiles, the fastest first; buffers that it updates are put back afterwards.
+    /// `None` where there is no memory for a copy of them, or the device is lost.
+    fn measure(
+        &self,
+        kernel: &'static Kernel,
+        candidates: &[&'static Tiles],
+        params: &wgpu::Buffer,
+        buffers: &[AnyBuffer],
+        grid: Grid,
+    ) -> Option<Vec<(&'static Tiles, Duration)>> {
+        let updated = kernel.slots.iter().zip(buffers).filter(|(slot, _)| slot.role == Role::Update);
+        let saved: Vec<_> = updated.map(|(_, buffer)| self.saved(buffer)).collect::<Option<_>>()?;
+        self.copy(saved.iter().map(|(buffer, copy)| (buffer, copy.gpu())));
+        let mut times = Vec::new();
+        for &tiles in candidates {
+            let dispatch = self.dispatch(kernel, tiles, params, buffers, grid);
+            // The first run compiles what the driver has put off.
+            self.time_of(&dispatch, 1)?;
+            let once = self.time_of(&dispatch, 1)?;
+            let repeats = (RUN.as_secs_f64() / once.as_secs_f64()).clamp(1.0, 64.0) as usize;
+            let runs: Vec<_> = (0..RUNS).map(|_| self.time_of(&dispatch, repeats)).collect::<Option<_>>()?;
+            times.push((tiles, runs.into_iter().min()? / repeats as u32));
+        }
+        self.copy(saved.iter().map(|(buffer, copy)| (copy.gpu(), buffer)));
+        times.sort_by_key(|&(_, time)| time);
+        Some(times)
+    }
+
+    fn time_of(&self, dispatch: &Dispatch, repeats: usize) -> Option<Duration> {
+        let begun = Instant::now();
+        self.submit(std::iter::repeat_n(dispatch, repeats));
+        self.wait().ok()?;
+        Some(begun.elapsed())
+    }
+
+    fn saved(&self, buffer: &AnyBuffer) -> Option<(wgpu::Buffer, Buffer<f32>)> {
+        let AnyBuffer::F32(buffer) = buffer else { panic!("{}: only f32 is updated", buffer.label()) };
+        Some((buffer.gpu().clone(), self.buffer("tuning", buffer.len).ok()?))
+    }
+
+    fn copy<'a>(&self, pairs: impl Iterator<Item = (&'a wgpu::Buffer, &'a wgpu::Buffer)>) {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        for (from, to) in pairs {
+            encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size());
+        }
+        self.queue.submit([encoder.finish()]);
+    }
+}

@@ -1,0 +1,120 @@
+//! The tuning cache: one small JSON file per adapter in the user's cache folder, valid for one driver and one version.
+
+use crate::files::write_atomically;
+use crate::fnv::fnv1a;
+use crate::tiles::Tiles;
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The file of one adapter.
+#[derive(Debug)]
+pub struct Cache {
+    path: PathBuf,
+    valid_for: Identity,
+    /// It could not be written, which was said
+    pub(super) is_lost: bool,
+}
+
+/// What measurements hold for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Identity {
+    /// Of blendfuse
+    version: String,
+    adapter: String,
+    driver: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Contents {
+    #[serde(flatten)]
+    identity: Identity,
+    /// Names of tiles by product
+    tiles: BTreeMap<String, String>,
+}
+
+/// Where caches are, by the platform's custom.
+///
+/// # Errors
+/// Where the environment names no such place.
+pub fn folder() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = if cfg!(windows) {
+        set("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        set("HOME").map(|home| home.join("Library/Caches"))
+    } else {
+        set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))
+    };
+    Ok(base.context("found no folder for caches; set XDG_CACHE_HOME, or use --no-tune")?.join("blendfuse"))
+}
+
+/// Deletes every adapter's file; how many there were.
+///
+/// # Errors
+/// Where one cannot be deleted.
+pub fn clear(folder: &Path) -> Result<usize> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        entries => entries.with_context(|| format!("{}: cannot be read", folder.display()))?,
+    };
+    let mut deleted = 0;
+    for entry in entries {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX)) {
+            std::fs::remove_file(&path).with_context(|| format!("{}: cannot be deleted", path.display()))?;
+            deleted += 1;
+        }
+    }
+    Ok(deleted)
+}
+
+const PREFIX: &str = "tiles-";
+
+impl Cache {
+    /// The adapter's file in a folder.
+    pub fn new(folder: &Path, info: &wgpu::AdapterInfo) -> Self {
+        let adapter = format!("{} ({}, {:04x}:{:04x})", info.name, info.backend, info.vendor, info.device);
+        let path = folder.join(format!("{PREFIX}{:016x}.json", fnv1a(adapter.bytes())));
+        let driver = format!("{} {}", info.driver, info.driver_info).trim().to_owned();
+        let valid_for = Identity { version: env!("CARGO_PKG_VERSION").into(), adapter, driver };
+        Self { path, valid_for, is_lost: false }
+    }
+
+    /// What it holds; nothing where there is no file.
+    ///
+    /// # Errors
+    /// Where it is damaged, or of another version or driver.
+    pub fn read(&self) -> Result<BTreeMap<String, &'static Tiles>> {
+        let path = self.path.display();
+        let text = match std::fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            text => text.with_context(|| format!("{path}: the tuning cache cannot be read"))?,
+        };
+        let contents: Contents =
+            serde_json::from_str(&text).with_context(|| format!("{path}: the tuning cache is damaged"))?;
+        if contents.identity != self.valid_for {
+            let Identity { version, driver, .. } = contents.identity;
+            bail!("{path}: the tuning cache is stale: it is of blendfuse {version} with driver {driver}");
+        }
+        let known = |(product, name): (String, String)| match Tiles::named(&name) {
+            Some(tiles) => Ok((product, tiles)),
+            None => bail!("{path}: the tuning cache is damaged: no tiles are called {name}"),
+        };
+        contents.tiles.into_iter().map(known).collect()
+    }
+
+    /// Replaces the file.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write(&self, chosen: &BTreeMap<String, &'static Tiles>) -> Result<()> {
+        let folder = self.path.parent().expect("it is in a folder");
+        std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+        let tiles = chosen.iter().map(|(product, tiles)| (product.clone(), tiles.name.to_owned())).collect();
+        let contents = Contents { identity: self.valid_for.clone(), tiles };
+        write_atomically(&self.path, |file| Ok(writeln!(file, "{}", serde_json::to_string_pretty(&contents)?)?))
+    }
+}

@@ -1,0 +1,83 @@
+//! The tuning cache: made, read, cleared, and what is said where it is of no use.
+
+use crate::workspace::{Said, Workspace, adapter};
+use std::fs;
+use std::path::PathBuf;
+
+const SHAPE: &str = "--widths 3x8 --batch 4";
+
+/// A workspace with a cache folder of its own, `cache`.
+struct Caches(Workspace);
+
+impl Caches {
+    fn run(&self, line: &str) -> Said {
+        let cache = self.0.path("cache");
+        let cache = cache.to_str().unwrap();
+        let said = self.0.run_with(line, &[("XDG_CACHE_HOME", cache), ("LOCALAPPDATA", cache), ("HOME", cache)]);
+        assert_eq!(said.code, 0, "blendfuse {line}\n{}{}", said.stdout, said.stderr);
+        said
+    }
+
+    fn bench(&self, options: &str) -> Said {
+        self.run(&format!("bench --device {} {SHAPE} --seconds 0 {options}", adapter()))
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let folder = ["cache/blendfuse", "cache/Library/Caches/blendfuse"].map(|name| self.0.path(name));
+        let entries = folder.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+#[test]
+fn tiles_are_measured_once_and_forgotten_on_demand() {
+    let caches = Caches(Workspace::empty());
+    caches.bench("--no-tune");
+    assert!(caches.files().is_empty(), "--no-tune measures nothing");
+    let table = caches.run(&format!("tune --device {} {SHAPE}", adapter())).stdout;
+    for product in ["project_forward", "linear_forward", "fuse_forward", "fuse_update", "project_update"] {
+        assert!(table.contains(product), "{table}");
+    }
+    let [file] = &caches.files()[..] else { panic!("{:?}", caches.files()) };
+    let kept = fs::read_to_string(file).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+    assert!(json["tiles"].as_object().unwrap().len() >= 9, "{kept}");
+    let said = caches.bench("");
+    assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    assert_eq!(fs::read_to_string(file).unwrap(), kept, "nothing is measured twice");
+    assert!(caches.run("tune --clear").stdout.starts_with("1 tuning caches deleted from "));
+    assert!(caches.files().is_empty());
+    assert!(caches.run("tune --clear").stdout.starts_with("0 tuning caches deleted from "));
+}
+
+#[test]
+fn a_useless_cache_is_warned_of_once_and_rebuilt() {
+    let caches = Caches(Workspace::empty());
+    caches.run(&format!("tune --device {} {SHAPE}", adapter()));
+    let [file] = &caches.files()[..] else { panic!("{:?}", caches.files()) };
+    let kept = fs::read_to_string(file).unwrap();
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    for (useless, why) in [
+        ("{".to_owned(), "the tuning cache is damaged"),
+        (kept.replace("x", "y"), "the tuning cache is damaged: no tiles are called"),
+        (kept.replace(&version, "\"version\": \"0.0.1\""), "the tuning cache is stale: it is of blendfuse 0.0.1 with"),
+    ] {
+        fs::write(file, useless).unwrap();
+        let said = caches.bench("");
+        assert!(said.stderr.contains(why) && said.stderr.contains("it is ignored and rebuilt"), "{}", said.stderr);
+        assert_eq!(said.stderr.matches("warning").count(), 1, "{}", said.stderr);
+        let again = caches.bench("");
+        assert!(!again.stderr.contains("warning"), "{}", again.stderr);
+    }
+}
+
+#[test]
+fn a_cache_that_cannot_be_kept_stops_nothing() {
+    let caches = Caches(Workspace::empty());
+    fs::write(caches.0.path("cache"), "a file where a folder should be").unwrap();
+    let said = caches.bench("");
+    assert!(said.stdout.contains("training step"), "{}", said.stdout);
+    assert!(said.stderr.contains("warning"), "{}", said.stderr);
+    assert!(said.stderr.contains("cannot be"), "{}", said.stderr);
+}
