@@ -212,10 +212,7 @@ impl Gpu {
             "step" => self.step.as_entire_binding(),
             _ => {
                 let slot = kernel.slots.iter().position(|slot| slot.name == name).expect("checked by reflection");
-                match &buffers[slot] {
-                    AnyBuffer::F32(buffer) => buffer.gpu().as_entire_binding(),
-                    AnyBuffer::U32(buffer) => buffer.gpu().as_entire_binding(),
-                }
+                buffers[slot].gpu().as_entire_binding()
             }
         };
         let entries: Vec<_> = compiled

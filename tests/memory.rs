@@ -4,7 +4,7 @@ use blendfuse::config::Config;
 use blendfuse::data::{LoadOptions, Pool, synth};
 use blendfuse::engine::Engine;
 use blendfuse::infer::Network;
-use blendfuse::model::{Dims, Mode, Plan, Windows};
+use blendfuse::model::{Dims, Mode, Plan, Standard, Windows};
 use blendfuse::train::{RunFolder, Selection, Trainer};
 use blendfuse::ui::Ui;
 use ndarray::Array2;
@@ -107,12 +107,17 @@ fn a_plan_is_what_the_engine_allocates() {
         } else {
             let mut pool = odd_pool();
             let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
-            Network::new(&engine, &config, dims, &mut pool, 100, Mode::Inference).expect("it fits").fit.plan
+            let standard = standard(&pool);
+            Network::new(&engine, &config, dims, &mut pool, &standard, 100, Mode::Inference).expect("it fits").fit.plan
         };
         let Engine::Gpu(gpu) = &*engine else { unreachable!("tests run on an adapter") };
         let (planned, found) = (plan.total(), gpu.memory.peak());
         assert!(planned.abs_diff(found) * 100 <= found, "{features}: {planned} bytes planned, {found} allocated");
     }
+}
+
+fn standard(pool: &Pool) -> Standard {
+    Standard::of(pool, &(0..pool.clips.len()).collect::<Vec<_>>())
 }
 
 fn plan_of(engine: &Arc<Engine>, config: &Config, capacity: usize) -> Plan {
@@ -186,7 +191,8 @@ fn auto_streams_what_does_not_fit_and_says_why() {
         let mut pool = odd_pool();
         let config = config(&["train.batch=16"]);
         let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
-        Network::new(engine, &config, dims, &mut pool, 16, Mode::Training).expect("it fits").fit
+        let standard = standard(&pool);
+        Network::new(engine, &config, dims, &mut pool, &standard, 16, Mode::Training).expect("it fits").fit
     };
     let resident = fit(&limited(None, Some(1 << 30)));
     assert!(
