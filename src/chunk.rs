@@ -11,7 +11,7 @@ pub const WORDS: usize = 8;
 /// Offsets are in elements, within the window that the chunk belongs to. Where features are f16, two of them are an element
 /// of `x` and `standard`.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Chunk {
     /// Where the encoder's features (N, D_k) begin
     pub x: u32,
