@@ -198,12 +198,23 @@ mod tests {
     /// Read forward; weights and both moments read and written by the update; nine times with a gradient in between.
     #[test]
     fn projection_weights_cross_memory_seven_times_a_step() {
-        for (mode, expected) in [(model::Mode::Training, 7.0), (model::Mode::Gradients, 9.0)] {
-            let touching = |call: &&Call| call.buffers.iter().any(|buffer| buffer.label().ends_with(" project.0"));
-            let bytes: u64 = paper_step(mode, Precision::F32).iter().filter(touching).map(|call| call.cost.bytes).sum();
+        // Features, read forward and backward, are half of a crossing, in f16 a quarter; weights that are read forward in
+        // f16 are written in f16, too.
+        let cases = [
+            (model::Mode::Training, Precision::F32, 7.5),
+            (model::Mode::Gradients, Precision::F32, 9.5),
+            (model::Mode::Training, Precision::Mixed, 7.25),
+        ];
+        for (mode, precision, least) in cases {
+            let touching = |call: &&Call| {
+                call.buffers
+                    .iter()
+                    .any(|buffer| [" project.0", " half.0"].iter().any(|end| buffer.label().ends_with(end)))
+            };
+            let bytes: u64 = paper_step(mode, precision).iter().filter(touching).map(|call| call.cost.bytes).sum();
             let crossings = bytes as f64 / (4 * WEIGHTS) as f64;
-            // Features, read forward and backward, are half of a crossing; activations a little.
-            assert!((expected + 0.5..expected + 0.8).contains(&crossings), "{crossings}");
+            // Activations are a little.
+            assert!((least..least + 0.3).contains(&crossings), "{crossings}");
         }
     }
 }
