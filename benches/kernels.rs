@@ -3,6 +3,8 @@
 
 mod common;
 
+use blendfuse::check::Case;
+use blendfuse::config::Precision;
 use blendfuse::kernel::Call;
 use blendfuse::kernels;
 use blendfuse::model::Mode;
@@ -11,13 +13,16 @@ use std::time::Duration;
 
 fn kernels(criterion: &mut Criterion) {
     let case = common::eight_encoders();
+    let mixed = Case { precision: Precision::Mixed, ..case.clone() };
     for engine in common::engines() {
         let (model, features) = case.build(&engine, Mode::Training).expect("it fits");
         let (separate, others) = case.build(&engine, Mode::Gradients).expect("it fits");
+        let (half, packed) = mixed.build(&engine, Mode::Training).expect("it fits");
         let mut passes = [
             model.training_step(&features, case.sources, case.targets),
             separate.training_step(&others, case.sources, case.targets),
             model.inference(&features, case.sources),
+            half.training_step(&packed, mixed.sources, mixed.targets),
         ];
         // Buffers hold what a step leaves in them, not zeros.
         passes.iter().for_each(|calls| engine.run(calls, &case.step()));

@@ -19,7 +19,7 @@ fn outputs() -> vec2<u32> { return vec2(p.rows, p.fused); }
 
 fn left_row(i: u32) -> Term { return Term(i * p.encoders * p.width, i * p.encoders, 0.0, 1.0); }
 fn left_k(k: u32) -> Term { return Term(k, k / p.width, 0.0, 1.0); }
-fn left(i: Term, k: Term) -> f32 { return w[i.encoder + k.encoder] * h[i.at + k.at]; }
+fn left(i: Term, k: Term) -> f32 { return w[i.second + k.second] * h[i.at + k.at]; }
 
 fn right_column(j: u32) -> Term { return term(j * p.encoders * p.width); }
 fn right_k(k: u32) -> Term { return term(k); }

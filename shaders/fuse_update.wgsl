@@ -24,7 +24,7 @@ fn left(i: Term, b: Term) -> f32 { return dfuse[i.at + b.at]; }
 
 fn right_column(j: u32) -> Term { return Term(j, j / p.width, 0.0, 1.0); }
 fn right_k(b: u32) -> Term { return Term(b * p.encoders * p.width, b * p.encoders, 0.0, 1.0); }
-fn right(j: Term, b: Term) -> f32 { return w[j.encoder + b.encoder] * h[j.at + b.at]; }
+fn right(j: Term, b: Term) -> f32 { return w[j.second + b.second] * h[j.at + b.at]; }
 
 fn put(i: u32, j: u32, sum: f32) {
     let at = i * p.encoders * p.width + j;

@@ -1,7 +1,9 @@
 //! A typed array on one engine.
 
+use crate::engine::Engine;
 use crate::memory::Lease;
 use crate::real::{Element, Real};
+use anyhow::Result;
 use std::sync::{Arc, RwLock};
 
 /// `len` elements on the engine that made it; cloning shares the same memory.
@@ -107,6 +109,60 @@ impl From<&Buffer<u32>> for AnyBuffer {
 }
 
 impl AnyBuffer {
+    /// Panics for a buffer of words.
+    pub fn f32(&self) -> &Buffer<f32> {
+        match self {
+            Self::F32(buffer) => buffer,
+            Self::U32(buffer) => panic!("{}: holds words", buffer.label),
+        }
+    }
+
+    /// Panics for a buffer of floats.
+    pub fn u32(&self) -> &Buffer<u32> {
+        match self {
+            Self::U32(buffer) => buffer,
+            Self::F32(buffer) => panic!("{}: holds floats", buffer.label),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(buffer) => buffer.len,
+            Self::U32(buffer) => buffer.len,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// As [`Engine::write`], of values as their bits.
+    pub fn write_bits(&self, engine: &Engine, offset: usize, bits: &[u32]) {
+        match self {
+            Self::F32(buffer) => engine.write(buffer, offset, bytemuck::cast_slice::<_, f32>(bits)),
+            Self::U32(buffer) => engine.write(buffer, offset, bits),
+        }
+    }
+
+    /// All of it as [`Engine::read`] gives it, as bits.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn read_bits(&self, engine: &Engine) -> Result<Vec<u32>> {
+        Ok(match self {
+            Self::F32(buffer) => bytemuck::cast_vec(engine.read(buffer, 0, buffer.len)?),
+            Self::U32(buffer) => engine.read(buffer, 0, buffer.len)?,
+        })
+    }
+
+    /// The wgpu buffer behind it; panics for a CPU buffer.
+    pub(crate) fn gpu(&self) -> &wgpu::Buffer {
+        match self {
+            Self::F32(buffer) => buffer.gpu(),
+            Self::U32(buffer) => buffer.gpu(),
+        }
+    }
+
     pub fn label(&self) -> &str {
         match self {
             Self::F32(buffer) => &buffer.label,

@@ -1,21 +1,23 @@
 //! A run of one encoder's columns: the unit into which the grouped projection is split. WGSL: shaders/shared/chunk.wgsl.
 
 use crate::matmul::matrix;
+use crate::packed;
 use crate::real::Real;
 use ndarray::Array2;
 
 /// Words of a chunk in its buffer.
 pub const WORDS: usize = 8;
 
-/// Offsets are in elements, within the window that the chunk belongs to.
+/// Offsets are in elements, within the window that the chunk belongs to. Where features are f16, two of them are an element
+/// of `x` and `standard`.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Chunk {
     /// Where the encoder's features (N, D_k) begin
     pub x: u32,
     /// Where its weights (P, D_k) begin
     pub w: u32,
-    /// Where its columns begin in mean and rstd
+    /// Where its columns begin in mean and rstd; where features are f16, how many elements of a row lie before them
     pub standard: u32,
     /// D_k
     pub width: u32,
@@ -49,6 +51,21 @@ impl Chunk {
             }
         }
         out
+    }
+
+    /// The chunk's columns (rows, length) of rows that hold two f16 to a word.
+    pub fn unpacked<R: Real>(&self, words: &[u32], rows: impl ExactSizeIterator<Item = usize>) -> Array2<R> {
+        let mut out = Array2::zeros((rows.len(), self.length as usize));
+        for (mut out, row) in out.rows_mut().into_iter().zip(rows) {
+            let words = &words[row * self.words() + self.column as usize / 2..];
+            packed::unpack(words, out.as_slice_mut().expect("it was just made"));
+        }
+        out
+    }
+
+    /// Words of a row of the encoder that holds two f16 to a word.
+    pub fn words(&self) -> usize {
+        packed::words(self.width as usize)
     }
 
     /// The encoder's weights (P, D_k) within a window's.

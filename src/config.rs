@@ -176,21 +176,11 @@ pub struct Engine {
     pub features: Features,
 }
 
-impl Engine {
-    /// # Errors
-    /// A precision that this version does not have.
-    pub fn check_available(&self) -> anyhow::Result<()> {
-        if self.precision == Precision::Mixed {
-            anyhow::bail!("engine.precision = \"mixed\" is not available in this version; use \"f32\"");
-        }
-        Ok(())
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     F32,
+    /// Features and the projections' weights are multiplied in f16; sums, weights and moments are f32
     Mixed,
 }
 

@@ -101,9 +101,11 @@ impl Engine {
     /// A matrix product with all tiles that the device can run, by name; any other call as it is (`None`).
     pub fn variants(&self, call: &Call) -> Vec<(Option<&'static str>, Option<Call>)> {
         match self {
-            Self::Gpu(gpu) if call.kernel.is_product() => {
-                gpu.tiles().into_iter().map(|tiles| (Some(tiles.name), Some(gpu.with_tiles(call, tiles)))).collect()
-            }
+            Self::Gpu(gpu) if call.kernel.is_product() => gpu
+                .tiles_for(call.kernel)
+                .into_iter()
+                .map(|tiles| (Some(tiles.name), Some(gpu.with_tiles(call, tiles))))
+                .collect(),
             _ => vec![(None, None)],
         }
     }

@@ -237,10 +237,7 @@ impl Gpu {
             "step" => self.step.as_entire_binding(),
             _ => {
                 let slot = kernel.slots.iter().position(|slot| slot.name == name).expect("checked by reflection");
-                match &buffers[slot] {
-                    AnyBuffer::F32(buffer) => buffer.gpu().as_entire_binding(),
-                    AnyBuffer::U32(buffer) => buffer.gpu().as_entire_binding(),
-                }
+                buffers[slot].gpu().as_entire_binding()
             }
         };
         let entries: Vec<_> = compiled
@@ -258,9 +255,13 @@ impl Gpu {
         Dispatch { compiled, group, workgroups, params: params.clone(), grid }
     }
 
+    fn set_step(&self, step: &Step) {
+        self.queue.write_buffer(&self.step, 0, bytemuck::bytes_of(step));
+    }
+
     /// Submits the dispatches in order as one command buffer; waits only where [`IN_FLIGHT`] runs are under way.
     pub(crate) fn run<'a>(&self, dispatches: impl Iterator<Item = &'a Dispatch>, step: &Step) {
-        self.queue.write_buffer(&self.step, 0, bytemuck::bytes_of(step));
+        self.set_step(step);
         self.submit(dispatches);
     }
 

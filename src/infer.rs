@@ -2,11 +2,12 @@
 
 use crate::buffer::NoMemory;
 use crate::config;
-use crate::data::{Encoder, Pool};
+use crate::data::Pool;
 use crate::engine::Engine;
 use crate::kernel::Call;
 use crate::model::fit::{Fit, Request};
 use crate::model::{Dims, Features, Mode, Model, Standard};
+use crate::packed;
 use crate::step::Step;
 use anyhow::{Error, Result};
 use ndarray::{Array2, Axis, aview1, concatenate, s};
@@ -34,20 +35,20 @@ pub struct Network {
 }
 
 impl Network {
-    /// Takes a pool's features to the device (resident where `config.engine.features` and the device allow, else
+    /// Takes a pool's features, to be standardised by `standard`, to the device (resident where `config.engine.features` and the device allow, else
     /// streamed) and makes a network of `dims` for batches of at most `capacity` rows.
     ///
     /// # Errors
-    /// Where the device has no room: says for what, and which setting would fit.
+    /// Where the device has no room: says for what, and which setting would fit; a feature that f16 cannot hold.
     pub fn new(
         engine: &Arc<Engine>,
         config: &config::Config,
         dims: Dims,
         pool: &mut Pool,
+        standard: &Standard,
         capacity: usize,
         mode: Mode,
     ) -> Result<Self> {
-        config.engine.check_available()?;
         let clips = pool.clips.len();
         let request = Request { engine, config, dims: &dims, clips, capacity, mode };
         let place = |fit: &Fit| -> Result<(Model, Features)> {
@@ -74,18 +75,15 @@ impl Network {
                 row.assign(&aview1(target));
             }
         }
-        let encoders: Vec<Encoder> = std::mem::take(&mut pool.encoders);
+        let encoders = std::mem::take(&mut pool.encoders);
+        let encoders = packed::features(encoders, &pool.clips, standard, model.dims.half)?;
         if fit.streamed {
             features.stream(engine, &model.windows, encoders, targets, capacity);
         } else {
             features.fill(engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         }
+        features.set_standard(engine, &model.windows, standard);
         Ok(Self { model, features, capacity, fit, inference: HashMap::new() })
-    }
-
-    /// Sets how columns are standardised.
-    pub fn set_standard(&self, standard: &Standard) {
-        self.features.set_standard(&self.model.engine, &self.model.windows, standard);
     }
 
     /// Runs the given rows through the network with its running statistics.

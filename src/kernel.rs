@@ -197,6 +197,11 @@ impl Kernel {
         self.shared.iter().any(|shared| Tiles::is_product(shared))
     }
 
+    /// True for tiles that the kernel can take: one that joins neighbouring columns in a word wants them in one lane.
+    pub fn takes(&self, tiles: &Tiles) -> bool {
+        tiles.puts_neighbours() || !self.source.contains("const PUTS_WORDS = true;")
+    }
+
     /// Parses the text; panics with the compiler's message, since the text is ours.
     pub fn parse(&self, tiles: &Tiles) -> naga::Module {
         let text = self.text(tiles);

@@ -21,13 +21,17 @@ pub mod linear_forward;
 pub mod linear_weight_grad;
 pub mod loss;
 pub mod project_forward;
+pub mod project_forward_half;
 pub mod project_update;
+pub mod project_update_half;
 pub mod project_weight_grad;
 
 /// Every kernel, in the order of a training step; inference replaces `batchnorm_forward` by `batchnorm_infer`, and a
-/// training step that keeps its gradients the two updates before `adam` by the two after it.
-pub static ALL: [&crate::kernel::Kernel; 23] = [
+/// training step that keeps its gradients the two updates before `adam` by the two after it. With f16, the two that end in
+/// `_half` take the place of those before them.
+pub static ALL: [&crate::kernel::Kernel; 25] = [
     &project_forward::KERNEL,
+    &project_forward_half::KERNEL,
     &batchnorm_forward::KERNEL,
     &batchnorm_infer::KERNEL,
     &linear_forward::KERNEL,
@@ -46,6 +50,7 @@ pub static ALL: [&crate::kernel::Kernel; 23] = [
     &gate_input_grad::KERNEL,
     &batchnorm_backward::KERNEL,
     &project_update::KERNEL,
+    &project_update_half::KERNEL,
     &fuse_update::KERNEL,
     &adam::KERNEL,
     &project_weight_grad::KERNEL,

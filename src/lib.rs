@@ -41,6 +41,7 @@ pub mod gpu;
 pub mod kernels;
 pub mod matmul;
 pub mod memory;
+pub mod packed;
 pub mod philox;
 pub mod real;
 pub mod step;

@@ -25,9 +25,11 @@ use crate::buffer::Buffer;
 use crate::config::{Config, TemperatureMode};
 use crate::engine::Engine;
 use crate::kernel::Call;
+use crate::packed::pack;
 use anyhow::Result;
-use layout::{Layout, Place};
+use layout::{Layout, Place, Tensor};
 use pass::Pass;
+use rayon::prelude::*;
 use std::sync::Arc;
 use weights::{Trained, initial};
 
@@ -59,7 +61,10 @@ pub struct Model {
     pub windows: Windows,
     pub layout: Layout,
     pub mode: Mode,
+    /// Without the projections where only their copy in f16 is in use
     pub weights: Trained,
+    /// Per window: the projections' weights in f16, two to a word, (P, words) of each encoder; empty in f32
+    pub halves: Vec<Buffer<u32>>,
     /// (2, M): batch norm's running mean and variance
     pub running: Buffer<f32>,
     pub activations: Activations,
@@ -80,7 +85,13 @@ impl Model {
         mode: Mode,
     ) -> Result<Self> {
         let layout = Layout::new(&dims, &windows, config.model.temperature.mode == TemperatureMode::Learned);
-        let weights = Trained::new(&engine, "weights", &dims, &windows, &layout)?;
+        assert!(!(dims.half && mode == Mode::Gradients), "gradients are kept in f32 only");
+        let masters = if dims.half && mode == Mode::Inference { &[] } else { &windows.list[..] };
+        let weights = Trained::new(&engine, "weights", &dims, masters, &layout)?;
+        let copies = if dims.half { &windows.list[..] } else { &[] };
+        let half =
+            |(i, window): (usize, &Window)| engine.buffer(&format!("weights half.{i}"), dims.projection * window.row);
+        let halves = copies.iter().enumerate().map(half).collect::<Result<_>>()?;
         let running = engine.buffer("weights running", 2 * dims.channels())?;
         let activations = Activations::new(&engine, &dims, &windows, capacity)?;
         let training = match mode {
@@ -89,7 +100,7 @@ impl Model {
             Mode::Gradients => Some(Training::new(&engine, &dims, &windows, &layout, capacity, true, &activations)?),
         };
         let config = config.clone();
-        Ok(Self { engine, config, dims, windows, layout, mode, weights, running, activations, training })
+        Ok(Self { engine, config, dims, windows, layout, mode, weights, halves, running, activations, training })
     }
 
     /// Sets every weight to its initial value.
@@ -99,9 +110,25 @@ impl Model {
             TemperatureMode::Fixed | TemperatureMode::Learned => self.config.model.temperature.initial,
         };
         for tensor in &self.layout.tensors {
-            if let Some((buffer, offset)) = self.place(tensor.place) {
-                self.engine.write(buffer, offset, &initial(tensor, &self.dims, seed, temperature));
+            if tensor.place != Place::Standard {
+                self.set(tensor, &initial(tensor, &self.dims, seed, temperature));
             }
+        }
+    }
+
+    /// Sets a tensor's weights, and their copy in f16 where there is one: nothing else may write projections.
+    pub fn set(&self, tensor: &Tensor, values: &[f32]) {
+        if let Some((buffer, offset)) = self.place(tensor.place) {
+            self.engine.write(buffer, offset, values);
+        }
+        if let (true, Place::Project(window, offset)) = (self.dims.half, tensor.place) {
+            let mut chunks = self.windows.list[window].chunks.iter();
+            let chunk = chunks.find(|chunk| chunk.w as usize == offset).expect("an encoder begins there");
+            let mut words = vec![0; self.dims.projection * chunk.words()];
+            let rows = words.par_chunks_mut(chunk.words()).zip(values.par_chunks(chunk.width as usize));
+            rows.for_each(|(words, values)| pack(values, words));
+            let offset = self.dims.projection * chunk.standard as usize;
+            self.engine.write(&self.halves[window], offset, &words);
         }
     }
 
@@ -147,7 +174,10 @@ impl Model {
 
 impl Pass<'_> {
     fn forward(&self, calls: &mut Vec<Call>, training: Option<&Training>) {
-        calls.extend(self.project_forward()); // x → y in parts
+        match self.model.dims.half {
+            false => calls.extend(self.project_forward()),     //     x → y in parts
+            true => calls.extend(self.project_forward_half()), // the same of x̂ and W in f16
+        }
         calls.push(match training {
             Some(training) => self.batchnorm_forward(training), // y → x̂, h
             None => self.batchnorm_infer(),                     // y → h
@@ -183,7 +213,10 @@ impl Pass<'_> {
 
     fn update(&self, calls: &mut Vec<Call>) {
         calls.push(self.fuse_update()); //       dfuse, h, w → dU → U
-        calls.extend(self.project_update()); //  dy, x → dW → W
+        match self.model.dims.half {
+            false => calls.extend(self.project_update()),     //     dy, x → dW → W
+            true => calls.extend(self.project_update_half()), // dy, x̂ in f16 → dW → W, and W in f16
+        }
         calls.push(self.adam_small()); //        all other gradients → their tensors
     }
 

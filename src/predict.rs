@@ -72,17 +72,16 @@ pub fn predict(
     })?;
     let rows = pool.indices(split);
     let names = rows.iter().map(|&row| pool.clips[row].name.clone()).collect();
-    let standard = checkpoint.standard()?;
     let mut network = Network::new(
         engine,
         &header.config,
         checkpoint.dims()?,
         &mut pool,
+        &checkpoint.standard()?,
         BATCH.min(rows.len().max(1)),
         Mode::Inference,
     )?;
     ui.say(&network.fit.why);
-    network.set_standard(&standard);
     network.model.load(&checkpoint)?;
     let output = network.infer(&rows)?;
     if !output.is_finite() {

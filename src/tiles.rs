@@ -40,6 +40,11 @@ impl Tiles {
         ALL.iter().find(|tiles| tiles.name == name)
     }
 
+    /// True where a lane puts neighbouring columns one after the other.
+    pub fn puts_neighbours(&self) -> bool {
+        self.text == TILED
+    }
+
     /// One of a kernel's shared texts with these tiles: unchanged unless it is matmul.wgsl.
     pub fn of(&self, shared: &'static str) -> Cow<'static, str> {
         if shared != TILED {

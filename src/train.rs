@@ -114,9 +114,8 @@ impl Trainer {
         let validation = Validation::new(&pool, if held_out { validation } else { train.clone() }, held_out);
         let size = config.train.batch.min(train.len());
         let capacity = if targets.is_empty() { size } else { 2 * size };
-        let network = Network::new(engine, config, dims, &mut pool, capacity, Mode::Training)?;
+        let network = Network::new(engine, config, dims, &mut pool, &standard, capacity, Mode::Training)?;
         ui.say(&network.fit.why);
-        network.set_standard(&standard);
         let batches = Batches {
             sources: train.iter().map(|&row| row as u32).collect(),
             targets: targets.iter().map(|&row| row as u32).collect(),

@@ -5,6 +5,7 @@ use blendfuse::data::{Encoder, Modality, standardize};
 use blendfuse::engine::Engine;
 use blendfuse::model::layout::Place;
 use blendfuse::model::{Dims, Features, Mode, Model, Standard, Windows};
+use blendfuse::packed;
 use blendfuse::step::Step;
 use ndarray::{Array1, Array2, ArrayD};
 use ndarray_npy::{NpzReader, ReadableElement};
@@ -94,7 +95,8 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode) {
     let standard = standard(&mut golden, &x, sources);
     let encoders = x.into_iter().map(|features| Encoder { name: String::new(), modality: Modality::Unknown, features });
     let mut features = Features::new(engine, &model.dims, &model.windows, rows).expect("it fits");
-    features.fill(engine, &model.windows, encoders.collect(), &labels);
+    let encoders = packed::features(encoders.collect(), &[], &standard, model.dims.half).expect("f32 holds them");
+    features.fill(engine, &model.windows, encoders, &labels);
     features.set_standard(engine, &model.windows, &standard);
     for tensor in model.layout.tensors.clone() {
         if let Some((buffer, offset)) = model.place(tensor.place) {

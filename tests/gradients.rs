@@ -1,6 +1,7 @@
 //! The hand-written backward pass in f64 against central differences of the forward pass.
 
 use blendfuse::check::{Case, cases};
+use blendfuse::config::Precision;
 use blendfuse::engine::Engine;
 use blendfuse::kernel::Call;
 use blendfuse::model::layout::Place;
@@ -80,6 +81,10 @@ impl Setup {
 #[test]
 fn every_tensor_of_every_case() {
     for mut case in cases() {
+        // Gradients are kept in f32 only; rounded weights have no derivative.
+        if case.precision == Precision::Mixed {
+            continue;
+        }
         // With ties any change of a logit changes the selection, which has no derivative; the others are the same
         // mathematics at sizes that only kernels care about.
         if ["ties", "256 encoders", "wide batch", "300 rows", "ragged", "windows"].contains(&case.name) {

@@ -4,7 +4,7 @@ use blendfuse::config::Config;
 use blendfuse::data::{LoadOptions, Pool, synth};
 use blendfuse::engine::Engine;
 use blendfuse::infer::Network;
-use blendfuse::model::{Dims, Mode, Plan, Windows};
+use blendfuse::model::{Dims, Mode, Plan, Standard, Windows};
 use blendfuse::train::{RunFolder, Selection, Trainer};
 use blendfuse::ui::Ui;
 use ndarray::Array2;
@@ -58,10 +58,10 @@ fn allocated(engine: &Engine) -> u64 {
 }
 
 /// Every tensor and every score after two epochs with adaptation: 300 and 300 rows a step, fewer in the last.
-fn trained(engine: &Arc<Engine>, features: &str) -> Vec<Vec<u8>> {
+fn trained(engine: &Arc<Engine>, features: &str, precision: &str) -> Vec<Vec<u8>> {
     let folder = TempDir::new().expect("a temporary folder");
     let setting = format!("engine.features={features}");
-    let config = config(&["train.max_epochs=2", "train.batch=300", "adaptation.enabled=true", &setting]);
+    let config = config(&["train.max_epochs=2", "train.batch=300", "adaptation.enabled=true", &setting, precision]);
     let ui = Ui::default().silent();
     let mut trainer = Trainer::new(engine, odd_pool(), &config, Selection::Fold(1), None, ui).expect("it fits");
     let mut run = RunFolder::create(&folder.path().join("run"), &config).expect("it is new");
@@ -79,8 +79,11 @@ fn trained(engine: &Arc<Engine>, features: &str) -> Vec<Vec<u8>> {
 #[test]
 fn streamed_training_gives_the_bytes_of_resident_training() {
     for engine in [Arc::new(Engine::Cpu), common::device(), limited(Some(BINDING), None)] {
-        let [resident, streamed] = ["resident", "streamed"].map(|features| trained(&engine, features));
-        assert!(resident == streamed, "{}, bindings of {} elements", engine.describe(), engine.max_elements());
+        for precision in ["engine.precision=f32", "engine.precision=mixed"] {
+            let [resident, streamed] = ["resident", "streamed"].map(|features| trained(&engine, features, precision));
+            let (device, limit) = (engine.describe(), engine.max_elements());
+            assert!(resident == streamed, "{device}, {precision}, bindings of {limit} elements");
+        }
     }
 }
 
@@ -95,10 +98,14 @@ fn small_bindings_make_windows() {
 #[test]
 fn a_plan_is_what_the_engine_allocates() {
     let ui = Ui::default().silent();
-    for (features, training) in [("resident", true), ("streamed", true), ("resident", false), ("streamed", false)] {
+    let cases = [("resident", true), ("streamed", true), ("resident", false), ("streamed", false)];
+    let precisions = ["engine.precision=f32", "engine.precision=mixed"];
+    for ((features, training), precision) in
+        cases.iter().flat_map(|&case| precisions.map(|precision| (case, precision)))
+    {
         let engine = limited(None, None);
         let setting = format!("engine.features={features}");
-        let config = config(&["train.batch=50", "adaptation.enabled=true", &setting]);
+        let config = config(&["train.batch=50", "adaptation.enabled=true", &setting, precision]);
         let plan = if training {
             // A trainer keeps its network to itself.
             let plan = plan_of(&engine, &config, 100);
@@ -107,12 +114,17 @@ fn a_plan_is_what_the_engine_allocates() {
         } else {
             let mut pool = odd_pool();
             let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
-            Network::new(&engine, &config, dims, &mut pool, 100, Mode::Inference).expect("it fits").fit.plan
+            let standard = standard(&pool);
+            Network::new(&engine, &config, dims, &mut pool, &standard, 100, Mode::Inference).expect("it fits").fit.plan
         };
         let Engine::Gpu(gpu) = &*engine else { unreachable!("tests run on an adapter") };
         let (planned, found) = (plan.total(), gpu.memory.peak());
         assert!(planned.abs_diff(found) * 100 <= found, "{features}: {planned} bytes planned, {found} allocated");
     }
+}
+
+fn standard(pool: &Pool) -> Standard {
+    Standard::of(pool, &(0..pool.clips.len()).collect::<Vec<_>>())
 }
 
 fn plan_of(engine: &Arc<Engine>, config: &Config, capacity: usize) -> Plan {
@@ -197,7 +209,8 @@ fn auto_streams_what_does_not_fit_and_says_why() {
         let mut pool = odd_pool();
         let config = config(&["train.batch=16"]);
         let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
-        Network::new(engine, &config, dims, &mut pool, 16, Mode::Training).expect("it fits").fit
+        let standard = standard(&pool);
+        Network::new(engine, &config, dims, &mut pool, &standard, 16, Mode::Training).expect("it fits").fit
     };
     let resident = fit(&limited(None, Some(1 << 30)));
     assert!(

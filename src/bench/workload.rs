@@ -1,10 +1,11 @@
 //! The network and features that are timed: the default network on random features of given widths.
 
-use crate::config::{Config, TopN};
+use crate::config::{Config, Precision, TopN};
 use crate::data::{Encoder, Modality};
 use crate::engine::Engine;
 use crate::kernel::Call;
 use crate::model::{self, Dims, Features, LOSS_SLOTS, Model, Standard, Windows};
+use crate::packed;
 use crate::step::Step;
 use anyhow::Result;
 use ndarray::Array2;
@@ -47,6 +48,7 @@ pub struct Workload {
     /// D_k
     pub widths: Vec<usize>,
     pub top_n: TopN,
+    pub precision: Precision,
 }
 
 /// A workload on a device, ready to run.
@@ -68,6 +70,7 @@ impl Workload {
         let mut config = Config::default();
         config.model.top_n = self.top_n;
         config.train.batch = batch;
+        config.engine.precision = self.precision;
         let dims = Dims::new(&config, &self.widths, CLASSES)?;
         Ok((config, dims))
     }
@@ -105,12 +108,13 @@ impl Workload {
         };
         let encoders = self.widths.par_iter().enumerate().map(encoder).collect();
         let targets = Array2::from_shape_fn((rows, CLASSES), |(row, class)| f32::from(row % CLASSES == class));
-        let mut features = Features::new(&model.engine, &model.dims, &model.windows, rows)?;
-        features.fill(&model.engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         let standard = Standard {
             mean: self.widths.iter().map(|&width| vec![0.0; width]).collect(),
             std: self.widths.iter().map(|&width| vec![1.0; width]).collect(),
         };
+        let mut features = Features::new(&model.engine, &model.dims, &model.windows, rows)?;
+        let encoders = packed::features(encoders, &[], &standard, model.dims.half)?;
+        features.fill(&model.engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         features.set_standard(&model.engine, &model.windows, &standard);
         let mut order: Vec<u32> = (0..rows as u32).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
@@ -124,8 +128,9 @@ fn least_bytes(model: &Model, features: &Features) -> u64 {
     let weights: usize =
         model.weights.project.iter().chain([&model.weights.fuse, &model.weights.small]).map(|part| part.len).sum();
     let copies = if model.training.is_some() { 3 } else { 1 };
-    let features: usize = features.windows.iter().map(|window| window.x.len).sum();
-    4 * (copies * weights + model.running.len + features) as u64
+    let features: usize = features.windows.iter().map(|window| window.x.len()).sum();
+    let halves: usize = model.halves.iter().map(|part| part.len).sum();
+    4 * (copies * weights + halves + model.running.len + features) as u64
 }
 
 impl Loaded {

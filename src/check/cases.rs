@@ -1,10 +1,11 @@
 //! Shapes and switches under which kernels are compared: sizes 1, odd, not a multiple of any tile, K = 1, n = 1, n = K,
 //! ties in the gate, ragged widths up to 5 000, several windows, adaptation, every loss and optimiser.
 
-use crate::config::{Attention, Config, Heads, Optimizer, PresenceLoss, TemperatureMode, TopN};
+use crate::config::{Attention, Config, Heads, Optimizer, Precision, PresenceLoss, TemperatureMode, TopN};
 use crate::data::{Encoder, Modality};
 use crate::engine::Engine;
 use crate::model::{Dims, Features, Mode, Model, Standard, Windows};
+use crate::packed;
 use crate::step::Step;
 use anyhow::Result;
 use ndarray::Array2;
@@ -34,12 +35,33 @@ pub struct Case {
     pub heads: Heads,
     pub presence_loss: PresenceLoss,
     pub optimizer: Optimizer,
+    pub precision: Precision,
     /// Largest buffer, to force several windows
     pub max_elements: usize,
 }
 
 /// All cases; together a few seconds on a software driver.
 pub fn cases() -> Vec<Case> {
+    let mut cases = f32_cases();
+    let named = |name| cases.iter().find(|case| case.name == name).cloned().expect("there is one");
+    let mixed = [
+        ("base", "mixed"),
+        ("all ones", "all ones, mixed"),
+        ("one encoder", "one encoder, mixed"),
+        ("ragged", "ragged, mixed"),
+        ("300 rows", "300 rows, mixed"),
+        ("256 encoders", "256 encoders, mixed"),
+        ("windows", "windows, mixed"),
+        ("adaptation", "adaptation, mixed"),
+        ("one head, BCE, AdamW", "AdamW, mixed"),
+    ];
+    let mixed: Vec<Case> =
+        mixed.into_iter().map(|(of, name)| Case { name, precision: Precision::Mixed, ..named(of) }).collect();
+    cases.extend(mixed);
+    cases
+}
+
+fn f32_cases() -> Vec<Case> {
     let base = Case {
         name: "base",
         widths: vec![6, 33, 17, 70, 5],
@@ -55,6 +77,7 @@ pub fn cases() -> Vec<Case> {
         heads: Heads::Dual,
         presence_loss: PresenceLoss::SoftCe,
         optimizer: Optimizer::Adam,
+        precision: Precision::F32,
         max_elements: usize::MAX,
     };
     vec![
@@ -105,6 +128,11 @@ pub fn cases() -> Vec<Case> {
 }
 
 impl Case {
+    /// What its steps are recorded for.
+    pub fn modes(&self) -> &[Mode] {
+        if self.precision == Precision::Mixed { &[Mode::Training] } else { &[Mode::Training, Mode::Gradients] }
+    }
+
     /// Rows of the pool: more than the batch takes.
     fn clips(&self) -> usize {
         self.sources + self.targets + 7
@@ -127,6 +155,7 @@ impl Case {
         config.loss.presence_loss = self.presence_loss;
         config.train.optimizer = self.optimizer;
         config.adaptation.enabled = self.targets > 0;
+        config.engine.precision = self.precision;
         config
     }
 
@@ -202,6 +231,7 @@ impl Case {
             std: self.widths.iter().map(|&width| vec![2.0; width]).collect(),
         };
         let mut features = Features::new(&model.engine, &model.dims, &model.windows, clips)?;
+        let encoders = packed::features(encoders, &[], &standard, model.dims.half)?;
         features.fill(&model.engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         features.set_standard(&model.engine, &model.windows, &standard);
         features.set_order(&model.engine, (0..clips as u32).rev().collect());

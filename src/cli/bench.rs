@@ -2,7 +2,7 @@
 
 use super::device::DeviceArgs;
 use crate::bench::{Report, Run, Workload, bench};
-use crate::config::{Config, TopN};
+use crate::config::{Config, Precision, TopN};
 use crate::data::synth::Preset;
 use crate::files::Partial;
 use crate::kernel::Cost;
@@ -36,6 +36,9 @@ pub struct Args {
     /// Encoders kept per row [default: as model.top_n]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     top_n: Option<u16>,
+    /// As engine.precision
+    #[arg(long, value_enum, default_value_t = Precision::F32, value_name = "P")]
+    precision: Precision,
     /// Rows of a batch, may be repeated [default: as train.batch]
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(2..))]
     batch: Vec<u32>,
@@ -94,7 +97,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     if batches.is_empty() {
         batches.push(defaults.train.batch);
     }
-    let workload = Workload { name, widths: list, top_n };
+    let workload = Workload { name, widths: list, top_n, precision: args.precision };
     for &batch in &batches {
         workload.dims(batch)?;
     }

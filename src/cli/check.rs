@@ -28,7 +28,7 @@ struct Row {
     kernel: &'static str,
     comparisons: usize,
     elements: usize,
-    /// Worst ‖out − ref‖/‖ref‖; null where it is not finite
+    /// ‖out − ref‖/‖ref‖ of the output nearest to its bound; null where it is not finite
     error: f64,
     bound: f64,
     /// Output and case of the worst
@@ -66,13 +66,13 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
 
 fn row(kernel: &'static str, all: &[Comparison]) -> Row {
     let of: Vec<_> = all.iter().filter(|comparison| comparison.kernel == kernel).collect();
-    let worst = of.iter().max_by(|a, b| a.error.total_cmp(&b.error));
+    let worst = of.iter().max_by(|a, b| (a.error / a.bound).total_cmp(&(b.error / b.bound)));
     Row {
         kernel,
         comparisons: of.len(),
         elements: of.iter().map(|comparison| comparison.elements).sum(),
         error: worst.map_or(f64::INFINITY, |worst| worst.error),
-        bound: BOUND,
+        bound: worst.map_or(BOUND, |worst| worst.bound),
         worst: worst.map_or("never compared".into(), |worst| match worst.tiles {
             None => format!("{} ({})", worst.output, worst.case),
             Some(tiles) => format!("{} ({}, tiles {tiles})", worst.output, worst.case),

@@ -96,7 +96,6 @@ pub struct Options<'a> {
 /// Trains one model into a run folder.
 pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<Summary> {
     let init = options.init.map(|path| Checkpoint::read(&model_file(path)?)).transpose()?;
-    config.engine.check_available()?;
     let resumed = if options.resume { Some(RunFolder::open(options.out)?) } else { None };
     let last = resumed.as_ref().map(RunFolder::last).transpose()?.flatten();
     // Test clips are only of use to adaptation.

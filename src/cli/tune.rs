@@ -46,7 +46,8 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     gpu.tune(Cache::new(&folder, &gpu.info), None, ui);
     let defaults = Config::default();
     let widths = args.widths.map_or_else(|| args.preset.widths(), |widths| widths.list);
-    let workload = Workload { name: String::new(), widths, top_n: defaults.model.top_n };
+    let workload =
+        Workload { name: String::new(), widths, top_n: defaults.model.top_n, precision: defaults.engine.precision };
     let batches: Vec<usize> = args.batch.iter().map(|&batch| batch as usize).collect();
     for batch in if batches.is_empty() { vec![defaults.train.batch] } else { batches } {
         for mode in [Mode::Train, Mode::Infer] {

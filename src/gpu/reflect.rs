@@ -115,10 +115,9 @@ mod tests {
         for (kernel, tiles) in all.map(|kernel| (kernel, tiles::DEFAULT)).chain(variants) {
             let reflection = Reflection::of(kernel, tiles);
             let module = kernel.parse(tiles);
-            let capabilities = match tiles.subgroup {
-                Some(_) => naga::valid::Capabilities::SUBGROUP,
-                None => naga::valid::Capabilities::empty(),
-            };
+            // In WebGPU without any feature
+            let mut capabilities = naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+            capabilities.set(naga::valid::Capabilities::SUBGROUP, tiles.subgroup.is_some());
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities)
                 .validate(&module)
                 .unwrap_or_else(|error| panic!("{}: needs an optional feature: {error:?}", kernel.name));

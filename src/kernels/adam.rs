@@ -132,6 +132,11 @@ impl<'a, R: Real> Weights<'a, R> {
         Self { weight: matrix(weight), m: matrix(m), v: matrix(v) }
     }
 
+    /// The same, for a while.
+    pub fn view_mut(&mut self) -> Weights<'_, R> {
+        Weights { weight: self.weight.view_mut(), m: self.m.view_mut(), v: self.v.view_mut() }
+    }
+
     /// The first `columns` columns, and the rest.
     pub fn split(self, columns: usize) -> (Self, Self) {
         let [(weight, weight_rest), (m, m_rest), (v, v_rest)] =

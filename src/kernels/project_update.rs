@@ -35,23 +35,31 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let dy = matrix(b.dy, p.rows, p.encoders * p.width);
     let adam = Adam::new(step, params.decoupled, params.weight_decay);
     let chunks: Vec<Chunk> = Chunk::list(&b.chunks[..p.chunks * WORDS]).collect();
-    // Chunks own columns of their encoder's weights, which follow those of the encoder before.
-    let mut tasks = Vec::new();
-    let mut rest = [b.weight, b.m, b.v];
-    for chunks in chunks.chunk_by(|a, b| a.encoder == b.encoder) {
-        let width = chunks[0].width as usize;
-        let [(weight, others), (m, others_m), (v, others_v)] = rest.map(|all| all.split_at_mut(p.width * width));
-        rest = [others, others_m, others_v];
-        let mut encoder = Weights::new([weight, m, v], p.width, width);
-        for chunk in chunks {
-            let (weights, others) = encoder.split(chunk.length as usize);
-            tasks.push((chunk, weights));
-            encoder = others;
-        }
-    }
-    tasks.into_par_iter().for_each(|(chunk, weights)| {
+    by_chunk(&chunks, [b.weight, b.m, b.v], p.width).into_par_iter().for_each(|(chunk, weights)| {
         let x = chunk.standardised(b.x, rows, b.standard, p.columns);
         let first = chunk.encoder as usize * p.width;
         adam.update_by_product(dy.slice(s![.., first..first + p.width]), x.view(), weights);
     });
+}
+
+/// The part of weights and moments (P, D_k per encoder) that each chunk owns: columns of its encoder's, which follow those
+/// of the encoder before.
+pub(super) fn by_chunk<'a, 'c, R: Real>(
+    chunks: &'c [Chunk],
+    mut rest: [&'a mut [R]; 3],
+    outputs: usize,
+) -> Vec<(&'c Chunk, Weights<'a, R>)> {
+    let mut all = Vec::new();
+    for chunks in chunks.chunk_by(|a, b| a.encoder == b.encoder) {
+        let width = chunks[0].width as usize;
+        let [(weight, others), (m, others_m), (v, others_v)] = rest.map(|all| all.split_at_mut(outputs * width));
+        rest = [others, others_m, others_v];
+        let mut encoder = Weights::new([weight, m, v], outputs, width);
+        for chunk in chunks {
+            let (weights, others) = encoder.split(chunk.length as usize);
+            all.push((chunk, weights));
+            encoder = others;
+        }
+    }
+    all
 }

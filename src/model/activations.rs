@@ -95,11 +95,11 @@ impl Training {
             dnorm: engine.buffer("dnorm", b * m)?,
             dy: forward.project_partial.again("dy", b * m),
             grads: match gradients {
-                true => Trained::new(engine, "grads", dims, windows, layout)?,
+                true => Trained::new(engine, "grads", dims, &windows.list, layout)?,
                 false => Trained::small(engine, "grads", layout)?,
             },
-            m: Trained::new(engine, "m", dims, windows, layout)?,
-            v: Trained::new(engine, "v", dims, windows, layout)?,
+            m: Trained::new(engine, "m", dims, &windows.list, layout)?,
+            v: Trained::new(engine, "v", dims, &windows.list, layout)?,
         })
     }
 }

@@ -146,12 +146,12 @@ impl Pass<'_> {
                 encoders: self.d.k,
                 chunks: window.chunks.len() as u32,
                 columns: window.columns as u32,
-                features: from.x.len as u32,
+                features: from.x.len() as u32,
                 longest: window.longest() as u32,
             };
             let args = project_weight_grad::Args {
                 dy: &t.dy,
-                x: &from.x,
+                x: from.x.f32(),
                 rows: &self.features.rows,
                 standard: &from.standard,
                 chunks: &from.chunks,
@@ -172,14 +172,14 @@ impl Pass<'_> {
                 encoders: self.d.k,
                 chunks: window.chunks.len() as u32,
                 columns: window.columns as u32,
-                features: from.x.len as u32,
+                features: from.x.len() as u32,
                 longest: window.longest() as u32,
                 decoupled,
                 weight_decay,
             };
             let args = project_update::Args {
                 dy: &t.dy,
-                x: &from.x,
+                x: from.x.f32(),
                 rows: &self.features.rows,
                 standard: &from.standard,
                 chunks: &from.chunks,
@@ -188,6 +188,37 @@ impl Pass<'_> {
                 v: &t.v.project[i],
             };
             project_update::call(self.engine, params, args)
+        })
+    }
+
+    /// One call per window.
+    pub fn project_update_half(&self) -> impl Iterator<Item = Call> {
+        self.model.windows.list.iter().enumerate().map(|(i, window)| {
+            let (from, t) = (&self.features.windows[i], self.training());
+            let (decoupled, weight_decay) = self.decay();
+            let params = project_update_half::Params {
+                rows: self.d.b,
+                width: self.d.p,
+                encoders: self.d.k,
+                chunks: window.chunks.len() as u32,
+                columns: window.columns as u32,
+                words: window.row as u32,
+                features: from.x.len() as u32,
+                longest: window.longest() as u32,
+                decoupled,
+                weight_decay,
+            };
+            let args = project_update_half::Args {
+                dy: &t.dy,
+                x: from.x.u32(),
+                rows: &self.features.rows,
+                chunks: &from.chunks,
+                weight: &self.model.weights.project[i],
+                m: &t.m.project[i],
+                v: &t.v.project[i],
+                halves: &self.model.halves[i],
+            };
+            project_update_half::call(self.engine, params, args)
         })
     }
 

@@ -115,8 +115,8 @@ impl Model {
     /// Puts a snapshot's weights and running statistics (not its standardisation) back.
     pub fn restore(&self, snapshot: &Snapshot) {
         for (tensor, values) in snapshot {
-            if let Some((buffer, offset)) = self.place(tensor.place) {
-                self.engine.write(buffer, offset, values);
+            if tensor.place != Place::Standard {
+                self.set(tensor, values);
             }
         }
     }
@@ -127,8 +127,8 @@ impl Model {
     /// A tensor that is missing or of another shape.
     pub fn load(&self, checkpoint: &Checkpoint) -> Result<()> {
         for tensor in &self.layout.tensors {
-            if let Some((buffer, offset)) = self.place(tensor.place) {
-                self.engine.write(buffer, offset, checkpoint.get(&tensor.name, &tensor.shape)?);
+            if tensor.place != Place::Standard {
+                self.set(tensor, checkpoint.get(&tensor.name, &tensor.shape)?);
             }
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! Sizes and switches of one network: the letters of `lib.rs` with their values.
 
-use crate::config::{Attention, Config, Heads};
+use crate::config::{Attention, Config, Heads, Precision};
 use crate::kernels::gate_forward::MAX_ENCODERS;
+use crate::packed;
 use anyhow::{Result, bail};
 
 /// Most elements of a tensor.
@@ -29,6 +30,8 @@ pub struct Dims {
     pub dual: bool,
     /// A domain classifier on the fused features
     pub domain: bool,
+    /// Features and the projections' weights are multiplied in f16
+    pub half: bool,
 }
 
 impl Dims {
@@ -72,6 +75,7 @@ impl Dims {
             gate,
             dual: config.model.heads == Heads::Dual,
             domain: config.adaptation.enabled,
+            half: config.engine.precision == Precision::Mixed,
         })
     }
 
@@ -83,6 +87,11 @@ impl Dims {
     /// D
     pub fn columns(&self) -> usize {
         self.widths.iter().sum()
+    }
+
+    /// Elements of a row of encoder k's features on the device: D_k, or words of two columns
+    pub fn row(&self, k: usize) -> usize {
+        if self.half { packed::words(self.widths[k]) } else { self.widths[k] }
     }
 
     /// M = K·P

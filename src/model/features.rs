@@ -1,8 +1,8 @@
 //! Features on the device: the whole pool (resident), or the current batch only (streamed).
 
 use super::stream::Stream;
-use crate::buffer::Buffer;
-use crate::data::{Encoder, Pool};
+use crate::buffer::{AnyBuffer, Buffer};
+use crate::data::Pool;
 use crate::engine::Engine;
 use crate::model::{Dims, Window, Windows};
 use anyhow::Result;
@@ -10,9 +10,10 @@ use ndarray::Array2;
 
 /// One window's features and how to standardise them.
 pub struct WindowFeatures {
-    /// (N, D_k) per encoder, one after the other; N is the batch where features are streamed
-    pub x: Buffer<f32>,
-    /// (2, D): mean, 1/std
+    /// (N, D_k) per encoder, one after the other, in f32, or standardised in f16, two to a word; N is the batch where
+    /// features are streamed
+    pub x: AnyBuffer,
+    /// (2, D): mean, 1/std; empty where features are in f16
     pub standard: Buffer<f32>,
     /// The window's chunks, 8 words each
     pub chunks: Buffer<u32>,
@@ -61,9 +62,14 @@ impl Features {
     /// As [`Engine::buffer`].
     pub fn new(engine: &Engine, dims: &Dims, windows: &Windows, rows: usize) -> Result<Self> {
         let window = |(i, window): (usize, &Window)| {
+            let (label, len) = (format!("features {i}"), rows * window.row);
+            let standard = if dims.half { 0 } else { 2 * window.columns };
             Ok(WindowFeatures {
-                x: engine.buffer(&format!("features {i}"), rows * window.columns)?,
-                standard: engine.buffer(&format!("standard {i}"), 2 * window.columns)?,
+                x: match dims.half {
+                    true => AnyBuffer::U32(engine.buffer(&label, len)?),
+                    false => AnyBuffer::F32(engine.buffer(&label, len)?),
+                },
+                standard: engine.buffer(&format!("standard {i}"), standard)?,
                 chunks: engine.upload(&format!("chunks {i}"), &window.words())?,
             })
         };
@@ -77,31 +83,35 @@ impl Features {
         })
     }
 
-    /// Takes all features (N, D_k) and targets (N, C) to the device, dropping the host's encoder by encoder.
-    pub fn fill(&mut self, engine: &Engine, windows: &Windows, encoders: Vec<Encoder>, targets: &[f32]) {
+    /// Takes all features (as [`packed::features`](crate::packed::features) gives them) and targets (N, C) to the device,
+    /// dropping the host's encoder by encoder.
+    pub fn fill(&mut self, engine: &Engine, windows: &Windows, encoders: Vec<Array2<u32>>, targets: &[f32]) {
         engine.write(&self.targets, 0, targets);
         for (k, encoder) in encoders.into_iter().enumerate() {
             let (window, chunk) = windows.first_chunk(k);
-            let values = encoder.features.as_slice().expect("pools are in C order");
-            engine.write(&self.windows[window].x, chunk.x as usize, values);
+            let bits = encoder.as_slice().expect("pools are in C order");
+            self.windows[window].x.write_bits(engine, chunk.x as usize, bits);
         }
     }
 
-    /// Keeps all features and targets (N, C) on the host; `prepare` takes batches of at most `capacity` rows to the device.
+    /// Keeps all features (likewise) and targets (N, C) on the host; `prepare` takes batches of at most `capacity` rows to the device.
     pub fn stream(
         &mut self,
         engine: &Engine,
         windows: &Windows,
-        encoders: Vec<Encoder>,
+        encoders: Vec<Array2<u32>>,
         targets: Array2<f32>,
         capacity: usize,
     ) {
         self.stream = Some(Stream::new(engine, windows, encoders, targets, capacity));
     }
 
-    /// Sets how columns are standardised.
+    /// Sets how columns are standardised, where they are not yet.
     pub fn set_standard(&self, engine: &Engine, windows: &Windows, standard: &Standard) {
         for (window, features) in windows.list.iter().zip(&self.windows) {
+            if features.standard.len == 0 {
+                continue;
+            }
             let mean: Vec<f32> = standard.mean[window.encoders.clone()].concat();
             let rstd: Vec<f32> = standard.std[window.encoders.clone()].concat().iter().map(|std| 1.0 / std).collect();
             engine.write(&features.standard, 0, &mean);
@@ -127,7 +137,8 @@ impl Features {
     /// Where the device is lost.
     pub fn prepare(&mut self, engine: &Engine, first: usize, count: usize) -> Result<u32> {
         let Some(stream) = &mut self.stream else { return Ok(first as u32) };
-        let buffers: Vec<_> = self.windows.iter().map(|window| &window.x).chain([&self.targets]).collect();
+        let targets = AnyBuffer::from(&self.targets);
+        let buffers: Vec<_> = self.windows.iter().map(|window| &window.x).chain([&targets]).collect();
         stream.load(engine, &buffers, first, count)?;
         Ok(0)
     }

@@ -17,10 +17,10 @@ impl Pass<'_> {
                 chunks: window.chunks.len() as u32,
                 columns: window.columns as u32,
                 parts: self.d.parts,
-                features: from.x.len as u32,
+                features: from.x.len() as u32,
             };
             let args = project_forward::Args {
-                x: &from.x,
+                x: from.x.f32(),
                 rows: &self.features.rows,
                 standard: &from.standard,
                 w: &self.model.weights.project[i],
@@ -28,6 +28,30 @@ impl Pass<'_> {
                 partial: &self.activations.project_partial,
             };
             project_forward::call(self.engine, params, args)
+        })
+    }
+
+    /// One call per window.
+    pub fn project_forward_half(&self) -> impl Iterator<Item = Call> {
+        self.model.windows.list.iter().enumerate().map(|(i, window)| {
+            let from = &self.features.windows[i];
+            let params = project_forward_half::Params {
+                rows: self.d.b,
+                width: self.d.p,
+                chunks: window.chunks.len() as u32,
+                columns: window.columns as u32,
+                words: window.row as u32,
+                parts: self.d.parts,
+                features: from.x.len() as u32,
+            };
+            let args = project_forward_half::Args {
+                x: from.x.u32(),
+                rows: &self.features.rows,
+                w: &self.model.halves[i],
+                chunks: &from.chunks,
+                partial: &self.activations.project_partial,
+            };
+            project_forward_half::call(self.engine, params, args)
         })
     }
 

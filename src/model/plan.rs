@@ -47,7 +47,8 @@ impl Plan {
         });
         Features::new(&engine, dims, windows, rows)?;
         if streamed {
-            plan.features = 4 * (super::stream::BATCHES * rows * (dims.columns() + dims.classes)) as u64;
+            let row: usize = windows.list.iter().map(|window| window.row).sum();
+            plan.features = 4 * (super::stream::BATCHES * rows * (row + dims.classes)) as u64;
         }
         plan.add(&engine, |plan, _| &mut plan.features);
         Ok(plan)

@@ -1,11 +1,11 @@
 //! A pool that stays on the host: its batches go to the device one by one, the next while the last is computed.
 
 use super::Windows;
-use crate::buffer::Buffer;
-use crate::data::Encoder;
+use crate::buffer::AnyBuffer;
 use crate::engine::Engine;
 pub use crate::gpu::BATCHES;
 use crate::gpu::Staging;
+use crate::packed::bits;
 use anyhow::Result;
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -26,8 +26,8 @@ pub(super) struct Stream {
 
 /// Rows of the pool, and how a batch of them lies in the device's buffers.
 struct Source {
-    /// Per buffer: what lies in it, one after the other, (N, D_k) each; the last one holds the targets (N, C)
-    buffers: Vec<Vec<Array2<f32>>>,
+    /// Per buffer: what lies in it, one after the other, bits of (N, D_k) each; the last one holds the targets (N, C)
+    buffers: Vec<Vec<Array2<u32>>>,
     /// Rows that the buffers hold
     capacity: usize,
 }
@@ -45,21 +45,21 @@ struct Ahead {
     batch: JoinHandle<Batch>,
 }
 
-/// Per buffer its values; what lies behind the batch's rows is left over.
-type Batch = Vec<Vec<f32>>;
+/// Per buffer the bits of its values; what lies behind the batch's rows is left over.
+type Batch = Vec<Vec<u32>>;
 
 impl Stream {
     pub fn new(
         engine: &Engine,
         windows: &Windows,
-        encoders: Vec<Encoder>,
+        encoders: Vec<Array2<u32>>,
         targets: Array2<f32>,
         capacity: usize,
     ) -> Self {
-        let mut encoders = encoders.into_iter().map(|encoder| encoder.features);
+        let mut encoders = encoders.into_iter();
         let mut buffers: Vec<Vec<_>> =
             windows.list.iter().map(|window| encoders.by_ref().take(window.encoders.len()).collect()).collect();
-        buffers.push(vec![targets]);
+        buffers.push(vec![bits(targets)]);
         let source = Source { buffers, capacity };
         let way = match engine {
             Engine::Gpu(gpu) => Way::Gpu(gpu.staging(source.sizes().map(|len| 4 * len as u64).sum())),
@@ -80,7 +80,7 @@ impl Stream {
     }
 
     /// Brings rows `first..first + count` of the order to the device, for the steps that are submitted next.
-    pub fn load(&mut self, engine: &Engine, features: &[&Buffer<f32>], first: usize, count: usize) -> Result<()> {
+    pub fn load(&mut self, engine: &Engine, features: &[&AnyBuffer], first: usize, count: usize) -> Result<()> {
         let (source, order) = (&self.source, &self.order);
         match &mut self.way {
             Way::Gpu(staging) => {
@@ -90,10 +90,10 @@ impl Stream {
             Way::Cpu(ahead) => {
                 let batch = match ahead.take() {
                     Some(ahead) if ahead.first == first => ahead.batch.join().expect("gathering does not panic"),
-                    _ => source.gather_into(source.sizes().map(|len| vec![0.0; len]).collect(), order, first),
+                    _ => source.gather_into(source.sizes().map(|len| vec![0; len]).collect(), order, first),
                 };
-                for (buffer, values) in features.iter().zip(&batch) {
-                    engine.write(buffer, 0, values);
+                for (buffer, bits) in features.iter().zip(&batch) {
+                    buffer.write_bits(engine, 0, bits);
                 }
                 let next = first + count;
                 if next < order.len() {
@@ -133,7 +133,7 @@ impl Source {
     }
 
     /// Fills `block`, which begins at byte `first` of a buffer, with what lies there of the batch.
-    fn copy(&self, buffer: &[Array2<f32>], rows: &[u32], first: usize, mut block: WriteOnly<'_, [u8]>) {
+    fn copy(&self, buffer: &[Array2<u32>], rows: &[u32], first: usize, mut block: WriteOnly<'_, [u8]>) {
         let end = first + block.len();
         let mut start = 0;
         for matrix in buffer {

@@ -4,7 +4,7 @@ use crate::buffer::Buffer;
 use crate::engine::Engine;
 use crate::fnv::fnv1a;
 use crate::model::layout::{Layout, Place, Tensor};
-use crate::model::{Dims, Windows};
+use crate::model::{Dims, Window};
 use anyhow::Result;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -20,13 +20,12 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Zeroed buffers; `what` goes into their labels.
+    /// Zeroed buffers for the projections of some windows and everything else; `what` goes into their labels.
     ///
     /// # Errors
     /// As [`Engine::buffer`].
-    pub fn new(engine: &Engine, what: &str, dims: &Dims, windows: &Windows, layout: &Layout) -> Result<Self> {
+    pub fn new(engine: &Engine, what: &str, dims: &Dims, windows: &[Window], layout: &Layout) -> Result<Self> {
         let project = windows
-            .list
             .iter()
             .enumerate()
             .map(|(i, window)| engine.buffer(&format!("{what} project.{i}"), dims.projection * window.columns))
@@ -50,10 +49,10 @@ impl Trained {
         })
     }
 
-    /// Buffer and offset of a tensor; `None` for what is not trained.
+    /// Buffer and offset of a tensor; `None` for what is not trained or not kept.
     pub fn place(&self, place: Place) -> Option<(&Buffer<f32>, usize)> {
         match place {
-            Place::Project(window, offset) => Some((&self.project[window], offset)),
+            Place::Project(window, offset) => Some((self.project.get(window)?, offset)),
             Place::Fuse => Some((&self.fuse, 0)),
             Place::Small(offset) => Some((&self.small, offset)),
             Place::Running(_) | Place::Standard => None,

@@ -14,6 +14,8 @@ pub struct Window {
     pub encoders: Range<usize>,
     /// D of these encoders
     pub columns: usize,
+    /// Elements of a row of their features: D, or words of two columns
+    pub row: usize,
     pub chunks: Vec<Chunk>,
 }
 
@@ -46,26 +48,30 @@ impl Windows {
     /// # Errors
     /// Where one encoder alone does not fit.
     pub fn new(dims: &Dims, rows: usize, max_elements: usize) -> Result<Self> {
+        // Elements of features and of weights
+        let needed = |encoders: Range<usize>| {
+            let (row, columns) = Self::sizes(dims, encoders);
+            (rows * row).max(dims.projection * columns)
+        };
         // Offsets are u32 in WGSL.
-        let max_columns = max_elements.min(u32::MAX as usize) / rows.max(dims.projection);
+        let most = max_elements.min(u32::MAX as usize);
         let mut windows = Self { list: Vec::new(), spans: Vec::new(), parts: 0 };
         let mut first = 0;
-        let mut columns = 0;
         for (k, &width) in dims.widths.iter().enumerate() {
-            if width > max_columns {
+            if needed(k..k + 1) > most {
                 bail!(
-                    "encoder {k} of width {width}: {} rows of it need {} bytes in one buffer, the device allows {} \
-                     (max_storage_buffer_binding_size); use engine.features=streamed, a smaller model.projection or --device cpu",
-                    rows.max(dims.projection),
-                    4 * width * rows.max(dims.projection),
+                    "encoder {k} of width {width}: {rows} rows of its features, or the {} of its weights, need {} bytes in one \
+                     buffer, the device allows {} (max_storage_buffer_binding_size); use engine.features=streamed, a \
+                     smaller model.projection or --device cpu",
+                    dims.projection,
+                    4 * needed(k..k + 1),
                     4 * max_elements
                 );
             }
-            if columns + width > max_columns {
+            if needed(first..k + 1) > most {
                 windows.push(dims, rows, first..k);
-                (first, columns) = (k, 0);
+                first = k;
             }
-            columns += width;
         }
         windows.push(dims, rows, first..dims.encoders());
         Ok(windows)
@@ -79,16 +85,21 @@ impl Windows {
         (index, chunk.expect("every encoder has a chunk"))
     }
 
+    /// Elements of a row of some encoders' features, and their columns.
+    fn sizes(dims: &Dims, encoders: Range<usize>) -> (usize, usize) {
+        (encoders.clone().map(|k| dims.row(k)).sum(), dims.widths[encoders].iter().sum())
+    }
+
     fn push(&mut self, dims: &Dims, rows: usize, encoders: Range<usize>) {
-        let mut window = Window { encoders: encoders.clone(), columns: 0, chunks: Vec::new() };
+        let mut window = Window { encoders: encoders.clone(), columns: 0, row: 0, chunks: Vec::new() };
         for k in encoders {
             let width = dims.widths[k];
             let first = self.parts;
             for column in (0..width).step_by(CHUNK) {
                 window.chunks.push(Chunk {
-                    x: (rows * window.columns) as u32,
+                    x: (rows * window.row) as u32,
                     w: (dims.projection * window.columns) as u32,
-                    standard: window.columns as u32,
+                    standard: window.row as u32,
                     width: width as u32,
                     column: column as u32,
                     length: CHUNK.min(width - column) as u32,
@@ -99,6 +110,7 @@ impl Windows {
             }
             self.spans.extend([first as u32, (self.parts - first) as u32]);
             window.columns += width;
+            window.row += dims.row(k);
         }
         self.list.push(window);
     }

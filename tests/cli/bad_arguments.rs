@@ -16,7 +16,6 @@ fn settings() {
         ("--set model.top_n=0", vec!["`model.top_n`: found 0, expected"]),
         ("--set model.top_n=9", vec!["`model.top_n`: found n = 9, expected at most K = 8", "\"auto\""]),
         ("--set train.batch=1", vec!["`train.batch`: found 1, expected a whole number from 2"]),
-        ("--set engine.precision=mixed", vec!["engine.precision = \"mixed\" is not available", "\"f32\""]),
         ("--set engine.precision=f64", vec!["`engine.precision`: found \"f64\", expected"]),
         ("--config nowhere.toml", vec!["nowhere.toml: the configuration cannot be read"]),
         ("--config key.toml", vec!["unknown key `train.epochs` in key.toml; did you mean `train.max_epochs`?"]),

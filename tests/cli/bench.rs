@@ -40,6 +40,12 @@ fn widths_and_n_are_taken() {
     assert_eq!((&run["preset"], &run["top_n"]), (&"2x24,7".into(), &2.into()));
     let project = &run["kernels"][0];
     assert_eq!((&project["name"], &project["flops"]), (&"project_forward".into(), &(2 * 8 * 256 * 55).into()));
+    work.ok("bench --device cpu --widths 2x24,7 --top-n 2 --batch 8 --seconds 0 --json half.json --precision mixed");
+    let half = &work.json("half.json")["runs"][0];
+    assert_eq!((&run["precision"], &half["precision"]), (&"f32".into(), &"mixed".into()));
+    // 8 rows, 256 weights and their sums for 55 columns, or for 28 words; two numbers a column to standardise by.
+    let bytes = |run: &Value| run["kernels"][0]["bytes"].as_u64().unwrap();
+    assert_eq!(bytes(run) - bytes(half), 4 * ((8 + 256) * (55 - 28) + 2 * 55));
     work.fails("bench --device cpu --widths 24,7 --top-n 3", &["`model.top_n`: found n = 3, expected at most K = 2"]);
     work.fails("bench --device tpu --preset tiny", &["--device tpu: expected auto"]);
     let line = "bench --device cpu --widths 24,7 --json nowhere/bench.json";
@@ -51,6 +57,7 @@ fn check_run(run: &Value, is_cpu: bool, copy: f64, fma: f64) {
         "preset",
         "batch",
         "mode",
+        "precision",
         "top_n",
         "step_ms",
         "dispatches",

@@ -1,6 +1,6 @@
 //! From a synthetic pool to a scored submission, as a user goes through it.
 
-use crate::workspace::Workspace;
+use crate::workspace::{SMALL, Workspace};
 use predicates::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -126,5 +126,21 @@ fn has_scores(work: &Workspace) {
         assert!((scores.sum() - 1.0).abs() < 1e-5 && scores.iter().all(|&score| score > 0.0), "{scores}");
         assert!((w.sum() - 1.0).abs() < 1e-5, "{w}");
         assert_eq!(w.iter().filter(|&&weight| weight > 0.0).count(), 5, "{w}");
+    }
+}
+
+/// f16 where it pays, on any device; a prediction is made in the precision that the model was trained in.
+#[test]
+fn mixed_precision_trains_and_predicts() {
+    let work = Workspace::with_pool();
+    for device in ["cpu", "software"] {
+        work.train(device, &format!("--out {device} --fold 0 --set train.max_epochs=2 --set engine.precision=mixed"));
+        work.ok(&format!("predict --model {device} --data pool --out {device}.json --device {device}"));
+        let report = work.ok(&format!("evaluate --predictions {device}.json --metadata pool/test_metadata.csv --json"));
+        assert_eq!(report.json()["without_prediction"], 0);
+        let last = format!(
+            "train --data pool --out {device}-f32 --fold 0 --device {device} --init {device}/model.safetensors"
+        );
+        work.ok(&format!("{last} {SMALL} --set train.max_epochs=1"));
     }
 }

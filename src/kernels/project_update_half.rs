@@ -1,0 +1,72 @@
+//! `project_update` with x̂ in f16; leaves the weights in f16, too, as `project_forward_half` reads them.
+
+use super::adam::{Adam, OPERATIONS};
+use super::project_update::by_chunk;
+use crate::chunk::{Chunk, WORDS};
+use crate::matmul::matrix;
+use crate::packed::pack;
+use crate::real::Real;
+use crate::step::Step;
+use ndarray::{ArrayViewMut2, Axis, s};
+use rayon::prelude::*;
+
+kernel! {
+    project_update_half [step, chunk, term, matmul, adam_element, unpack_half, pack_half];
+    // columns: D of the window; words: that in words; features: words of x; longest: columns of the longest chunk
+    params p {
+        rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, words: u32, features: u32, longest: u32,
+        decoupled: u32, weight_decay: f32,
+    }
+    read {
+        dy: f32 [p.rows * p.encoders * p.width => p.rows * p.encoders.min(p.chunks) * p.width],
+        x: u32 [p.features => p.rows * p.words],
+        rows: u32 [p.rows],
+        chunks: u32 [p.chunks * WORDS],
+    }
+    update {
+        weight: f32 [p.width * p.columns],
+        m: f32 [p.width * p.columns],
+        v: f32 [p.width * p.columns],
+        // State as the weights are, but not read: counted as half of what is read and written
+        halves: u32 [p.width * p.words => p.width * p.words / 2],
+    }
+    write {}
+    flops((2 * p.rows + OPERATIONS) * p.width * p.columns);
+    grid Tiles([p.longest, p.width, p.chunks]);
+}
+
+fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
+    let p = params.sizes();
+    let rows = &b.rows[step.first as usize..][..p.rows];
+    let dy = matrix(b.dy, p.rows, p.encoders * p.width);
+    let adam = Adam::new(step, params.decoupled, params.weight_decay);
+    let chunks: Vec<Chunk> = Chunk::list(&b.chunks[..p.chunks * WORDS]).collect();
+    let halves = halves_by_chunk(&chunks, b.halves, p.width);
+    let tasks: Vec<_> = by_chunk(&chunks, [b.weight, b.m, b.v], p.width).into_iter().zip(halves).collect();
+    tasks.into_par_iter().for_each(|((chunk, mut weights), mut halves)| {
+        let x = chunk.unpacked::<R>(&b.x[chunk.x as usize..], rows.iter().map(|&row| row as usize));
+        let first = chunk.encoder as usize * p.width;
+        adam.update_by_product(dy.slice(s![.., first..first + p.width]), x.view(), weights.view_mut());
+        for (weight, mut halves) in weights.weight.rows().into_iter().zip(halves.rows_mut()) {
+            let halves = halves.as_slice_mut().expect("words lie row by row");
+            pack(weight.to_slice().expect("weights lie row by row"), halves);
+        }
+    });
+}
+
+/// The words (P, length / 2) of every chunk.
+fn halves_by_chunk<'a>(chunks: &[Chunk], mut rest: &'a mut [u32], width: usize) -> Vec<ArrayViewMut2<'a, u32>> {
+    let mut all = Vec::new();
+    for chunks in chunks.chunk_by(|a, b| a.encoder == b.encoder) {
+        let (encoder, others) = rest.split_at_mut(width * chunks[0].words());
+        rest = others;
+        let shape = (width, chunks[0].words());
+        let mut encoder = ArrayViewMut2::from_shape(shape, encoder).expect("the slice has the length");
+        for chunk in chunks {
+            let (words, others) = encoder.split_at(Axis(1), crate::packed::words(chunk.length as usize));
+            all.push(words);
+            encoder = others;
+        }
+    }
+    all
+}
