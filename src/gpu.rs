@@ -260,6 +260,7 @@ impl Gpu {
 
     /// Submits the dispatches in order as one command buffer; waits only where [`IN_FLIGHT`] runs are under way.
     pub(crate) fn run<'a>(&self, dispatches: impl Iterator<Item = &'a Dispatch>, step: &Step) {
+        self.keep_tuning();
         self.queue.write_buffer(&self.step, 0, bytemuck::bytes_of(step));
         self.submit(dispatches);
     }
