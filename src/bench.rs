@@ -89,8 +89,9 @@ pub fn bench(
     for &batch in batches {
         for mode in [Mode::Train, Mode::Infer] {
             ui.say(format!("{} with batches of {batch}, {mode}", workload.name));
-            engine.memory().reset_peak();
             let mut loaded = workload.load(engine, batch, mode)?;
+            // Tuning, if any, took copies for a moment.
+            engine.memory().reset_peak();
             let step = loaded.next_step();
             engine.run(&loaded.calls, &step);
             engine.wait()?;

@@ -88,12 +88,14 @@ impl Engine {
         Ok(Self::Gpu(Box::new(Gpu::open(found)?)))
     }
 
-    /// Lets a GPU measure which tiles suit it while kernels are bound, for at most `budget`, and remember them in the
+    /// Lets a GPU measure for a second or two which tiles suit it, while kernels are bound, and remember them in the
     /// user's cache folder. What cannot be remembered is only warned of.
-    pub fn tune(&self, budget: Option<Duration>, ui: Ui) {
+    pub fn tune(&self, ui: Ui) {
         let Self::Gpu(gpu) = self else { return };
+        // Software drivers compile slowly, and their first choice is nearly always right.
+        let budget = Duration::from_secs(if adapter::is_software(&gpu.info) { 1 } else { 2 });
         match tuning_cache::folder() {
-            Ok(folder) => gpu.tune(Cache::new(&folder, &gpu.info), budget, ui),
+            Ok(folder) => gpu.tune(Cache::new(&folder, &gpu.info), Some(budget), ui),
             Err(error) => ui.warn(format!("tiles are not tuned: {error}")),
         }
     }

@@ -261,6 +261,7 @@ impl Gpu {
 
     /// Submits the dispatches in order as one command buffer; waits only where [`IN_FLIGHT`] runs are under way.
     pub(crate) fn run<'a>(&self, dispatches: impl Iterator<Item = &'a Dispatch>, step: &Step) {
+        self.keep_tuning();
         self.set_step(step);
         self.submit(dispatches);
     }

@@ -9,7 +9,14 @@ pub fn free_memory() -> Option<u64> {
         Some(1024 * line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?)
     };
     let free = field("MemAvailable:")? + field("SwapFree:")?;
-    // A container may have less; what it has taken already is mostly cache that it would give back.
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    Some(free.min(group.and_then(|max| max.trim().parse().ok()).unwrap_or(u64::MAX)))
+    Some(free.min(free_in_container().unwrap_or(u64::MAX)))
+}
+
+/// What the limit of a container leaves, counting the cache of files that it would give back.
+fn free_in_container() -> Option<u64> {
+    let read = |name: &str| std::fs::read_to_string(format!("/sys/fs/cgroup/memory.{name}")).ok();
+    let limit: u64 = read("max")?.trim().parse().ok()?; // "max" where there is none
+    let taken: u64 = read("current")?.trim().parse().ok()?;
+    let cache = read("stat")?.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse::<u64>().ok())?;
+    Some(limit.saturating_sub(taken.saturating_sub(cache)))
 }

@@ -281,16 +281,16 @@ fn schedules_run_as_configured() {
 /// The number of dispatches must not grow with the pool: recording costs time on every one.
 #[test]
 fn a_step_is_as_many_dispatches_for_any_number_of_encoders() {
-    let counts = [1, 256].map(|encoders| {
-        let config = config(&[]);
+    let counts = [(1, false), (256, false), (256, true)].map(|(encoders, adaptation)| {
+        let config = config(&[&format!("adaptation.enabled={adaptation}")]);
         let dims = Dims::new(&config, &vec![3; encoders], 6).expect("sizes that fit");
         let engine = Arc::new(Engine::Cpu);
         let windows = Windows::new(&dims, 10, engine.max_elements()).expect("it fits");
         let model = Model::new(engine.clone(), &config, dims, windows, 4, Mode::Training).expect("it fits");
         let features = Features::new(&engine, &model.dims, &model.windows, 10).expect("it fits");
-        model.training_step(&features, 4, 0).len()
+        model.training_step(&features, 2, if adaptation { 2 } else { 0 }).len()
     });
-    assert_eq!(counts, [22, 22]);
+    assert_eq!(counts, [22; 3]);
 }
 
 /// Weight gradients that are consumed as they are computed and gradients that are stored first: the same products, summed

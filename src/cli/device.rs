@@ -4,7 +4,6 @@ use crate::engine::Engine;
 use crate::ui::{Ui, note};
 use anyhow::{Result, bail};
 use std::sync::Arc;
-use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct DeviceArgs {
@@ -16,15 +15,12 @@ pub struct DeviceArgs {
     no_tune: bool,
 }
 
-/// What a start may take for measuring; `blendfuse tune` takes its time.
-const TUNING: Duration = Duration::from_secs(2);
-
 impl DeviceArgs {
     /// Opens the device and says what was chosen, also with `-q`: results depend on it.
     pub fn open(&self, ui: Ui) -> Result<Arc<Engine>> {
         let engine = self.open_untuned(ui)?;
         if !self.no_tune {
-            engine.tune(Some(TUNING), ui);
+            engine.tune(ui);
         }
         Ok(engine)
     }

@@ -54,6 +54,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
             workload.load(&device, batch, mode)?;
         }
     }
+    gpu.keep_tuning();
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(["product, columns x rows x parts", "tiles", "ms", "others"]);

@@ -31,6 +31,8 @@ struct Search {
     ui: Ui,
     /// Time that it may still take; `None`: as long as it needs
     left: Option<Duration>,
+    /// Choices that the cache does not hold yet
+    unsaved: bool,
     measured: Vec<Measured>,
 }
 
@@ -71,17 +73,31 @@ impl Gpu {
         self.tuning().tiles_for(kernel)
     }
 
-    /// Takes what the cache holds for this device and measures what it does not, as kernels are bound, for at most
-    /// `budget`. A cache that cannot be used is warned of and rebuilt.
+    /// Takes what the cache holds for this device, and measures what it does not as kernels are bound, for at most
+    /// `budget`; what comes later keeps the untuned choice. Without a budget everything is measured anew.
+    /// A cache that cannot be used is warned of and rebuilt.
     pub fn tune(&self, cache: Cache, budget: Option<Duration>, ui: Ui) {
-        let mut chosen = cache.read().unwrap_or_else(|error| {
-            ui.warn(format!("{error:#}; it is ignored and rebuilt"));
-            BTreeMap::new()
-        });
+        let mut chosen = match budget {
+            None => BTreeMap::new(),
+            Some(_) => cache.read().unwrap_or_else(|error| {
+                ui.warn(format!("{error:#}; it is ignored and rebuilt"));
+                BTreeMap::new()
+            }),
+        };
         let mut tuning = self.tuning();
         chosen.retain(|_, tiles| tuning.available.contains(tiles));
         tuning.chosen = chosen;
-        tuning.search = Some(Search { cache, ui, left: budget, measured: Vec::new() });
+        tuning.search = Some(Search { cache, ui, left: budget, unsaved: false, measured: Vec::new() });
+    }
+
+    /// Writes choices that the cache does not hold yet; where that fails, says so.
+    pub fn keep_tuning(&self) {
+        let Tuning { chosen, search: Some(search), .. } = &mut *self.tuning() else { return };
+        if std::mem::take(&mut search.unsaved)
+            && let Err(error) = search.cache.write(chosen)
+        {
+            search.ui.warn(format!("{error:#}; tiles are measured again next time"));
+        }
     }
 
     /// What was measured since tuning began.
@@ -117,23 +133,20 @@ impl Gpu {
             return tiles;
         }
         let Tuning { chosen, search: Some(search), .. } = &mut *tuning else { return untuned };
-        if search.left.is_some_and(|left| left.is_zero()) {
-            return untuned;
-        }
-        let begun = Instant::now();
+        search.unsaved = true;
         // What is made for exactly such a device is far ahead of the rest there: that is not worth compiling.
         let candidates: Vec<_> = available.iter().filter(|tiles| tiles.subgroup == untuned.subgroup).copied().collect();
-        let Some(times) = self.measure(kernel, &candidates, params, buffers, grid) else { return untuned };
+        let begun = Instant::now();
+        let times = match search.left {
+            Some(Duration::ZERO) => None,
+            _ => self.measure(kernel, &candidates, params, buffers, grid),
+        };
         search.left = search.left.map(|left| left.saturating_sub(begun.elapsed()));
-        let fastest = times[0].0;
+        let fastest = times.as_ref().map_or(untuned, |times| times[0].0);
         chosen.insert(product.clone(), fastest);
-        search.ui.detail(format!("tuning: {product}: {}", fastest.name));
-        search.measured.push(Measured { product, times });
-        if let Err(error) = search.cache.write(chosen) {
-            if !search.cache.is_lost {
-                search.ui.warn(format!("{error:#}; tiles are measured again next time"));
-            }
-            search.cache.is_lost = true;
+        if let Some(times) = times {
+            search.ui.detail(format!("tuning: {product}: {}", fastest.name));
+            search.measured.push(Measured { product, times });
         }
         fastest
     }

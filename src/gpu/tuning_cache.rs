@@ -14,8 +14,6 @@ use std::path::{Path, PathBuf};
 pub struct Cache {
     path: PathBuf,
     valid_for: Identity,
-    /// It could not be written, which was said
-    pub(super) is_lost: bool,
 }
 
 /// What measurements hold for.
@@ -80,7 +78,7 @@ impl Cache {
         let path = folder.join(format!("{PREFIX}{:016x}.json", fnv1a(adapter.bytes())));
         let driver = format!("{} {}", info.driver, info.driver_info).trim().to_owned();
         let valid_for = Identity { version: env!("CARGO_PKG_VERSION").into(), adapter, driver };
-        Self { path, valid_for, is_lost: false }
+        Self { path, valid_for }
     }
 
     /// What it holds; nothing where there is no file.

@@ -62,7 +62,10 @@ impl Stream {
         buffers.push(vec![bits(targets)]);
         let source = Source { buffers, capacity };
         let way = match engine {
-            Engine::Gpu(gpu) => Way::Gpu(gpu.staging(source.sizes().map(|len| 4 * len as u64).sum())),
+            // Pieces of a staging area begin at 8 bytes.
+            Engine::Gpu(gpu) => {
+                Way::Gpu(gpu.staging(source.sizes().map(|len| (4 * len as u64).next_multiple_of(8)).sum()))
+            }
             _ => Way::Cpu(None),
         };
         Self { source: Arc::new(source), order: Arc::default(), way }
