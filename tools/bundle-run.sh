@@ -76,9 +76,11 @@ criteria() {
 }
 
 peers() {
-    local size sizes=()
-    for size in $SIZES; do sizes+=(--size "$size"); done
-    part peers tools/peers --device "$DEVICE" "${sizes[@]}" --seconds "$DURATION" --json "$logs/figures" --markdown
+    local size
+    for size in $SIZES; do
+        part "peers $size" tools/peers --device "$DEVICE" --size "$size" --seconds "$DURATION" --markdown \
+            --json "$logs/figures"
+    done
 }
 
 system() {
