@@ -55,8 +55,11 @@ pub mod infer;
 pub mod predict;
 pub mod train;
 
+pub mod cv;
+
 pub mod decode;
 pub mod metrics;
+pub mod scores;
 pub mod submission;
 
 pub mod cli;

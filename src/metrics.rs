@@ -3,7 +3,7 @@
 //! Everywhere `predictions[i]` belongs to `truths[i]`, and `None` is a clip without a prediction: wrong.
 
 use crate::decode::{Decision, Share};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Truth = Vec<Share>;
 
 /// The two official metrics, each in [0, 1].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Share of all clips whose predicted set of emotions is the true one
     pub presence: f64,

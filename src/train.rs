@@ -8,7 +8,7 @@ mod state;
 mod steps;
 mod validation;
 
-pub use folder::{RunFolder, Summary};
+pub use folder::{EpochLog, RunFolder, Summary, Versions};
 
 use crate::config::{Config, TemperatureMode, Threshold};
 use crate::data::{Pool, Split};
@@ -21,7 +21,6 @@ use crate::model::{Dims, LOSS_SLOTS, Mode, Standard};
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use batches::Batches;
-use folder::EpochLog;
 use serde::{Deserialize, Serialize};
 use state::{Best, State};
 use std::collections::HashMap;
@@ -330,7 +329,7 @@ impl Trainer {
         self.header.thresholds = Some(judged.thresholds);
         folder.write_model(&self.header, &best)?;
         if self.validation.held_out {
-            folder.write_validation(&self.validation.names, &judged)?;
+            folder.write_validation(&self.validation.names, self.validation.targets.view(), &judged)?;
         } else if [self.config.decode.alpha, self.config.decode.beta].contains(&Threshold::Search) {
             self.ui.warn("no clips were held out: thresholds were searched on the training clips themselves; set decode.alpha and decode.beta to those of a run with --fold");
         }

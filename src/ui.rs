@@ -24,6 +24,14 @@ pub fn note(line: std::fmt::Arguments) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// What was typed to start the program, quoted for a shell where it must be.
+pub fn command() -> String {
+    let plain = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_=.,:/+@".contains(c));
+    let quoted = |word: String| if plain(&word) { word } else { format!("'{}'", word.replace('\'', r"'\''")) };
+    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
+    std::iter::once("blendfuse".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
 /// How much to say. Results go to stdout; everything here goes to stderr.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ui {

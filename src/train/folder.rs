@@ -10,8 +10,10 @@ use crate::engine::DeviceInfo;
 use crate::files::{new_folder, write_atomically};
 use crate::metrics::Score;
 use crate::model::checkpoint::{self, Checkpoint, Header, Snapshot};
+use crate::ui;
 use anyhow::{Context as _, Result, bail};
-use serde::Serialize;
+use ndarray::ArrayView2;
+use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -31,7 +33,7 @@ pub struct RunFolder {
 }
 
 /// A line of `metrics.jsonl`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EpochLog {
     /// From 1
     pub epoch: u32,
@@ -53,8 +55,10 @@ pub struct EpochLog {
 }
 
 /// `summary.json`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Summary {
+    /// What to type to repeat it
+    pub command: String,
     pub versions: Versions,
     pub device: DeviceInfo,
     /// "all", or {"fold": F}
@@ -76,10 +80,17 @@ pub struct Summary {
 }
 
 /// Of the program and the library that talks to the GPU.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Versions {
-    pub blendfuse: &'static str,
-    pub wgpu: &'static str,
+    pub blendfuse: String,
+    pub wgpu: String,
+}
+
+impl Versions {
+    /// Of this program.
+    pub fn here() -> Self {
+        Self { blendfuse: env!("CARGO_PKG_VERSION").into(), wgpu: WGPU_VERSION.into() }
+    }
 }
 
 impl RunFolder {
@@ -176,11 +187,12 @@ impl RunFolder {
         self.write_last(&header, &good.into_iter().chain(moments).collect())
     }
 
-    pub(super) fn write_validation(&self, names: &[String], judged: &Judged) -> Result<()> {
+    pub(super) fn write_validation(&self, names: &[String], targets: ArrayView2<f32>, judged: &Judged) -> Result<()> {
         let mut npz = NpzWriter::create(&self.path.join("validation.npz"))?;
         npz.strings("filenames", names)?;
         npz.matrix("scores", judged.scores.view())?;
         npz.matrix("w", judged.output.w.view())?;
+        npz.matrix("targets", targets)?;
         npz.finish()
     }
 
@@ -211,7 +223,8 @@ impl Summary {
         let score: Option<Score> = judged.map(|judged| judged.score);
         let best: Option<Best> = trainer.state.best;
         Self {
-            versions: Versions { blendfuse: env!("CARGO_PKG_VERSION"), wgpu: WGPU_VERSION },
+            command: ui::command(),
+            versions: Versions::here(),
             device: trainer.network.model.engine.info(),
             selection: trainer.state.selection,
             top_n: trainer.network.model.dims.top_n,

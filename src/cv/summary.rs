@@ -1,0 +1,81 @@
+//! `summary.json` of a cross-validation.
+
+use crate::decode::Thresholds;
+use crate::engine::DeviceInfo;
+use crate::metrics::Score;
+use crate::model::checkpoint::EncoderInfo;
+use crate::scores::{Row, Scores};
+use crate::train::Versions;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CvSummary {
+    /// "cv"
+    pub kind: String,
+    /// What to type to repeat it
+    pub command: String,
+    pub versions: Versions,
+    pub device: DeviceInfo,
+    pub data: DataInfo,
+    pub folds: Vec<u32>,
+    pub seeds: Vec<u64>,
+    /// Seed by seed, fold by fold
+    pub runs: Vec<CvRun>,
+    /// Over all runs; thresholds searched on the fold that is scored
+    pub official: Scores,
+    /// Thresholds from the other folds' validation scores; `None` with a single fold
+    pub honest: Option<Scores>,
+    /// Searched on the validation scores of all runs together: for the final model
+    pub thresholds: Thresholds,
+    /// Mean over all runs, for the final model
+    pub best_epoch: f64,
+    /// Reached without looking, over the same clips: the same answer for every clip
+    pub trivial: Vec<Row>,
+    /// Wall time; of a cross-validation that was interrupted, since it went on
+    pub seconds: f64,
+}
+
+/// What was trained on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DataInfo {
+    /// Name of the pool's folder
+    pub name: String,
+    pub classes: Vec<String>,
+    /// Index of the class that never blends
+    pub neutral: Option<usize>,
+    pub encoders: Vec<EncoderInfo>,
+    /// All there are, validated on or not
+    pub folds: Vec<FoldInfo>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FoldInfo {
+    pub fold: u32,
+    pub clips: usize,
+    /// Clips that show two emotions
+    pub blends: usize,
+}
+
+/// One fold with one seed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CvRun {
+    pub seed: u64,
+    pub fold: u32,
+    /// Its run folder, below that of the cross-validation
+    pub folder: String,
+    pub epochs: u32,
+    pub best_epoch: u32,
+    pub validation_loss: f64,
+    pub official: Judgement,
+    pub honest: Option<Judgement>,
+    pub seconds: f64,
+}
+
+/// Thresholds and what they reach.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Judgement {
+    pub thresholds: Thresholds,
+    #[serde(flatten)]
+    pub score: Score,
+    pub mean: f64,
+}

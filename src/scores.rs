@@ -1,0 +1,98 @@
+//! What a method reaches over folds and seeds, in the one form that every table and report shares.
+
+use crate::metrics::{Score, mean_std};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::{Deserialize, Serialize};
+
+/// Mean and sample standard deviation (ddof 1); no deviation of fewer than two values.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    pub mean: f64,
+    pub std: Option<f64>,
+}
+
+/// Both metrics and their mean over several runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    pub presence: Spread,
+    pub salience: Spread,
+    pub mean: Spread,
+}
+
+/// A line of a table that compares methods.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    pub name: String,
+    /// Folds × seeds
+    pub runs: usize,
+    /// Thresholds searched on the very clips that are scored
+    pub official: Scores,
+    /// Thresholds from the other folds; `None` where there is only one
+    pub honest: Option<Scores>,
+}
+
+impl Spread {
+    /// Of at least one value.
+    pub fn of(values: &[f64]) -> Self {
+        assert!(!values.is_empty(), "a spread of no values");
+        let (mean, std) = mean_std(values);
+        Self { mean, std: (values.len() > 1).then_some(std) }
+    }
+
+    /// `0.295 ± 0.043`
+    pub fn text(&self) -> String {
+        self.std.map_or(format!("{:.3}", self.mean), |std| format!("{:.3} ± {std:.3}", self.mean))
+    }
+}
+
+impl Scores {
+    /// Of at least one score; `mean` is the spread of the scores' means.
+    pub fn of(scores: &[Score]) -> Self {
+        let spread = |metric: fn(&Score) -> f64| Spread::of(&scores.iter().map(metric).collect::<Vec<_>>());
+        Self { presence: spread(|s| s.presence), salience: spread(|s| s.salience), mean: spread(Score::mean) }
+    }
+}
+
+/// The rows for a terminal, in their order.
+pub fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["", "runs", "presence", "salience", "mean", "honest presence", "salience", "mean"]);
+    for row in rows {
+        let texts = |scores: Option<&Scores>| match scores {
+            Some(scores) => [scores.presence, scores.salience, scores.mean].map(|spread| spread.text()),
+            None => ["–"; 3].map(str::to_owned),
+        };
+        let cells = vec![row.name.clone(), row.runs.to_string()];
+        table.add_row([cells, texts(Some(&row.official)).into(), texts(row.honest.as_ref()).into()].concat());
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// The same as csv, in full precision: `name, runs, presence, presence_std, …, honest_mean_std`; empty where there is none.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn write_csv(rows: &[Row], out: impl std::io::Write) -> csv::Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    let metrics = ["presence", "salience", "mean"];
+    let columns = ["", "honest_"].iter().flat_map(|kind| metrics.map(|metric| format!("{kind}{metric}")));
+    let columns = columns.flat_map(|name| [name.clone(), format!("{name}_std")]);
+    csv.write_record(["name".to_owned(), "runs".to_owned()].into_iter().chain(columns))?;
+    for row in rows {
+        let mut cells = vec![row.name.clone(), row.runs.to_string()];
+        for scores in [Some(row.official), row.honest] {
+            let spreads = scores.map(|scores| [scores.presence, scores.salience, scores.mean]);
+            for i in 0..metrics.len() {
+                let spread = spreads.map(|spreads| spreads[i]);
+                cells.push(spread.map(|s| s.mean.to_string()).unwrap_or_default());
+                cells.push(spread.and_then(|s| s.std).map(|std| std.to_string()).unwrap_or_default());
+            }
+        }
+        csv.write_record(cells)?;
+    }
+    Ok(csv.flush()?)
+}
