@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod cv;
 pub mod demo;
 pub mod device;
 pub mod devices;
@@ -42,6 +43,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Train one model
     Train(train::Args),
+    /// Train on all folds in turn and sum up
+    Cv(cv::Args),
     /// Score clips with a trained model and write a submission file
     Predict(predict::Args),
     /// Score a submission file against labels
@@ -63,6 +66,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Synth(args) => synth::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),
         Command::Train(args) => train::run(args, ui),
+        Command::Cv(args) => cv::run(args, ui),
         Command::Predict(args) => predict::run(args, ui),
         Command::Evaluate(args) => evaluate::run(args, ui),
         Command::Check(args) => check::run(args, ui),

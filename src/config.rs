@@ -10,6 +10,16 @@ pub use word_or_number::{Threshold, TopN};
 
 use serde::{Deserialize, Serialize};
 
+/// `[data]`: which of a pool's encoders a model is made of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// Names, in the order the model takes them; empty: all, in the pool's order
+    pub encoders: Vec<String>,
+    /// Early concatenation: their features side by side as those of one encoder
+    pub concatenate: bool,
+}
+
 /// `[model]`: sizes and switches of the network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -197,6 +207,7 @@ pub enum Features {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    pub data: Data,
     pub model: Model,
     pub loss: Loss,
     pub adaptation: Adaptation,

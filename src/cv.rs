@@ -1,5 +1,171 @@
 //! Cross-validation: one run per fold and seed over a pool that is read once, scored officially and honestly.
 
+mod judge;
+mod runs;
 mod summary;
 
+pub use judge::{honest, pooled_thresholds};
 pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement};
+
+use crate::config::Config;
+use crate::data::{Pool, Split};
+use crate::engine::Engine;
+use crate::files::write_atomically;
+use crate::metrics;
+use crate::scores::{Row, Scores};
+use crate::train::shared::SharedPool;
+use crate::train::{Outcome, Selection, Versions};
+use crate::ui::{self, Ui};
+use anyhow::{Context as _, Result, bail, ensure};
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is trained on and where it goes.
+pub struct Options<'a> {
+    pub data: &'a Path,
+    /// The folder to make, or one whose cross-validation goes on
+    pub out: &'a Path,
+    /// `None`: all there are
+    pub folds: Option<Vec<u32>>,
+    pub seeds: Vec<u64>,
+    /// Runs at the same time; `None`: as many as there are cores, one on a GPU
+    pub jobs: Option<usize>,
+    pub allow_missing: bool,
+}
+
+/// Trains what is not trained yet and sums up.
+///
+/// # Errors
+/// A pool, setting or fold that does not fit (before any run starts), a folder of other settings, a run that fails.
+pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<CvSummary> {
+    let begun = Instant::now();
+    let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
+    let jobs = runs::jobs(engine, options)?;
+    open_folder(options.out, &config)?;
+    let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
+    let pool = Pool::load(options.data, &config.data.options(split, options.allow_missing), ui)?;
+    let folds = chosen_folds(&pool, options.folds.as_deref())?;
+    warn_of_absent_classes(&pool, &folds, ui);
+    let selections: Vec<Selection> = folds.iter().map(|&fold| Selection::Fold(fold)).collect();
+    let data = DataInfo::of(options.data, &pool);
+    let pool = SharedPool::new(pool, &selections, options.seeds.len())?;
+    runs::train_all(engine, &pool, &config, options, &folds, jobs, ui)?;
+    let outcomes = runs::read_all(&pool, options, &folds)?;
+    let summary = sum_up(engine, &config, options, folds, data, outcomes, begun);
+    let text = serde_json::to_string_pretty(&summary)?;
+    write_atomically(&options.out.join("summary.json"), |file| Ok(writeln!(file, "{text}")?))?;
+    Ok(summary)
+}
+
+/// Makes the folder, or sees that it holds a cross-validation with the same configuration.
+fn open_folder(out: &Path, config: &Config) -> Result<()> {
+    let path = out.join("config.toml");
+    if !path.exists() {
+        std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be made", out.display()))?;
+        return write_atomically(&path, |file| Ok(file.write_all(config.to_toml().as_bytes())?));
+    }
+    let found = Config::load(Some(&path), &[])?;
+    let differing = found.differing_keys(config);
+    if !differing.is_empty() {
+        bail!(
+            "{}: found a cross-validation with another {}; expected the same configuration to go on with; choose another --out",
+            out.display(),
+            differing.join(", ")
+        );
+    }
+    Ok(())
+}
+
+fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
+    let there: BTreeSet<u32> = pool.clips.iter().filter_map(|clip| clip.fold).collect();
+    ensure!(!there.is_empty(), "no clip has a fold; add folds to the labels to cross-validate");
+    let folds: BTreeSet<u32> = chosen.map_or(there, |chosen| chosen.iter().copied().collect());
+    // Each must have clips to validate on and others to train on.
+    folds.iter().try_for_each(|&fold| pool.fold_rows(fold).map(drop))?;
+    Ok(folds.into_iter().collect())
+}
+
+/// Training cannot learn, and validation cannot see, a class without clips.
+fn warn_of_absent_classes(pool: &Pool, folds: &[u32], ui: Ui) {
+    for &fold in folds {
+        let Ok((train, validation)) = pool.fold_rows(fold) else { continue };
+        for (rows, what) in [(train, "training clips"), (validation, "validation clips")] {
+            let shown = |class: usize| {
+                rows.iter().any(|&row| pool.clips[row].target.as_ref().is_some_and(|target| target[class] > 0.0))
+            };
+            let absent: Vec<&str> =
+                (0..pool.classes.len()).filter(|&c| !shown(c)).map(|c| pool.classes[c].as_str()).collect();
+            if !absent.is_empty() {
+                ui.warn(format!("fold {fold}: no {what} show {}", absent.join(", ")));
+            }
+        }
+    }
+}
+
+fn sum_up(
+    engine: &Engine,
+    config: &Config,
+    options: &Options,
+    folds: Vec<u32>,
+    data: DataInfo,
+    outcomes: Vec<(u64, u32, Outcome)>,
+    begun: Instant,
+) -> CvSummary {
+    let neutral = data.neutral;
+    let honest = honest(&outcomes, &config.decode, neutral);
+    let runs: Vec<CvRun> = outcomes
+        .iter()
+        .zip(honest)
+        .map(|((seed, fold, outcome), honest)| CvRun::of(*seed, *fold, outcome, honest))
+        .collect();
+    let scores = |judgements: Vec<Judgement>| {
+        Scores::of(&judgements.iter().map(|judgement| judgement.score).collect::<Vec<_>>())
+    };
+    let official = scores(runs.iter().map(|run| run.official).collect());
+    let honest = runs.iter().map(|run| run.honest).collect::<Option<Vec<_>>>().map(scores);
+    let best_epoch = runs.iter().map(|run| f64::from(run.best_epoch)).sum::<f64>() / runs.len() as f64;
+    // Every clip once: of one seed.
+    let truths: Vec<_> =
+        outcomes.iter().filter(|(seed, ..)| *seed == options.seeds[0]).flat_map(|(.., o)| o.truths()).collect();
+    let trivial = metrics::trivial_baselines(&truths, data.classes.len());
+    let trivial = trivial.map(|(name, score)| Row { name, runs: 1, official: Scores::of(&[score]), honest: None });
+    CvSummary {
+        kind: "cv".into(),
+        command: ui::command(),
+        versions: Versions::here(),
+        device: engine.info(),
+        thresholds: pooled_thresholds(outcomes.iter().map(|(.., outcome)| outcome), &config.decode, neutral),
+        data,
+        folds,
+        seeds: options.seeds.clone(),
+        runs,
+        official,
+        honest,
+        best_epoch,
+        trivial: trivial.into(),
+        seconds: begun.elapsed().as_secs_f64(),
+    }
+}
+
+impl CvSummary {
+    /// Reads the summary of a cross-validation that has ended.
+    ///
+    /// # Errors
+    /// It is not there, or not one.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let path = dir.join("summary.json");
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!("{}: cannot be read; give the folder of a `blendfuse cv` that has ended", path.display())
+        })?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{}: not the summary of a `blendfuse cv`; give its folder", path.display()))
+    }
+
+    /// It as a line of a table.
+    pub fn row(&self, name: &str) -> Row {
+        Row { name: name.into(), runs: self.runs.len(), official: self.official, honest: self.honest }
+    }
+}

@@ -11,4 +11,4 @@ pub mod standardize;
 pub mod synth;
 
 pub use encoders::Modality;
-pub use pool::{Clip, Encoder, LoadOptions, Pool, Split};
+pub use pool::{CONCATENATION, Clip, Encoder, EncoderInfo, LoadOptions, Pool, Split};

@@ -86,6 +86,15 @@ impl Network {
         Ok(Self { model, features, capacity, fit, inference: HashMap::new() })
     }
 
+    /// Its features, for other networks of the same sizes; `None` where they cannot be shared (see [`Features::share`]).
+    ///
+    /// # Errors
+    /// Where the device has no room.
+    pub fn placed(&self) -> Result<Option<Placed>> {
+        let (capacity, mode, fit) = (self.capacity, self.model.mode, self.fit.clone());
+        Ok(self.features.share(&self.model.engine)?.map(|features| Placed { features, fit, capacity, mode }))
+    }
+
     /// Runs the given rows through the network with its running statistics.
     ///
     /// # Errors
@@ -116,6 +125,34 @@ impl Network {
         let presence = logits.slice(s![.., ..c]).to_owned();
         let salience = if self.model.dims.dual { logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
         Ok(Output { presence, salience, w })
+    }
+}
+
+/// A pool's features on a device, for several networks.
+pub struct Placed {
+    features: Features,
+    fit: Fit,
+    capacity: usize,
+    mode: Mode,
+}
+
+impl Placed {
+    /// A network on the same features, to be standardised by `standard`.
+    ///
+    /// # Errors
+    /// Where the device has no room.
+    pub fn network(
+        &self,
+        engine: &Arc<Engine>,
+        config: &config::Config,
+        dims: Dims,
+        standard: &Standard,
+    ) -> Result<Network> {
+        let (windows, capacity) = (&self.fit.windows, self.capacity);
+        let features = self.features.share(engine)?.expect("what was shared can be shared again");
+        features.set_standard(engine, windows, standard);
+        let model = Model::new(engine.clone(), config, dims, windows.clone(), capacity, self.mode)?;
+        Ok(Network { model, features, capacity, fit: self.fit.clone(), inference: HashMap::new() })
     }
 }
 

@@ -1,14 +1,15 @@
 //! A trained network applied to a pool: scores and decisions for every clip of a split.
 
-use crate::config::Threshold;
-use crate::data::{LoadOptions, Pool, Split};
+use crate::config::{Data, Threshold};
+use crate::data::source::Sources;
+use crate::data::{Pool, Split};
 use crate::decode::{self, Decision, Thresholds};
 use crate::engine::Engine;
 use crate::infer::Network;
 use crate::model::Mode;
-use crate::model::checkpoint::{Checkpoint, EncoderInfo, Header};
+use crate::model::checkpoint::{Checkpoint, Header};
 use crate::ui::Ui;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,9 +61,8 @@ pub fn predict(
     ui: Ui,
 ) -> Result<Predictions> {
     let checkpoint = Checkpoint::read(&model_file(model)?)?;
-    let mut pool = Pool::load(data, &LoadOptions { allow_missing, split: Some(split) }, ui)?;
     let header = &checkpoint.header;
-    take_encoders(&mut pool, header)?;
+    let mut pool = load_pool(header, data, split, allow_missing, ui)?;
     let fixed = match (header.config.decode.alpha, header.config.decode.beta) {
         (Threshold::Fixed(alpha), Threshold::Fixed(beta)) => Some(Thresholds { alpha, beta }),
         _ => None,
@@ -100,25 +100,27 @@ pub fn predict(
     Ok(Predictions { names, classes: header.classes.clone(), scores, w: output.w, decisions, thresholds })
 }
 
-/// Brings the pool's encoders into the checkpoint's order; leaves out those it does not know.
-fn take_encoders(pool: &mut Pool, header: &Header) -> Result<()> {
-    let mut found: Vec<_> = std::mem::take(&mut pool.encoders).into_iter().map(Some).collect();
-    for encoder in &header.encoders {
-        let position = found.iter().position(|e| e.as_ref().is_some_and(|e| e.name == encoder.name));
-        let Some(position) = position else {
-            bail!(
-                "encoder `{}`: the checkpoint was trained on it, the pool does not have it; add features/{}.npz",
-                encoder.name,
-                encoder.name
-            );
-        };
-        pool.encoders.extend(found[position].take());
+/// The pool with the encoders that the checkpoint was trained on, in its order.
+fn load_pool(header: &Header, data: &Path, split: Split, allow_missing: bool, ui: Ui) -> Result<Pool> {
+    let names = header.encoders.iter().map(|encoder| encoder.name.clone()).collect();
+    let wanted = if header.config.data.concatenate {
+        header.config.data.clone()
+    } else {
+        Data { encoders: names, concatenate: false }
+    };
+    let sources = Sources::find(data)?;
+    for name in &wanted.encoders {
+        let there = sources.used.iter().any(|source| source.name == *name);
+        ensure!(
+            there,
+            "encoder `{name}`: the checkpoint was trained on it, the pool does not have it; add features/{name}.npz"
+        );
     }
+    let mut pool = Pool::load(data, &wanted.options(Some(split), allow_missing), ui)?;
     // A pool without labels has no classes of its own.
     if pool.classes.is_empty() {
         pool.classes = header.classes.clone();
     }
-    let encoders = pool.encoders.iter();
-    let info = encoders.map(|e| EncoderInfo { name: e.name.clone(), width: e.features.ncols(), modality: e.modality });
-    header.check_pool(&Header { encoders: info.collect(), classes: pool.classes.clone(), ..header.clone() })
+    header.check_pool(&Header { encoders: pool.infos(), classes: pool.classes.clone(), ..header.clone() })?;
+    Ok(pool)
 }

@@ -3,12 +3,15 @@
 mod batches;
 mod folder;
 mod nonfinite;
+mod outcome;
 mod schedule;
+pub mod shared;
 mod state;
 mod steps;
 mod validation;
 
 pub use folder::{EpochLog, RunFolder, Summary, Versions};
+pub use outcome::Outcome;
 
 use crate::config::{Config, TemperatureMode, Threshold};
 use crate::data::{Pool, Split};
@@ -16,12 +19,13 @@ use crate::engine::Engine;
 use crate::fnv::fnv1a;
 use crate::infer::Network;
 use crate::kernel::Call;
-use crate::model::checkpoint::{Checkpoint, EncoderInfo, Header, Snapshot};
-use crate::model::{Dims, LOSS_SLOTS, Mode, Standard};
+use crate::model::checkpoint::{Checkpoint, Header, Snapshot};
+use crate::model::{Dims, LOSS_SLOTS, Standard};
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use batches::Batches;
 use serde::{Deserialize, Serialize};
+use shared::{Rows, SharedPool};
 use state::{Best, State};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -64,39 +68,43 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Prepares a run: rows, standardisation, network, initial weights.
+    /// Prepares the only run on a pool: rows, standardisation, network, initial weights.
     ///
     /// # Errors
     /// Settings that the pool or the device cannot meet; each says what to change.
     pub fn new(
         engine: &Arc<Engine>,
-        mut pool: Pool,
+        pool: Pool,
         config: &Config,
         selection: Selection,
         init: Option<Checkpoint>,
         ui: Ui,
     ) -> Result<Self> {
-        let (train, validation) = match selection {
-            Selection::Fold(fold) => pool.fold_rows(fold)?,
-            Selection::All => (pool.indices(Split::Train), Vec::new()),
-        };
-        ensure!(
-            train.len() >= 2,
-            "found {} training clips, expected at least 2; add clips or choose another fold",
-            train.len()
-        );
+        Self::sharing(engine, &SharedPool::new(pool, &[selection], 1)?, config, selection, init, ui)
+    }
+
+    /// Prepares one of several runs on a pool.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn sharing(
+        engine: &Arc<Engine>,
+        pool: &SharedPool,
+        config: &Config,
+        selection: Selection,
+        init: Option<Checkpoint>,
+        ui: Ui,
+    ) -> Result<Self> {
+        let Rows { train, validation, standard } = pool.rows(selection).clone();
         let targets = if config.adaptation.enabled { pool.indices(Split::Test) } else { Vec::new() };
         ensure!(
             !config.adaptation.enabled || !targets.is_empty(),
             "adaptation.enabled = true, but the pool has no test clips to adapt to; add their features or turn adaptation off"
         );
-        let dims = Dims::new(config, &pool.widths(), pool.classes.len())?;
+        let widths: Vec<usize> = pool.encoders.iter().map(|encoder| encoder.width).collect();
+        let dims = Dims::new(config, &widths, pool.classes.len())?;
         let header = Header {
-            encoders: pool
-                .encoders
-                .iter()
-                .map(|e| EncoderInfo { name: e.name.clone(), width: e.features.ncols(), modality: e.modality })
-                .collect(),
+            encoders: pool.encoders.clone(),
             classes: pool.classes.clone(),
             neutral: pool.neutral,
             config: config.clone(),
@@ -108,12 +116,17 @@ impl Trainer {
         }
         let used = [&train, &validation, &targets].into_iter().flatten();
         let clips = fnv1a(used.flat_map(|&row| pool.clips[row].name.bytes().chain([0])));
-        let standard = Standard::of(&pool, &train);
         let held_out = !validation.is_empty();
-        let validation = Validation::new(&pool, if held_out { validation } else { train.clone() }, held_out);
+        let validation = Validation::new(pool, if held_out { validation } else { train.clone() }, held_out);
         let size = config.train.batch.min(train.len());
-        let capacity = if targets.is_empty() { size } else { 2 * size };
-        let network = Network::new(engine, config, dims, &mut pool, &standard, capacity, Mode::Training)?;
+        ensure!(
+            train.len().div_ceil(size) <= LOSS_SLOTS,
+            "train.batch = {size} makes more than {LOSS_SLOTS} steps an epoch; use a larger batch"
+        );
+        // Alike for all folds, so that they can share streamed features.
+        let largest = config.train.batch.min(pool.indices(Split::Train).len());
+        let capacity = if targets.is_empty() { largest } else { 2 * largest };
+        let network = pool.network(engine, config, dims, &standard, capacity)?;
         ui.say(&network.fit.why);
         let batches = Batches {
             sources: train.iter().map(|&row| row as u32).collect(),
@@ -122,10 +135,6 @@ impl Trainer {
             shuffle: config.train.shuffle,
             seed: config.train.seed,
         };
-        ensure!(
-            train.len().div_ceil(size) <= LOSS_SLOTS,
-            "train.batch = {size} makes more than {LOSS_SLOTS} steps an epoch; use a larger batch"
-        );
         let trainer = Self {
             config: config.clone(),
             header,
@@ -168,6 +177,20 @@ impl Trainer {
                 Some(tensors.map(|t| Ok((t.clone(), best.get(&t.name, &t.shape)?.to_vec()))).collect::<Result<_>>()?);
         }
         Ok(self.state.epoch)
+    }
+
+    /// Goes on with the run in `folder`, whose `last.safetensors` is `last`; from the start where none was saved. Returns the
+    /// epochs that are done.
+    ///
+    /// # Errors
+    /// As [`Trainer::resume`].
+    pub fn go_on(&mut self, folder: &RunFolder, last: Option<Checkpoint>) -> Result<u32> {
+        let epoch = match last {
+            Some(last) => self.resume(last, folder.model()?)?,
+            None => 0,
+        };
+        folder.truncate_log(epoch)?;
+        Ok(epoch)
     }
 
     /// Which clips the run of a `last.safetensors` learns from.

@@ -2,7 +2,7 @@
 
 use super::device::DeviceArgs;
 use crate::config::Config;
-use crate::data::{LoadOptions, Pool, Split};
+use crate::data::{Pool, Split};
 use crate::engine::Engine;
 use crate::files;
 use crate::model::checkpoint::Checkpoint;
@@ -100,7 +100,8 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
     let last = resumed.as_ref().map(RunFolder::last).transpose()?.flatten();
     // Test clips are only of use to adaptation.
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
-    let pool = Pool::load(options.data, &LoadOptions { allow_missing: options.allow_missing, split }, ui)?;
+    let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
+    let pool = Pool::load(options.data, &config.data.options(split, options.allow_missing), ui)?;
     let selection = match &last {
         Some(last) => resumed_selection(last, options)?,
         None => match options.selection {
@@ -112,18 +113,13 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
             None => first_fold(&pool, ui)?,
         },
     };
-    let mut trainer = Trainer::new(engine, pool, config, selection, init, ui)?;
+    let mut trainer = Trainer::new(engine, pool, &config, selection, init, ui)?;
     let mut folder = match resumed {
         Some(folder) => folder,
-        None => RunFolder::create(options.out, config)?,
+        None => RunFolder::create(options.out, &config)?,
     };
     if options.resume {
-        let epoch = match last {
-            Some(last) => trainer.resume(last, folder.model()?)?,
-            // It was stopped before its first epoch was saved.
-            None => 0,
-        };
-        folder.truncate_log(epoch)?;
+        let epoch = trainer.go_on(&folder, last)?;
         ui.say(format!("going on after epoch {epoch}"));
     }
     trainer.run(&mut folder)

@@ -31,6 +31,22 @@ impl Config {
         toml::to_string(self).expect("sections of numbers, words and switches are TOML")
     }
 
+    /// Keys whose values differ from those of `other`.
+    pub fn differing_keys(&self, other: &Self) -> Vec<String> {
+        let values = |config: &Self| {
+            let mut values = BTreeMap::new();
+            let table: Table = config.to_toml().parse().expect("what was written reads back");
+            walk(&table, "", &mut |key, value| {
+                if !value.is_table() {
+                    values.insert(key.to_owned(), value.clone());
+                }
+            });
+            values
+        };
+        let other = values(other);
+        values(self).into_iter().filter(|(key, value)| other.get(key) != Some(value)).map(|(key, _)| key).collect()
+    }
+
     /// Every key as a path such as `train.lr`, sections left out.
     pub fn keys() -> Vec<String> {
         let mut keys = Vec::new();

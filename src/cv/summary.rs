@@ -1,12 +1,15 @@
 //! `summary.json` of a cross-validation.
 
+use super::runs::folder;
+use crate::data::{EncoderInfo, Pool};
 use crate::decode::Thresholds;
 use crate::engine::DeviceInfo;
-use crate::metrics::Score;
-use crate::model::checkpoint::EncoderInfo;
+use crate::metrics::{self, Score};
 use crate::scores::{Row, Scores};
-use crate::train::Versions;
+use crate::train::{Outcome, Versions};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CvSummary {
@@ -78,4 +81,43 @@ pub struct Judgement {
     #[serde(flatten)]
     pub score: Score,
     pub mean: f64,
+}
+
+impl DataInfo {
+    /// Of the pool in the folder `dir`.
+    pub fn of(dir: &Path, pool: &Pool) -> Self {
+        let mut folds: BTreeMap<u32, FoldInfo> = BTreeMap::new();
+        for clip in &pool.clips {
+            let (Some(fold), Some(target)) = (clip.fold, &clip.target) else { continue };
+            let info = folds.entry(fold).or_insert(FoldInfo { fold, clips: 0, blends: 0 });
+            info.clips += 1;
+            info.blends += usize::from(metrics::truth(target).len() == 2);
+        }
+        // Of `.` and the like, too.
+        let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        Self {
+            name: whole.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            classes: pool.classes.clone(),
+            neutral: pool.neutral,
+            encoders: pool.infos(),
+            folds: folds.into_values().collect(),
+        }
+    }
+}
+
+impl CvRun {
+    pub(super) fn of(seed: u64, fold: u32, outcome: &Outcome, honest: Option<Judgement>) -> Self {
+        let summary = &outcome.summary;
+        Self {
+            seed,
+            fold,
+            folder: folder(seed, fold),
+            epochs: summary.epochs,
+            best_epoch: summary.best_epoch.unwrap_or(summary.epochs),
+            validation_loss: summary.validation_loss.unwrap_or(f64::NAN),
+            official: outcome.official,
+            honest,
+            seconds: summary.seconds,
+        }
+    }
 }

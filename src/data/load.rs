@@ -4,6 +4,7 @@ use super::labels::{self, Labels};
 use super::npz::NpzReader;
 use super::source::{Index, Source, Sources};
 use super::{Clip, Encoder, LoadOptions, Pool, Split};
+use crate::config::Data;
 use crate::kernels::gate_forward::MAX_ENCODERS;
 use crate::ui::Ui;
 use anyhow::{Result, bail, ensure};
@@ -15,6 +16,25 @@ use std::path::Path;
 /// How many clips a message names.
 const FEW: usize = 5;
 
+impl Data {
+    /// The same with the names of a joined encoder's parts written out: a model that is applied to a pool must know them.
+    ///
+    /// # Errors
+    /// As [`Sources::find`] and [`Sources::select`].
+    pub fn resolved(&self, dir: &Path) -> Result<Self> {
+        if !self.concatenate {
+            return Ok(self.clone());
+        }
+        let sources = Sources::find(dir)?.select(dir, &self.encoders)?;
+        Ok(Self { encoders: sources.used.into_iter().map(|source| source.name).collect(), concatenate: true })
+    }
+
+    /// How to load them.
+    pub fn options(&self, split: Option<Split>, allow_missing: bool) -> LoadOptions {
+        LoadOptions { encoders: self.encoders.clone(), concatenate: self.concatenate, allow_missing, split }
+    }
+}
+
 impl Pool {
     /// Loads the pool in `dir`: labels, and per encoder a matrix whose rows are joined to the clips by name.
     ///
@@ -24,10 +44,10 @@ impl Pool {
     /// If the folder, the features or the labels are missing or bad (see [`labels`] and [`Source::index`]), a clip lacks a row
     /// (unless `options.allow_missing`), a feature is not finite, or there are more than 256 encoders.
     pub fn load(dir: &Path, options: &LoadOptions, ui: Ui) -> Result<Self> {
-        let sources = Sources::find(dir)?;
+        let sources = Sources::find(dir)?.select(dir, &options.encoders)?;
         check_count(dir, sources.used.len())?;
         if !sources.unused.is_empty() {
-            ui.detail(format!("encoders.toml leaves out {}", sources.unused.join(", ")));
+            ui.detail(format!("left out: {}", sources.unused.join(", ")));
         }
         let labels = labels::read(dir)?;
         ensure!(
@@ -50,7 +70,11 @@ impl Pool {
             dir.display()
         );
         let encoders = read_encoders(&sources.used, &indices, &clips, ui)?;
-        Ok(Self { classes, neutral, clips, encoders })
+        let mut pool = Self { classes, neutral, clips, encoders };
+        if options.concatenate {
+            pool.concatenate();
+        }
+        Ok(pool)
     }
 }
 

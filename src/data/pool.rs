@@ -2,8 +2,12 @@
 
 use super::Modality;
 use anyhow::{Result, ensure};
-use ndarray::Array2;
+use ndarray::{Array2, s};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+
+/// Name of the encoder that several are joined into.
+pub const CONCATENATION: &str = "concatenation";
 
 /// Which part of the data a clip belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,15 @@ pub struct Encoder {
     pub features: Array2<f32>,
 }
 
+/// An encoder without its features.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncoderInfo {
+    pub name: String,
+    /// D_k
+    pub width: usize,
+    pub modality: Modality,
+}
+
 /// Everything a model is trained on or applied to.
 #[derive(Clone, Debug)]
 pub struct Pool {
@@ -51,6 +64,10 @@ pub struct Pool {
 /// What to load and how strict to be.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
+    /// Load these encoders only, in this order; empty: all.
+    pub encoders: Vec<String>,
+    /// Join them into one encoder.
+    pub concatenate: bool,
     /// Drop clips that lack a row in some encoder instead of failing.
     pub allow_missing: bool,
     /// Load only this split's clips; `None` loads both.
@@ -66,6 +83,27 @@ impl Pool {
     /// D_k for every encoder (K).
     pub fn widths(&self) -> Vec<usize> {
         self.encoders.iter().map(|encoder| encoder.features.ncols()).collect()
+    }
+
+    /// What describes every encoder (K).
+    pub fn infos(&self) -> Vec<EncoderInfo> {
+        let info = |e: &Encoder| EncoderInfo { name: e.name.clone(), width: e.features.ncols(), modality: e.modality };
+        self.encoders.iter().map(info).collect()
+    }
+
+    /// Joins all encoders into one, their features side by side, giving up theirs one by one.
+    pub fn concatenate(&mut self) {
+        let mut features = Array2::zeros((self.clips.len(), self.widths().iter().sum()));
+        let mut first = 0;
+        let modalities: Vec<Modality> = self.encoders.iter().map(|encoder| encoder.modality).collect();
+        for encoder in std::mem::take(&mut self.encoders) {
+            let end = first + encoder.features.ncols();
+            features.slice_mut(s![.., first..end]).assign(&encoder.features);
+            first = end;
+        }
+        let same = modalities.windows(2).all(|pair| pair[0] == pair[1]);
+        let modality = if same { modalities[0] } else { Modality::Multimodal };
+        self.encoders = vec![Encoder { name: CONCATENATION.into(), modality, features }];
     }
 
     /// (training rows, validation rows): those of the other folds, and those of `fold`.

@@ -21,7 +21,7 @@ pub struct Source {
 pub struct Sources {
     /// K encoders in the pool's order.
     pub used: Vec<Source>,
-    /// Encoders that have files but that `encoders.toml` does not list.
+    /// Encoders that have files but are left out, by `encoders.toml` or by choice.
     pub unused: Vec<String>,
 }
 
@@ -64,6 +64,33 @@ impl Sources {
             used.push(Source { name: entry.name, modality, files });
         }
         Ok(Self { used, unused: files.into_keys().collect() })
+    }
+}
+
+impl Sources {
+    /// Keeps the encoders of these names, in their order; all where no name is given.
+    ///
+    /// # Errors
+    /// A name that is not there, or there twice.
+    pub fn select(mut self, dir: &Path, names: &[String]) -> Result<Self> {
+        if names.is_empty() {
+            return Ok(self);
+        }
+        let mut used = Vec::new();
+        for name in names {
+            let Some(place) = self.used.iter().position(|source| source.name == *name) else {
+                ensure!(
+                    !used.iter().any(|source: &Source| source.name == *name),
+                    "encoder `{name}` is chosen twice; name it once"
+                );
+                let have =
+                    self.used.iter().chain(&used).map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ");
+                bail!("{}: found no encoder `{name}`, have {have}; correct the name", dir.display());
+            };
+            used.push(self.used.remove(place));
+        }
+        let left = self.used.into_iter().map(|source| source.name);
+        Ok(Self { used, unused: self.unused.into_iter().chain(left).collect() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! `model.safetensors`: named tensors in torch layout with all that is needed to use them. Same content, same bytes.
 
 use crate::config::Config;
-use crate::data::Modality;
+pub use crate::data::EncoderInfo;
 use crate::decode::Thresholds;
 use crate::files::write_atomically;
 use crate::model::features::Standard;
@@ -9,7 +9,6 @@ use crate::model::layout::{Place, Tensor};
 use crate::model::{Dims, Model};
 use anyhow::{Context as _, Result, bail, ensure};
 use safetensors::SafeTensors;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
@@ -29,14 +28,6 @@ pub struct Header {
     pub thresholds: Option<Thresholds>,
     /// JSON that resuming needs; only in `last.safetensors`
     pub resume: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EncoderInfo {
-    pub name: String,
-    /// D_k
-    pub width: usize,
-    pub modality: Modality,
 }
 
 /// A file read into memory.

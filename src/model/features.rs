@@ -83,6 +83,35 @@ impl Features {
         })
     }
 
+    /// The same pool for another run, with buffers of its own for what a run writes. `None` for features in f16, which are
+    /// standardised for one run.
+    ///
+    /// # Errors
+    /// As [`Engine::buffer`].
+    pub fn share(&self, engine: &Engine) -> Result<Option<Self>> {
+        let window = |(i, window): (usize, &WindowFeatures)| {
+            let x = match (&window.x, &self.stream) {
+                (AnyBuffer::F32(x), None) => x.clone(),
+                (AnyBuffer::F32(x), Some(_)) => engine.buffer(&x.label, x.len)?,
+                (AnyBuffer::U32(_), _) => return Ok(None),
+            };
+            let standard = engine.buffer(&format!("standard {i}"), window.standard.len)?;
+            Ok(Some(WindowFeatures { x: AnyBuffer::F32(x), standard, chunks: window.chunks.clone() }))
+        };
+        let windows: Result<Option<Vec<_>>> = self.windows.iter().enumerate().map(window).collect();
+        let Some(windows) = windows? else { return Ok(None) };
+        Ok(Some(Self {
+            windows,
+            targets: match self.stream {
+                None => self.targets.clone(),
+                Some(_) => engine.buffer("targets", self.targets.len)?,
+            },
+            rows: engine.buffer("rows", self.rows.len)?,
+            spans: self.spans.clone(),
+            stream: self.stream.as_ref().map(|stream| stream.share(engine)),
+        }))
+    }
+
     /// Takes all features (as [`packed::features`](crate::packed::features) gives them) and targets (N, C) to the device,
     /// dropping the host's encoder by encoder.
     pub fn fill(&mut self, engine: &Engine, windows: &Windows, encoders: Vec<Array2<u32>>, targets: &[f32]) {

@@ -60,7 +60,15 @@ impl Stream {
         let mut buffers: Vec<Vec<_>> =
             windows.list.iter().map(|window| encoders.by_ref().take(window.encoders.len()).collect()).collect();
         buffers.push(vec![bits(targets)]);
-        let source = Source { buffers, capacity };
+        Self::of(engine, Arc::new(Source { buffers, capacity }))
+    }
+
+    /// Another run's way to the same pool.
+    pub fn share(&self, engine: &Engine) -> Self {
+        Self::of(engine, self.source.clone())
+    }
+
+    fn of(engine: &Engine, source: Arc<Source>) -> Self {
         let way = match engine {
             // Pieces of a staging area begin at 8 bytes.
             Engine::Gpu(gpu) => {
@@ -68,7 +76,7 @@ impl Stream {
             }
             _ => Way::Cpu(None),
         };
-        Self { source: Arc::new(source), order: Arc::default(), way }
+        Self { source, order: Arc::default(), way }
     }
 
     pub fn capacity(&self) -> usize {

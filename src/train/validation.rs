@@ -1,7 +1,7 @@
 //! How good an epoch is: loss and metrics on the rows that were held out.
 
+use super::shared::SharedPool;
 use crate::config::{Config, PresenceLoss};
-use crate::data::Pool;
 use crate::decode::{self, Thresholds};
 use crate::infer::Output;
 use crate::kernels::loss::{binary_cross_entropy, soft_cross_entropy};
@@ -29,7 +29,7 @@ pub(super) struct Judged {
 }
 
 impl Validation {
-    pub fn new(pool: &Pool, rows: Vec<usize>, held_out: bool) -> Self {
+    pub fn new(pool: &SharedPool, rows: Vec<usize>, held_out: bool) -> Self {
         let classes = pool.classes.len();
         let target = |row: usize| pool.clips[row].target.clone().unwrap_or_else(|| vec![0.0; classes]);
         let flat: Vec<f32> = rows.iter().flat_map(|&row| target(row)).collect();

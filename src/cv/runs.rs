@@ -1,0 +1,126 @@
+//! The runs of a cross-validation: several at a time, those that are done kept, those that stopped gone on with.
+
+use super::Options;
+use crate::config::{Config, Train};
+use crate::engine::Engine;
+use crate::train::shared::SharedPool;
+use crate::train::{Outcome, RunFolder, Selection, Trainer};
+use crate::ui::Ui;
+use anyhow::{Context as _, Result, bail, ensure};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// A run's folder below that of the cross-validation.
+pub(super) fn folder(seed: u64, fold: u32) -> String {
+    format!("seed-{seed}/fold-{fold}")
+}
+
+/// How many runs go at the same time.
+///
+/// # Errors
+/// More than one were asked of a GPU.
+pub(super) fn jobs(engine: &Engine, options: &Options) -> Result<usize> {
+    match (engine, options.jobs) {
+        (Engine::Gpu(_), Some(2..)) => {
+            bail!("--jobs: found more than 1, expected 1 on a GPU, which one run keeps busy; leave out --jobs")
+        }
+        (Engine::Gpu(_), _) => Ok(1),
+        (_, jobs) => Ok(jobs.unwrap_or_else(rayon::current_num_threads)),
+    }
+}
+
+/// Trains every fold with every seed, seed by seed, sharing the cores evenly among `jobs` runs.
+pub(super) fn train_all(
+    engine: &Arc<Engine>,
+    pool: &SharedPool,
+    config: &Config,
+    options: &Options,
+    folds: &[u32],
+    jobs: usize,
+    ui: Ui,
+) -> Result<()> {
+    let all: Vec<(u64, u32)> =
+        options.seeds.iter().flat_map(|&seed| folds.iter().map(move |&fold| (seed, fold))).collect();
+    let jobs = jobs.min(all.len());
+    let threads = (rayon::current_num_threads() / jobs).max(1);
+    let bar = ui.bar(all.len() as u64, "runs");
+    let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
+    let work = || {
+        // Claimed in order, so that an interrupted cross-validation has few runs half done.
+        while let Some(&(seed, fold)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let done = train(engine, pool, config, options, seed, fold, ui);
+            match done.with_context(|| format!("seed {seed}, fold {fold}")) {
+                Ok(line) => bar.suspend(|| ui.say(line)),
+                Err(error) => {
+                    next.store(all.len(), Ordering::Relaxed);
+                    failure.lock().expect("nothing panics here").get_or_insert(error);
+                }
+            }
+            bar.inc(1);
+        }
+    };
+    std::thread::scope(|scope| -> Result<()> {
+        let mut others = Vec::new();
+        for _ in 1..jobs {
+            let cores = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+            others.push(scope.spawn(move || cores.install(work)));
+        }
+        let cores = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        cores.install(work);
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    failure.into_inner().expect("nothing panics here").map_or(Ok(()), Err)
+}
+
+/// One run, if it is not done; what to say about it.
+fn train(
+    engine: &Arc<Engine>,
+    pool: &SharedPool,
+    config: &Config,
+    options: &Options,
+    seed: u64,
+    fold: u32,
+    ui: Ui,
+) -> Result<String> {
+    let path = options.out.join(folder(seed, fold));
+    if path.join("summary.json").exists() {
+        return Ok(format!("seed {seed}, fold {fold}: done before"));
+    }
+    let begun = Instant::now();
+    let config = Config { train: Train { seed, ..config.train.clone() }, ..config.clone() };
+    let mut trainer = Trainer::sharing(engine, pool, &config, Selection::Fold(fold), None, ui.silent())?;
+    let mut folder = match path.join("config.toml").exists() {
+        true => RunFolder::open(&path)?,
+        false => RunFolder::create(&path, &config)?,
+    };
+    let last = folder.last()?;
+    let after = trainer.go_on(&folder, last)?;
+    let summary = trainer.run(&mut folder)?;
+    let went_on = if after > 0 { format!(", gone on after epoch {after}") } else { String::new() };
+    Ok(format!(
+        "seed {seed}, fold {fold}: presence {:.3}  salience {:.3}  ({} epochs, {:.1} s{went_on})",
+        summary.presence.unwrap_or(f64::NAN),
+        summary.salience.unwrap_or(f64::NAN),
+        summary.epochs,
+        begun.elapsed().as_secs_f64()
+    ))
+}
+
+/// What all runs came to: (seed, fold, outcome), seed by seed.
+pub(super) fn read_all(pool: &SharedPool, options: &Options, folds: &[u32]) -> Result<Vec<(u64, u32, Outcome)>> {
+    let read = |(seed, fold): (u64, u32)| {
+        let path: PathBuf = options.out.join(folder(seed, fold));
+        let outcome = Outcome::read(&path)?;
+        let expected = pool.rows(Selection::Fold(fold)).validation.iter().map(|&row| pool.clips[row].name.as_str());
+        ensure!(
+            outcome.names.iter().map(String::as_str).eq(expected),
+            "{}: found a run that was validated on other clips; expected those of fold {fold}; remove it, or choose another --out",
+            path.display()
+        );
+        Ok((seed, fold, outcome))
+    };
+    options.seeds.iter().flat_map(|&seed| folds.iter().map(move |&fold| (seed, fold))).map(read).collect()
+}

@@ -1,0 +1,104 @@
+//! A pool for several runs on one engine: read once, standardised for each, and on the device once.
+
+use super::Selection;
+use crate::config::Config;
+use crate::data::{Clip, Encoder, EncoderInfo, Pool, Split};
+use crate::engine::Engine;
+use crate::infer::{Network, Placed};
+use crate::model::{Dims, Mode, Standard};
+use anyhow::{Result, ensure};
+use std::sync::{Arc, Mutex};
+
+/// What runs share; a run takes its network from it.
+pub struct SharedPool {
+    pub classes: Vec<String>,
+    pub neutral: Option<usize>,
+    pub clips: Vec<Clip>,
+    pub encoders: Vec<EncoderInfo>,
+    selected: Vec<(Selection, Rows)>,
+    state: Mutex<State>,
+}
+
+/// The clips of one selection.
+#[derive(Clone)]
+pub struct Rows {
+    pub train: Vec<usize>,
+    /// Empty where nothing is held out
+    pub validation: Vec<usize>,
+    /// Of the training rows
+    pub standard: Standard,
+}
+
+struct State {
+    /// Until they are on the device; with f16 there, until the last run has taken its own
+    features: Vec<Encoder>,
+    placed: Option<Placed>,
+    /// Networks to come
+    runs: usize,
+}
+
+impl SharedPool {
+    /// For `runs` runs over each of the given selections.
+    ///
+    /// # Errors
+    /// A fold that is not there, or too few clips to train on.
+    pub fn new(pool: Pool, selections: &[Selection], runs: usize) -> Result<Self> {
+        let rows = |&selection: &Selection| {
+            let (train, validation) = match selection {
+                Selection::Fold(fold) => pool.fold_rows(fold)?,
+                Selection::All => (pool.indices(Split::Train), Vec::new()),
+            };
+            ensure!(
+                train.len() >= 2,
+                "found {} training clips, expected at least 2; add clips or choose another fold",
+                train.len()
+            );
+            let standard = Standard::of(&pool, &train);
+            Ok((selection, Rows { train, validation, standard }))
+        };
+        let selected = selections.iter().map(rows).collect::<Result<Vec<_>>>()?;
+        let encoders = pool.infos();
+        let state = State { features: pool.encoders, placed: None, runs: runs * selected.len() };
+        let Pool { classes, neutral, clips, .. } = Pool { encoders: Vec::new(), ..pool };
+        Ok(Self { classes, neutral, clips, encoders, selected, state: Mutex::new(state) })
+    }
+
+    /// The clips of a selection that it was made for.
+    pub fn rows(&self, selection: Selection) -> &Rows {
+        let found = self.selected.iter().find(|(made_for, _)| *made_for == selection);
+        &found.unwrap_or_else(|| panic!("the pool was not prepared for {selection}")).1
+    }
+
+    /// Rows of the clips of a split.
+    pub fn indices(&self, split: Split) -> Vec<usize> {
+        (0..self.clips.len()).filter(|&row| self.clips[row].split == split).collect()
+    }
+
+    /// A network for one run, in batches of at most `capacity` rows. The first one takes the features to the device.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn network(
+        &self,
+        engine: &Arc<Engine>,
+        config: &Config,
+        dims: Dims,
+        standard: &Standard,
+        capacity: usize,
+    ) -> Result<Network> {
+        let mut state = self.state.lock().expect("no run panics while it takes its network");
+        state.runs = state.runs.saturating_sub(1);
+        if let Some(placed) = &state.placed {
+            return placed.network(engine, config, dims, standard);
+        }
+        let kept = dims.half && state.runs > 0;
+        let encoders = if kept { state.features.clone() } else { std::mem::take(&mut state.features) };
+        let (classes, clips) = (self.classes.clone(), self.clips.clone());
+        let mut pool = Pool { classes, neutral: self.neutral, clips, encoders };
+        let network = Network::new(engine, config, dims, &mut pool, standard, capacity, Mode::Training)?;
+        if state.runs > 0 {
+            state.placed = network.placed()?;
+        }
+        Ok(network)
+    }
+}
