@@ -1,5 +1,6 @@
 //! The command line: one file per command, each with its arguments and `run`.
 
+pub mod baselines;
 pub mod bench;
 pub mod check;
 pub mod cv;
@@ -45,6 +46,8 @@ enum Command {
     Train(train::Args),
     /// Train on all folds in turn and sum up
     Cv(cv::Args),
+    /// Measure what a fusion model has to beat
+    Baselines(baselines::Args),
     /// Score clips with a trained model and write a submission file
     Predict(predict::Args),
     /// Score a submission file against labels
@@ -67,6 +70,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Inspect(args) => inspect::run(args, ui),
         Command::Train(args) => train::run(args, ui),
         Command::Cv(args) => cv::run(args, ui),
+        Command::Baselines(args) => baselines::run(args, ui),
         Command::Predict(args) => predict::run(args, ui),
         Command::Evaluate(args) => evaluate::run(args, ui),
         Command::Check(args) => check::run(args, ui),

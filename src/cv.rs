@@ -1,17 +1,17 @@
 //! Cross-validation: one run per fold and seed over a pool that is read once, scored officially and honestly.
 
-mod judge;
+pub mod judge;
 mod runs;
 mod summary;
 
-pub use judge::{honest, pooled_thresholds};
+pub use judge::Scored;
 pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement};
 
 use crate::config::Config;
 use crate::data::{Pool, Split};
 use crate::engine::Engine;
 use crate::files::write_atomically;
-use crate::metrics;
+use crate::metrics::{self, Score, Truth};
 use crate::scores::{Row, Scores};
 use crate::train::shared::SharedPool;
 use crate::train::{Outcome, Selection, Versions};
@@ -115,29 +115,33 @@ fn sum_up(
     begun: Instant,
 ) -> CvSummary {
     let neutral = data.neutral;
-    let honest = honest(&outcomes, &config.decode, neutral);
+    let scored: Vec<Scored> = outcomes
+        .iter()
+        .map(|(seed, fold, outcome)| Scored {
+            seed: *seed,
+            fold: *fold,
+            scores: outcome.scores.clone(),
+            truths: outcome.truths().collect(),
+        })
+        .collect();
+    let honest = judge::honest(&scored, &config.decode, neutral);
     let runs: Vec<CvRun> = outcomes
         .iter()
         .zip(honest)
         .map(|((seed, fold, outcome), honest)| CvRun::of(*seed, *fold, outcome, honest))
         .collect();
-    let scores = |judgements: Vec<Judgement>| {
-        Scores::of(&judgements.iter().map(|judgement| judgement.score).collect::<Vec<_>>())
-    };
-    let official = scores(runs.iter().map(|run| run.official).collect());
-    let honest = runs.iter().map(|run| run.honest).collect::<Option<Vec<_>>>().map(scores);
+    let Row { official, honest, .. } = judge::row("", &scored, &config.decode, neutral);
     let best_epoch = runs.iter().map(|run| f64::from(run.best_epoch)).sum::<f64>() / runs.len() as f64;
     // Every clip once: of one seed.
     let truths: Vec<_> =
-        outcomes.iter().filter(|(seed, ..)| *seed == options.seeds[0]).flat_map(|(.., o)| o.truths()).collect();
-    let trivial = metrics::trivial_baselines(&truths, data.classes.len());
-    let trivial = trivial.map(|(name, score)| Row { name, runs: 1, official: Scores::of(&[score]), honest: None });
+        scored.iter().filter(|run| run.seed == options.seeds[0]).flat_map(|run| run.truths.clone()).collect();
+    let trivial = trivial(&truths, data.classes.len());
     CvSummary {
         kind: "cv".into(),
         command: ui::command(),
         versions: Versions::here(),
         device: engine.info(),
-        thresholds: pooled_thresholds(outcomes.iter().map(|(.., outcome)| outcome), &config.decode, neutral),
+        thresholds: judge::pooled_thresholds(&scored, &config.decode, neutral),
         data,
         folds,
         seeds: options.seeds.clone(),
@@ -145,9 +149,15 @@ fn sum_up(
         official,
         honest,
         best_epoch,
-        trivial: trivial.into(),
+        trivial,
         seconds: begun.elapsed().as_secs_f64(),
     }
+}
+
+/// What is reached without looking, as lines of a table.
+pub(crate) fn trivial(truths: &[Truth], classes: usize) -> Vec<Row> {
+    let row = |(name, score): (String, Score)| Row { name, runs: 1, official: Scores::of(&[score]), honest: None };
+    metrics::trivial_baselines(truths, classes).map(row).into()
 }
 
 impl CvSummary {

@@ -55,6 +55,7 @@ pub mod infer;
 pub mod predict;
 pub mod train;
 
+pub mod baselines;
 pub mod cv;
 
 pub mod decode;

@@ -9,7 +9,7 @@ use crate::scores;
 use crate::ui::Ui;
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLE: &str = "Examples:
   blendfuse cv --data pool --out cv
@@ -21,12 +21,22 @@ Run again with the same --out, an interrupted cross-validation goes on where it 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
+    #[command(flatten)]
+    cv: CvArgs,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is trained, on what, where to.
+#[derive(Debug, clap::Args)]
+pub struct CvArgs {
     /// Pool: a folder with features and labels
     #[arg(long, value_name = "DATA")]
-    data: PathBuf,
+    pub data: PathBuf,
     /// Folder for all runs; a new one, or that of a cross-validation to go on with
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    pub out: PathBuf,
     /// Configuration file
     #[arg(long, value_name = "F.toml")]
     config: Option<PathBuf>,
@@ -43,39 +53,45 @@ pub struct Args {
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     #[command(flatten)]
-    device: DeviceArgs,
+    pub device: DeviceArgs,
     /// Drop clips that lack a row in some encoder
     #[arg(long)]
     allow_missing: bool,
-    /// Print the summary as JSON
-    #[arg(long)]
-    json: bool,
+}
+
+impl CvArgs {
+    pub fn config(&self) -> Result<Config> {
+        Config::load(self.config.as_deref(), &self.set)
+    }
+
+    pub fn options(&self, config: &Config) -> cv::Options<'_> {
+        cv::Options {
+            data: &self.data,
+            out: &self.out,
+            folds: self.folds.clone(),
+            seeds: (config.train.seed..).take(self.seeds as usize).collect(),
+            jobs: self.jobs.map(usize::from),
+            allow_missing: self.allow_missing,
+        }
+    }
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
-    let config = Config::load(args.config.as_deref(), &args.set)?;
-    if !args.out.join("config.toml").exists() {
-        files::check_new_folder(&args.out)?;
+    let config = args.cv.config()?;
+    if !args.cv.out.join("config.toml").exists() {
+        files::check_new_folder(&args.cv.out)?;
     }
-    let engine = args.device.open(ui)?;
-    let options = cv::Options {
-        data: &args.data,
-        out: &args.out,
-        folds: args.folds,
-        seeds: (config.train.seed..).take(args.seeds as usize).collect(),
-        jobs: args.jobs.map(usize::from),
-        allow_missing: args.allow_missing,
-    };
-    let summary = cv::cross_validate(&engine, &config, &options, ui)?;
+    let engine = args.cv.device.open(ui)?;
+    let summary = cv::cross_validate(&engine, &config, &args.cv.options(&config), ui)?;
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
-        print(&summary, &args.out);
+        print(&summary, &args.cv.out);
     }
     Ok(())
 }
 
-fn print(summary: &CvSummary, out: &std::path::Path) {
+fn print(summary: &CvSummary, out: &Path) {
     outln!("{}\n", run_table(&summary.runs));
     let rows = [vec![summary.row("this")], summary.trivial.clone()].concat();
     outln!("{}\n", scores::table(&rows));

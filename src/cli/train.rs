@@ -2,6 +2,7 @@
 
 use super::device::DeviceArgs;
 use crate::config::Config;
+use crate::cv::CvSummary;
 use crate::data::{Pool, Split};
 use crate::engine::Engine;
 use crate::files;
@@ -17,7 +18,8 @@ use std::sync::Arc;
 const EXAMPLE: &str = "Examples:
   blendfuse train --data pool --out run --fold 0
   blendfuse train --data pool --out run --all --set model.top_n=8 --set train.max_epochs=40
-  blendfuse train --data pool --out run --fold 0 --resume";
+  blendfuse train --data pool --out run --fold 0 --resume
+  blendfuse train --data pool --out final --all --epochs-from cv";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
@@ -40,6 +42,10 @@ pub struct Args {
     /// Train on every training clip, without validation, for the full number of epochs
     #[arg(long)]
     pub all: bool,
+    /// With --all: the configuration of this cross-validation, for as many epochs as its runs took to their best one in the
+    /// mean, and with the thresholds of all its validation scores together
+    #[arg(long, value_name = "DIR", requires = "all", conflicts_with_all = ["config", "resume"])]
+    pub epochs_from: Option<PathBuf>,
     #[command(flatten)]
     pub device: DeviceArgs,
     /// Start from these weights: a model.safetensors, or the run folder that has one
@@ -148,6 +154,9 @@ impl Args {
 
 /// A resumed run keeps its own configuration; `--set` could only contradict it.
 fn config(args: &Args) -> Result<Config> {
+    if let Some(dir) = &args.epochs_from {
+        return config_of_final(dir, &args.set);
+    }
     if !args.resume {
         return Config::load(args.config.as_deref(), &args.set);
     }
@@ -155,6 +164,25 @@ fn config(args: &Args) -> Result<Config> {
         bail!("--resume goes on with the configuration in {}; leave out --config and --set", args.out.display());
     }
     Config::load(Some(&args.out.join("config.toml")), &[])
+}
+
+/// The configuration of a model on all training clips, as a cross-validation found it.
+fn config_of_final(dir: &Path, set: &[String]) -> Result<Config> {
+    let found = CvSummary::read(dir)?;
+    // Half an epoch more or less is within the noise; none at all would leave the initial weights.
+    let epochs = found.best_epoch.round().max(1.0);
+    let names = found.data.encoders.iter().map(|encoder| encoder.name.as_str()).collect::<Vec<_>>();
+    let mut values = vec![
+        format!("train.max_epochs={epochs}"),
+        format!("decode.alpha={:?}", found.thresholds.alpha),
+        format!("decode.beta={:?}", found.thresholds.beta),
+    ];
+    let path = dir.join("config.toml");
+    // Another pool's encoders would be noticed by nobody. Those of a joined one are written out already.
+    if !Config::load(Some(&path), &[])?.data.concatenate {
+        values.push(format!("data.encoders={names:?}"));
+    }
+    Config::load(Some(&path), &[&values, set].concat())
 }
 
 fn print(summary: &Summary, out: &Path) {

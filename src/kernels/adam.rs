@@ -54,7 +54,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
 const BLOCK: usize = 1 << 14;
 
 /// The constants of one step's update.
-pub(super) struct Adam<R> {
+pub(crate) struct Adam<R> {
     /// 1 − lr · decay where decay is decoupled, else 1
     shrink: R,
     /// 0 where decay is decoupled
@@ -119,7 +119,7 @@ const ROWS: usize = 64;
 const COLUMNS: usize = 512;
 
 /// A matrix (P, L) of weights and its moments.
-pub(super) struct Weights<'a, R> {
+pub(crate) struct Weights<'a, R> {
     pub weight: ArrayViewMut2<'a, R>,
     pub m: ArrayViewMut2<'a, R>,
     pub v: ArrayViewMut2<'a, R>,

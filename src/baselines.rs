@@ -1,0 +1,118 @@
+//! What a fusion model has to beat, over the same folds and seeds: the same answer for every clip, one encoder, all encoders
+//! concatenated, all encoders fused alike.
+
+mod head;
+
+use crate::config::{Attention, Config};
+use crate::cv::{self, DataInfo, Scored, judge};
+use crate::data::{CONCATENATION, Pool, Split};
+use crate::engine::{DeviceInfo, Engine};
+use crate::metrics;
+use crate::scores::Row;
+use crate::train::Versions;
+use crate::ui::{self, Ui};
+use anyhow::Result;
+use head::{Kind, Rows};
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// `summary.json` of a baselines folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Baselines {
+    /// "baselines"
+    pub kind: String,
+    /// What to type to repeat it
+    pub command: String,
+    pub versions: Versions,
+    pub device: DeviceInfo,
+    pub data: DataInfo,
+    pub rows: Vec<Row>,
+    pub seconds: f64,
+}
+
+/// Measures all of them. `options.out` holds, in `uniform`, the cross-validation with uniform fusion.
+///
+/// # Errors
+/// As [`cv::cross_validate`].
+pub fn measure(engine: &Arc<Engine>, config: &Config, options: &cv::Options, ui: Ui) -> Result<Baselines> {
+    let begun = Instant::now();
+    ui.say("uniform fusion");
+    let mut uniform = config.clone();
+    uniform.model.attention = Attention::Uniform;
+    let fused = cv::cross_validate(
+        engine,
+        &uniform,
+        &cv::Options {
+            out: &options.out.join("uniform"),
+            folds: options.folds.clone(),
+            seeds: options.seeds.clone(),
+            ..*options
+        },
+        ui,
+    )?;
+    let load = config.data.options(Some(Split::Train), options.allow_missing);
+    let mut pool = Pool::load(options.data, &load, ui)?;
+    let mut rows = fused.trivial.clone();
+    let encoders: Vec<usize> = (0..pool.encoders.len()).collect();
+    rows.extend(heads(&pool, &encoders, config, &fused.folds, &fused.seeds, ui)?);
+    if pool.encoders.len() > 1 {
+        pool.concatenate();
+        rows.extend(heads(&pool, &[0], config, &fused.folds, &fused.seeds, ui)?);
+    }
+    rows.push(fused.row("uniform fusion"));
+    Ok(Baselines {
+        kind: "baselines".into(),
+        command: ui::command(),
+        versions: Versions::here(),
+        device: engine.info(),
+        data: fused.data,
+        rows,
+        seconds: begun.elapsed().as_secs_f64(),
+    })
+}
+
+/// Both of the challenge's classifiers on each of some encoders, on the CPU.
+fn heads(pool: &Pool, encoders: &[usize], config: &Config, folds: &[u32], seeds: &[u64], ui: Ui) -> Result<Vec<Row>> {
+    let methods: Vec<(usize, Kind)> =
+        encoders.iter().flat_map(|&encoder| [Kind::Linear, Kind::Mlp].map(|kind| (encoder, kind))).collect();
+    let bar = ui.bar((methods.len() * folds.len()) as u64, "classifiers");
+    let row = |&(encoder, kind): &(usize, Kind)| -> Result<Row> {
+        let mut runs = Vec::new();
+        for &fold in folds {
+            let (train, validation) = pool.fold_rows(fold)?;
+            let [train, held_out] = standardised(pool, encoder, [&train, &validation]);
+            let truths: Vec<_> = held_out.y.rows().into_iter().map(|row| metrics::truth(&row.to_vec())).collect();
+            runs.extend(seeds.iter().map(|&seed| Scored {
+                seed,
+                fold,
+                scores: head::fit(kind, &train, &held_out, config, seed),
+                truths: truths.clone(),
+            }));
+            bar.inc(1);
+        }
+        let encoder = &pool.encoders[encoder].name;
+        let name = if encoder == CONCATENATION { "all concatenated" } else { encoder };
+        Ok(judge::row(&format!("{name}, {}", kind.name()), &runs, &config.decode, pool.neutral))
+    };
+    let rows = methods.par_iter().map(row).collect();
+    bar.finish_and_clear();
+    rows
+}
+
+/// Some rows of an encoder, by mean and deviation of the first of them.
+fn standardised(pool: &Pool, encoder: usize, rows: [&Vec<usize>; 2]) -> [Rows; 2] {
+    let features = &pool.encoders[encoder].features;
+    let (mean, std) = crate::data::standardize::columns(features.view(), rows[0]);
+    rows.map(|rows| {
+        let mut y = Array2::zeros((rows.len(), pool.classes.len()));
+        for (mut y, &row) in y.rows_mut().into_iter().zip(rows) {
+            if let Some(target) = &pool.clips[row].target {
+                y.assign(&ndarray::aview1(target));
+            }
+        }
+        Rows { x: (features.select(Axis(0), rows) - &mean) / &std, y }
+    })
+}

@@ -1,0 +1,222 @@
+//! The challenge's own classifiers of one feature vector: a linear layer, or an MLP (128, 64) with ReLU and dropout, trained
+//! with soft-label cross-entropy and Adam. Source: model/models.py and main.py of BlEmoRe/blemore-common.
+
+use crate::config::Config;
+use crate::kernels::adam::Adam;
+use crate::kernels::loss::soft_cross_entropy;
+use crate::matmul::matmul;
+use crate::step::Step;
+use ndarray::{Array1, Array2, Axis, Zip};
+use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+/// The challenge's settings.
+const LEARNING_RATE: f64 = 5e-4;
+const WEIGHT_DECAY: f32 = 1e-4;
+const BATCH: usize = 32;
+const DROPOUT: f32 = 0.2;
+
+/// Which of the challenge's classifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Linear,
+    Mlp,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Mlp => "MLP",
+        }
+    }
+
+    fn hidden(self) -> &'static [usize] {
+        match self {
+            Self::Linear => &[],
+            Self::Mlp => &[128, 64],
+        }
+    }
+}
+
+/// Standardised features and soft targets.
+pub struct Rows {
+    /// (N, D)
+    pub x: Array2<f32>,
+    /// (N, C), rows summing to 1
+    pub y: Array2<f32>,
+}
+
+/// Trains on some rows and scores others, (N, C) with rows summing to 1. The epoch with the best loss on those others is
+/// kept; training stops as `config.train` says (`max_epochs`, `patience`, `min_delta`). The same seed gives the same scores.
+pub fn fit(kind: Kind, train: &Rows, validation: &Rows, config: &Config, seed: u64) -> Array2<f32> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let widths = [&[train.x.ncols()], kind.hidden(), &[train.y.ncols()]].concat();
+    let mut layers: Vec<Layer> = widths.windows(2).map(|pair| Layer::new(pair[0], pair[1], &mut random)).collect();
+    let mut order: Vec<usize> = (0..train.x.nrows()).collect();
+    let (mut best, mut waited, mut steps) = (None::<(f64, Array2<f32>)>, 0, 0);
+    for _ in 0..config.train.max_epochs {
+        order.shuffle(&mut random);
+        for batch in order.chunks(BATCH) {
+            let (x, y) = (train.x.select(Axis(0), batch), train.y.select(Axis(0), batch));
+            let step = Step::default().with_update(steps, LEARNING_RATE);
+            train_step(&mut layers, x, &y, &Adam::new(&step, 0, WEIGHT_DECAY), &mut random);
+            steps += 1;
+        }
+        let logits = forward(&layers, validation.x.clone(), None).pop().expect("at least one layer");
+        let loss = mean_loss(&logits, &validation.y);
+        let better = best.as_ref().is_none_or(|(best, _)| loss < best - config.train.min_delta);
+        waited = if better { 0 } else { waited + 1 };
+        if better {
+            best = Some((loss, softmax(logits)));
+        }
+        if waited >= config.train.patience {
+            break;
+        }
+    }
+    best.expect("at least one epoch").1
+}
+
+struct Layer {
+    /// (O, I) and its Adam moments
+    weight: [Array2<f32>; 3],
+    /// (O) and its moments
+    bias: [Array1<f32>; 3],
+}
+
+impl Layer {
+    /// torch.nn.Linear's initial values, uniform ±1/√I.
+    fn new(inputs: usize, outputs: usize, random: &mut ChaCha8Rng) -> Self {
+        let bound = 1.0 / (inputs as f32).sqrt();
+        let weight = Array2::from_shape_simple_fn((outputs, inputs), || random.random_range(-bound..bound));
+        let bias = Array1::from_shape_simple_fn(outputs, || random.random_range(-bound..bound));
+        let (dim, len) = (weight.raw_dim(), bias.raw_dim());
+        Self {
+            weight: [weight, Array2::zeros(dim), Array2::zeros(dim)],
+            bias: [bias, Array1::zeros(len), Array1::zeros(len)],
+        }
+    }
+}
+
+/// The input of every layer and, last, the logits; hidden units are dropped where `random` is given.
+fn forward(layers: &[Layer], x: Array2<f32>, mut random: Option<&mut ChaCha8Rng>) -> Vec<Array2<f32>> {
+    let mut values = vec![x];
+    for (i, layer) in layers.iter().enumerate() {
+        let x = values.last().expect("the input at least");
+        let mut y = Array2::zeros((x.nrows(), layer.bias[0].len()));
+        matmul(x.view(), layer.weight[0].t(), y.view_mut());
+        y += &layer.bias[0];
+        if i + 1 < layers.len() {
+            y.mapv_inplace(|y| y.max(0.0));
+            if let Some(random) = &mut random {
+                y.mapv_inplace(|y| if random.random::<f32>() < DROPOUT { 0.0 } else { y / (1.0 - DROPOUT) });
+            }
+        }
+        values.push(y);
+    }
+    values
+}
+
+fn train_step(layers: &mut [Layer], x: Array2<f32>, y: &Array2<f32>, adam: &Adam<f32>, random: &mut ChaCha8Rng) {
+    let mut values = forward(layers, x, Some(random));
+    let logits = values.pop().expect("at least one layer");
+    // d(mean over rows of −Σ y log softmax) = (softmax − y) / B
+    let mut dy = (softmax(logits) - y) / y.nrows() as f32;
+    for (i, (layer, x)) in layers.iter_mut().zip(values).enumerate().rev() {
+        // Nothing is done with the input's own gradient.
+        let mut dx = Array2::zeros(if i > 0 { x.dim() } else { (0, 0) });
+        if i > 0 {
+            matmul(dy.view(), layer.weight[0].view(), dx.view_mut());
+            // Through dropout and ReLU of the layer before: what is 0 there passes nothing.
+            Zip::from(&mut dx).and(&x).for_each(|dx, &x| *dx = if x > 0.0 { *dx / (1.0 - DROPOUT) } else { 0.0 });
+        }
+        let mut dweight = Array2::zeros(layer.weight[0].dim());
+        matmul(dy.t(), x.view(), dweight.view_mut());
+        let [weight, m, v] = layer.weight.each_mut().map(|tensor| tensor.as_slice_mut().expect("in C order"));
+        adam.update(weight, m, v, dweight.as_slice().expect("in C order"));
+        let [bias, m, v] = layer.bias.each_mut().map(|tensor| tensor.as_slice_mut().expect("in C order"));
+        adam.update(bias, m, v, dy.sum_axis(Axis(0)).as_slice().expect("in C order"));
+        dy = dx;
+    }
+}
+
+fn mean_loss(logits: &Array2<f32>, y: &Array2<f32>) -> f64 {
+    let wide = |row: ndarray::ArrayView1<f32>| row.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+    let mut unused = vec![0.0; y.ncols()];
+    let rows = logits.rows().into_iter().zip(y.rows());
+    let sum: f64 = rows.map(|(row, y)| soft_cross_entropy(&wide(row), &wide(y), 0.0, &mut unused)).sum();
+    sum / y.nrows() as f64
+}
+
+fn softmax(mut logits: Array2<f32>) -> Array2<f32> {
+    for mut row in logits.rows_mut() {
+        let max = row.fold(f32::NEG_INFINITY, |max, &x| max.max(x));
+        row.mapv_inplace(|x| (x - max).exp());
+        let sum = row.sum();
+        row /= sum;
+    }
+    logits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without decay a first step of Adam moves each weight by lr against the sign of its gradient: signs are compared with
+    /// central differences of the loss.
+    #[test]
+    fn gradients_have_the_signs_of_central_differences() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let x = Array2::from_shape_simple_fn((7, 5), || random.random_range(-1.0..1.0f32));
+        let y = softmax(Array2::from_shape_simple_fn((7, 3), || random.random_range(-1.0..1.0f32)));
+        let make = || {
+            let mut random = ChaCha8Rng::seed_from_u64(2);
+            [5, 4, 3].windows(2).map(|pair| Layer::new(pair[0], pair[1], &mut random)).collect::<Vec<_>>()
+        };
+        // Dropout drops the same units again: the generator begins alike.
+        let loss = |layers: &[Layer]| {
+            let mut random = ChaCha8Rng::seed_from_u64(3);
+            mean_loss(&forward(layers, x.clone(), Some(&mut random)).pop().unwrap(), &y)
+        };
+        let mut stepped = make();
+        let step = Step::default().with_update(0, LEARNING_RATE);
+        train_step(&mut stepped, x.clone(), &y, &Adam::new(&step, 0, 0.0), &mut ChaCha8Rng::seed_from_u64(3));
+        let mut compared = 0;
+        for layer in 0..2 {
+            for at in 0..stepped[layer].weight[0].len() {
+                let nudged = |by: f32| {
+                    let mut layers = make();
+                    layers[layer].weight[0].as_slice_mut().unwrap()[at] += by;
+                    loss(&layers)
+                };
+                let gradient = (nudged(1e-2) - nudged(-1e-2)) / 2e-2;
+                let before = make()[layer].weight[0].as_slice().unwrap()[at];
+                let moved = stepped[layer].weight[0].as_slice().unwrap()[at] - before;
+                if gradient.abs() > 1e-3 {
+                    compared += 1;
+                    assert_eq!(gradient > 0.0, moved < 0.0, "layer {layer}, weight {at}: {gradient}, moved by {moved}");
+                }
+            }
+        }
+        assert!(compared > 12, "only {compared} gradients were large enough to compare");
+    }
+
+    #[test]
+    fn learns_what_is_linearly_separable() {
+        let mut random = ChaCha8Rng::seed_from_u64(4);
+        let mut rows = |n: usize| {
+            let x = Array2::from_shape_simple_fn((n, 3), || random.random_range(-1.0..1.0f32));
+            let y = Array2::from_shape_fn((n, 2), |(i, class)| f32::from((x[[i, 0]] > 0.0) == (class == 1)));
+            Rows { x, y }
+        };
+        let (train, validation) = (rows(400), rows(100));
+        for kind in [Kind::Linear, Kind::Mlp] {
+            let scores = fit(kind, &train, &validation, &Config::default(), 0);
+            let right =
+                scores.rows().into_iter().zip(validation.y.rows()).filter(|(s, y)| (s[1] > s[0]) == (y[1] > 0.5));
+            let right = right.count();
+            assert!(right >= 93, "{}: {right} of 100 right", kind.name());
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `blendfuse baselines`: what a fusion model has to beat.
+
+use super::cv::CvArgs;
+use crate::baselines;
+use crate::files::{self, write_atomically};
+use crate::outln;
+use crate::scores;
+use crate::ui::Ui;
+use anyhow::Result;
+use std::io::Write as _;
+
+const EXAMPLE: &str = "Example:
+  blendfuse baselines --data pool --out baselines
+
+Methods: the most frequent single emotion and pair; the challenge's linear and MLP (128, 64) classifiers on each encoder and
+on all of them concatenated (trained on the CPU with its learning rate, decay and batch); and this model with the same weight
+for every encoder (in --out/uniform).";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Args {
+    #[command(flatten)]
+    cv: CvArgs,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args, ui: Ui) -> Result<()> {
+    let config = args.cv.config()?;
+    files::check_new_folder(&args.cv.out)?;
+    let engine = args.cv.device.open(ui)?;
+    let found = baselines::measure(&engine, &config, &args.cv.options(&config), ui)?;
+    let text = serde_json::to_string_pretty(&found)?;
+    write_atomically(&args.cv.out.join("summary.json"), |file| Ok(writeln!(file, "{text}")?))?;
+    write_atomically(&args.cv.out.join("baselines.csv"), |file| Ok(scores::write_csv(&found.rows, file)?))?;
+    if args.json {
+        outln!("{text}");
+    } else {
+        outln!("{}", scores::table(&found.rows));
+    }
+    Ok(())
+}
