@@ -16,7 +16,7 @@ use crate::scores::{Row, Scores};
 use crate::train::shared::SharedPool;
 use crate::train::{Outcome, Selection, Versions};
 use crate::ui::{self, Ui};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -44,7 +44,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     let begun = Instant::now();
     let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
     let jobs = runs::jobs(engine, options)?;
-    open_folder(options.out, &config)?;
+    check_folder(options.out, &config)?;
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let pool = Pool::load(options.data, &config.data.options(split, options.allow_missing), ui)?;
     let folds = chosen_folds(&pool, options.folds.as_deref())?;
@@ -52,6 +52,8 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     let selections: Vec<Selection> = folds.iter().map(|&fold| Selection::Fold(fold)).collect();
     let data = DataInfo::of(options.data, &pool);
     let pool = SharedPool::new(pool, &selections, options.seeds.len())?;
+    pool.dims(&config)?;
+    make_folder(options.out, &config)?;
     runs::train_all(engine, &pool, &config, options, &folds, jobs, ui)?;
     let outcomes = runs::read_all(&pool, options, &folds)?;
     let summary = sum_up(engine, &config, options, folds, data, outcomes, begun);
@@ -60,23 +62,25 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     Ok(summary)
 }
 
-/// Makes the folder, or sees that it holds a cross-validation with the same configuration.
-fn open_folder(out: &Path, config: &Config) -> Result<()> {
+/// Sees that a cross-validation that is there already has the same configuration.
+fn check_folder(out: &Path, config: &Config) -> Result<()> {
     let path = out.join("config.toml");
     if !path.exists() {
-        std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be made", out.display()))?;
-        return write_atomically(&path, |file| Ok(file.write_all(config.to_toml().as_bytes())?));
+        return Ok(());
     }
-    let found = Config::load(Some(&path), &[])?;
-    let differing = found.differing_keys(config);
-    if !differing.is_empty() {
-        bail!(
-            "{}: found a cross-validation with another {}; expected the same configuration to go on with; choose another --out",
-            out.display(),
-            differing.join(", ")
-        );
-    }
+    let differing = Config::load(Some(&path), &[])?.differing_keys(config);
+    ensure!(
+        differing.is_empty(),
+        "{}: found a cross-validation with another {}, expected the same configuration to go on with; choose another --out",
+        out.display(),
+        differing.join(", ")
+    );
     Ok(())
+}
+
+fn make_folder(out: &Path, config: &Config) -> Result<()> {
+    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be made", out.display()))?;
+    write_atomically(&out.join("config.toml"), |file| Ok(file.write_all(config.to_toml().as_bytes())?))
 }
 
 fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {

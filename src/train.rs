@@ -20,7 +20,7 @@ use crate::fnv::fnv1a;
 use crate::infer::Network;
 use crate::kernel::Call;
 use crate::model::checkpoint::{Checkpoint, Header, Snapshot};
-use crate::model::{Dims, LOSS_SLOTS, Standard};
+use crate::model::{LOSS_SLOTS, Standard};
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use batches::Batches;
@@ -96,13 +96,8 @@ impl Trainer {
         ui: Ui,
     ) -> Result<Self> {
         let Rows { train, validation, standard } = pool.rows(selection).clone();
+        let dims = pool.dims(config)?;
         let targets = if config.adaptation.enabled { pool.indices(Split::Test) } else { Vec::new() };
-        ensure!(
-            !config.adaptation.enabled || !targets.is_empty(),
-            "adaptation.enabled = true, but the pool has no test clips to adapt to; add their features or turn adaptation off"
-        );
-        let widths: Vec<usize> = pool.encoders.iter().map(|encoder| encoder.width).collect();
-        let dims = Dims::new(config, &widths, pool.classes.len())?;
         let header = Header {
             encoders: pool.encoders.clone(),
             classes: pool.classes.clone(),

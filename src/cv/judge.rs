@@ -65,3 +65,36 @@ fn judge(run: &Scored, alpha: Threshold, beta: Threshold, decode: &Decode, neutr
         decode::search(run.scores.view(), &run.truths, alpha, beta, decode.salience_rule, neutral);
     Judgement { thresholds, score, mean: score.mean() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Score;
+    use ndarray::array;
+
+    /// Two folds that want opposite thresholds: the second class, at 0.3, is there in fold 0 and not in fold 1. The first α
+    /// of the grid above 0.3 is its seventh value, 0.3342.
+    #[test]
+    fn honest_thresholds_come_from_the_other_fold() {
+        let run = |fold, truth: Truth| Scored { seed: 0, fold, scores: array![[0.6, 0.3, 0.1]], truths: vec![truth] };
+        let runs = [run(0, vec![(0, 70), (1, 30)]), run(1, vec![(0, 100)])];
+        let decode = Decode::default();
+        let own = runs.each_ref().map(|run| official(run, &decode, None));
+        assert_eq!(own[0].score, Score { presence: 1.0, salience: 1.0 });
+        assert_eq!(own[1].score, Score { presence: 1.0, salience: 0.0 });
+        assert!(own[0].thresholds.alpha == 0.05 && (own[1].thresholds.alpha - 0.33421).abs() < 1e-5);
+
+        let honest = honest(&runs, &decode, None).into_iter().map(Option::unwrap).collect::<Vec<_>>();
+        assert_eq!((honest[0].thresholds, honest[1].thresholds), (own[1].thresholds, own[0].thresholds));
+        assert!(honest.iter().all(|judged| judged.score == Score::default()), "{honest:?}");
+        let row = row("both", &runs, &decode, None);
+        assert_eq!((row.official.presence.mean, row.honest.unwrap().presence.mean), (1.0, 0.0));
+    }
+
+    #[test]
+    fn a_single_fold_of_a_seed_has_no_honest_score() {
+        let run = |seed, fold| Scored { seed, fold, scores: array![[0.6, 0.4]], truths: vec![vec![(0, 100)]] };
+        let found = honest(&[run(0, 0), run(0, 1), run(1, 0)], &Decode::default(), None);
+        assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false]);
+    }
+}

@@ -94,7 +94,7 @@ fn train(
     let mut trainer = Trainer::sharing(engine, pool, &config, Selection::Fold(fold), None, ui.silent())?;
     let mut folder = match path.join("config.toml").exists() {
         true => RunFolder::open(&path)?,
-        false => RunFolder::create(&path, &config)?,
+        false => RunFolder::begin(&path, &config)?,
     };
     let last = folder.last()?;
     let after = trainer.go_on(&folder, last)?;

@@ -100,6 +100,15 @@ impl RunFolder {
     /// It exists and is not empty, or cannot be made.
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
         new_folder(path)?;
+        Self::begin(path, config)
+    }
+
+    /// Likewise, in a folder that may hold what an attempt left that never came to its `config.toml`.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn begin(path: &Path, config: &Config) -> Result<Self> {
+        std::fs::create_dir_all(path).with_context(|| format!("{}: cannot be made", path.display()))?;
         write_atomically(&path.join("config.toml"), |file| Ok(file.write_all(config.to_toml().as_bytes())?))?;
         Ok(Self { path: path.to_owned(), saved: None })
     }

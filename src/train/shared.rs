@@ -74,6 +74,19 @@ impl SharedPool {
         (0..self.clips.len()).filter(|&row| self.clips[row].split == split).collect()
     }
 
+    /// Sizes of a network for it.
+    ///
+    /// # Errors
+    /// Settings that the pool cannot meet.
+    pub fn dims(&self, config: &Config) -> Result<Dims> {
+        ensure!(
+            !config.adaptation.enabled || !self.indices(Split::Test).is_empty(),
+            "adaptation.enabled = true, but the pool has no test clips to adapt to; add their features or turn adaptation off"
+        );
+        let widths: Vec<usize> = self.encoders.iter().map(|encoder| encoder.width).collect();
+        Dims::new(config, &widths, self.classes.len())
+    }
+
     /// A network for one run, in batches of at most `capacity` rows. The first one takes the features to the device.
     ///
     /// # Errors

@@ -4,7 +4,9 @@
 mod bad_arguments;
 mod bad_checkpoints;
 mod bad_pools;
+mod baselines;
 mod bench;
+mod cross_validation;
 mod devices;
 mod non_finite;
 mod repeat;
