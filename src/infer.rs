@@ -1,17 +1,19 @@
 //! A network applied to rows of a pool: logits and fusion weights, batch by batch.
 
-use crate::buffer::NoMemory;
+use crate::buffer::{Buffer, NoMemory};
 use crate::config;
 use crate::data::Pool;
 use crate::engine::Engine;
 use crate::kernel::Call;
+use crate::matmul::matrix;
 use crate::model::fit::{Fit, Request};
 use crate::model::{Dims, Features, Mode, Model, Standard};
 use crate::packed;
 use crate::step::Step;
 use anyhow::{Error, Result};
-use ndarray::{Array2, Axis, aview1, concatenate, s};
+use ndarray::{Array2, Array3, ArrayViewMut2, Axis, aview1, concatenate, s};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What the network says about some rows.
@@ -101,9 +103,34 @@ impl Network {
     /// Where the device is lost.
     pub fn infer(&mut self, rows: &[usize]) -> Result<Output> {
         let (k, c, o) = (self.model.dims.encoders(), self.model.dims.classes, self.model.dims.outputs());
+        let (mut logits, mut w) = (Array2::zeros((rows.len(), o)), Array2::zeros((rows.len(), k)));
+        self.run(rows, |model, batch| {
+            read(model, &model.activations.logits, logits.slice_mut(s![batch.clone(), ..]))?;
+            read(model, &model.activations.w, w.slice_mut(s![batch, ..]))
+        })?;
+        let presence = logits.slice(s![.., ..c]).to_owned();
+        let salience = if self.model.dims.dual { logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
+        Ok(Output { presence, salience, w })
+    }
+
+    /// Projected embeddings h (N, K, P) and fusion weights w (N, K) of the given rows, with the running statistics.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn embed(&mut self, rows: &[usize]) -> Result<(Array3<f32>, Array2<f32>)> {
+        let (k, p) = (self.model.dims.encoders(), self.model.dims.projection);
+        let (mut h, mut w) = (Array2::zeros((rows.len(), k * p)), Array2::zeros((rows.len(), k)));
+        self.run(rows, |model, batch| {
+            read(model, &model.activations.h, h.slice_mut(s![batch.clone(), ..]))?;
+            read(model, &model.activations.w, w.slice_mut(s![batch, ..]))
+        })?;
+        Ok((h.into_shape_with_order((rows.len(), k, p))?, w))
+    }
+
+    /// Runs the rows batch by batch; `read` takes what it needs of each from the activations.
+    fn run(&mut self, rows: &[usize], mut read: impl FnMut(&Model, Range<usize>) -> Result<()>) -> Result<()> {
         let engine = self.model.engine.clone();
         self.features.set_order(&engine, rows.iter().map(|&row| row as u32).collect());
-        let (mut logits, mut w) = (Array2::zeros((rows.len(), o)), Array2::zeros((rows.len(), k)));
         let counts = rows.chunks(self.capacity).map(<[usize]>::len).collect::<Vec<_>>();
         let mut start = if rows.is_empty() { 0 } else { self.features.prepare(&engine, 0, counts[0])? };
         for (i, &count) in counts.iter().enumerate() {
@@ -115,16 +142,9 @@ impl Network {
             if let Some(&next) = counts.get(i + 1) {
                 start = self.features.prepare(&engine, first + count, next)?;
             }
-            let a = &model.activations;
-            let read = |buffer, columns| -> Result<Array2<f32>> {
-                Ok(Array2::from_shape_vec((count, columns), engine.read(buffer, 0, count * columns)?)?)
-            };
-            logits.slice_mut(s![first..first + count, ..]).assign(&read(&a.logits, o)?);
-            w.slice_mut(s![first..first + count, ..]).assign(&read(&a.w, k)?);
+            read(&self.model, first..first + count)?;
         }
-        let presence = logits.slice(s![.., ..c]).to_owned();
-        let salience = if self.model.dims.dual { logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
-        Ok(Output { presence, salience, w })
+        Ok(())
     }
 }
 
@@ -154,6 +174,13 @@ impl Placed {
         let model = Model::new(engine.clone(), config, dims, windows.clone(), capacity, self.mode)?;
         Ok(Network { model, features, capacity, fit: self.fit.clone(), inference: HashMap::new() })
     }
+}
+
+/// The front of a buffer, row by row.
+fn read(model: &Model, buffer: &Buffer<f32>, mut rows: ArrayViewMut2<f32>) -> Result<()> {
+    let values = model.engine.read(buffer, 0, rows.len())?;
+    rows.assign(&matrix(&values, rows.nrows(), rows.ncols()));
+    Ok(())
 }
 
 impl Output {

@@ -63,6 +63,8 @@ pub mod metrics;
 pub mod scores;
 pub mod submission;
 
+pub mod analysis;
+
 pub mod cli;
 pub mod files;
 pub mod fnv;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Rows of a batch in inference.
-const BATCH: usize = 256;
+pub(crate) const BATCH: usize = 256;
 
 /// What a model says about the clips of a split.
 pub struct Predictions {
@@ -101,7 +101,7 @@ pub fn predict(
 }
 
 /// The pool with the encoders that the checkpoint was trained on, in its order.
-fn load_pool(header: &Header, data: &Path, split: Split, allow_missing: bool, ui: Ui) -> Result<Pool> {
+pub(crate) fn load_pool(header: &Header, data: &Path, split: Split, allow_missing: bool, ui: Ui) -> Result<Pool> {
     let names = header.encoders.iter().map(|encoder| encoder.name.clone()).collect();
     let wanted = if header.config.data.concatenate {
         header.config.data.clone()

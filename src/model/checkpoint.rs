@@ -9,8 +9,10 @@ use crate::model::layout::{Place, Tensor};
 use crate::model::{Dims, Model};
 use anyhow::{Context as _, Result, bail, ensure};
 use safetensors::SafeTensors;
-use std::collections::BTreeMap;
-use std::io::Write as _;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufReader, Read as _, Write as _};
 use std::path::Path;
 
 /// Raised when names, shapes or meanings change.
@@ -73,6 +75,69 @@ impl Header {
         );
         Ok(())
     }
+}
+
+/// The front of the file: its length in 8 bytes, then JSON.
+#[derive(Deserialize)]
+struct Front {
+    #[serde(rename = "__metadata__", default)]
+    metadata: HashMap<String, String>,
+}
+
+/// Longest front that the format allows.
+const MAX_FRONT: u64 = 100_000_000;
+
+impl Header {
+    /// Of a file, without reading its tensors.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let unreadable = || unreadable(path);
+        let mut file = BufReader::new(File::open(path).with_context(unreadable)?);
+        let mut length = [0; 8];
+        file.read_exact(&mut length).with_context(|| broken(path))?;
+        let mut front = Vec::new();
+        file.take(u64::from_le_bytes(length).min(MAX_FRONT)).read_to_end(&mut front).with_context(unreadable)?;
+        let front: Front = serde_json::from_slice(&front).with_context(|| broken(path))?;
+        Self::of(&front.metadata, path)
+    }
+
+    fn of(metadata: &HashMap<String, String>, path: &Path) -> Result<Self> {
+        let broken = || broken(path);
+        let text = |key: &str| {
+            metadata
+                .get(key)
+                .with_context(|| format!("{}: no `{key}` in its metadata", path.display()))
+                .with_context(broken)
+        };
+        let format = text("format")?;
+        if format != FORMAT {
+            bail!(
+                "{}: found format {format:?}, this version reads {FORMAT:?}; use the version that wrote it",
+                path.display()
+            );
+        }
+        Ok(Self {
+            encoders: serde_json::from_str(text("encoders")?).with_context(broken)?,
+            classes: serde_json::from_str(text("classes")?).with_context(broken)?,
+            neutral: serde_json::from_str(text("neutral")?).with_context(broken)?,
+            config: serde_json::from_str(text("config")?).with_context(broken)?,
+            thresholds: serde_json::from_str(text("thresholds")?).with_context(broken)?,
+            resume: metadata.get("resume").cloned(),
+        })
+    }
+}
+
+fn unreadable(path: &Path) -> String {
+    format!("{}: cannot be read; give a run folder or its model.safetensors", path.display())
+}
+
+fn broken(path: &Path) -> String {
+    format!(
+        "{}: not a blendfuse checkpoint; expected a model.safetensors written by `blendfuse train`",
+        path.display()
+    )
 }
 
 impl Model {
@@ -160,39 +225,10 @@ impl Checkpoint {
     /// # Errors
     /// Not a safetensors file, of another format version, or with metadata that cannot be understood.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).with_context(|| {
-            format!("{}: cannot be read; give a run folder or its model.safetensors", path.display())
-        })?;
-        let broken = || {
-            format!(
-                "{}: not a blendfuse checkpoint; expected a model.safetensors written by `blendfuse train`",
-                path.display()
-            )
-        };
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).with_context(broken)?;
-        let file = SafeTensors::deserialize(&bytes).with_context(broken)?;
-        let metadata = metadata.metadata().clone().unwrap_or_default();
-        let text = |key: &str| {
-            metadata
-                .get(key)
-                .with_context(|| format!("{}: no `{key}` in its metadata", path.display()))
-                .with_context(broken)
-        };
-        let format = text("format")?;
-        if format != FORMAT {
-            bail!(
-                "{}: found format {format:?}, this version reads {FORMAT:?}; use the version that wrote it",
-                path.display()
-            );
-        }
-        let header = Header {
-            encoders: serde_json::from_str(text("encoders")?).with_context(broken)?,
-            classes: serde_json::from_str(text("classes")?).with_context(broken)?,
-            neutral: serde_json::from_str(text("neutral")?).with_context(broken)?,
-            config: serde_json::from_str(text("config")?).with_context(broken)?,
-            thresholds: serde_json::from_str(text("thresholds")?).with_context(broken)?,
-            resume: metadata.get("resume").cloned(),
-        };
+        let bytes = std::fs::read(path).with_context(|| unreadable(path))?;
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).with_context(|| broken(path))?;
+        let file = SafeTensors::deserialize(&bytes).with_context(|| broken(path))?;
+        let header = Header::of(&metadata.metadata().clone().unwrap_or_default(), path)?;
         let mut tensors = BTreeMap::new();
         for (name, view) in file.tensors() {
             if view.dtype() != safetensors::Dtype::F32 {

@@ -1,0 +1,142 @@
+//! What trained gates do: which encoders they weigh, how steadily from fold to fold, and whether they keep encoders that
+//! say the same (figures 3 to 8 of the paper). From the fusion weights w of clips that a run did not train on; CKA also
+//! needs the models and their pool.
+
+mod cka;
+mod distribution;
+mod files;
+mod importance;
+mod ranks;
+mod runs;
+mod similarity;
+mod weights;
+
+pub use cka::cka;
+pub use distribution::{Distribution, distributions, representative};
+pub use importance::{Importance, ModalityImportance, Pair, by_modality, co_selection, importance, stability};
+pub use ranks::{mid_ranks, pearson, spearman};
+pub use runs::{Run, Runs};
+pub use similarity::{Similarity, measure};
+pub use weights::{RunWeights, Weights};
+
+use crate::model::checkpoint::EncoderInfo;
+use anyhow::{Context as _, Result};
+use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// `analysis.json`. Lists over encoders are in the pool's order, as are rows and columns of (K, K).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// What to type to repeat it
+    pub command: String,
+    /// Clips are those that the runs validated on; else, of a run without validation, those that it was trained on
+    pub held_out: bool,
+    /// Clips of all runs together: with several seeds, every clip once per seed
+    pub clips: usize,
+    pub runs: Vec<String>,
+    /// Run folders that were left out, since their training has not ended
+    pub unfinished: Vec<String>,
+    pub encoders: Vec<EncoderInfo>,
+    pub importance: Vec<Importance>,
+    pub modalities: Vec<ModalityImportance>,
+    /// Every pair of runs; none of a single run
+    pub stability: Vec<Pair>,
+    /// Of chosen encoders
+    pub distributions: Vec<Distribution>,
+    /// (K, K), see [`co_selection`]
+    pub co_selection: Vec<Vec<f64>>,
+    /// (K, K), see [`cka`], mean over the runs' models; `None` where no pool was given
+    pub cka: Option<Vec<Vec<f64>>>,
+    /// Every pair of different encoders
+    pub pairs: Vec<EncoderPair>,
+    /// Of CKA with co-selection over the pairs whose embeddings vary; `None` without CKA
+    pub correlation: Option<Correlation>,
+}
+
+/// Two encoders: how alike what they say is, and how often both are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EncoderPair {
+    pub a: String,
+    pub b: String,
+    pub cka: Option<f64>,
+    pub co_selection: f64,
+}
+
+/// `None` where one of the two is the same everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Correlation {
+    pub pearson: Option<f64>,
+    pub spearman: Option<f64>,
+}
+
+impl Analysis {
+    /// Puts together what the weights tell; `chosen`: the encoders whose distribution is shown.
+    pub fn new(weights: &Weights, chosen: &[usize], cka: Option<&Array2<f64>>) -> Self {
+        let importance = importance(weights);
+        let co_selection = co_selection(weights);
+        let k = weights.encoders.len();
+        let pairs: Vec<(usize, usize)> = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b))).collect();
+        let name = |k: usize| weights.encoders[k].name.clone();
+        Self {
+            command: crate::ui::command(),
+            held_out: weights.held_out,
+            clips: weights.clips(),
+            runs: weights.runs.iter().map(|run| run.name.clone()).collect(),
+            unfinished: weights.unfinished.clone(),
+            encoders: weights.encoders.clone(),
+            modalities: by_modality(&importance),
+            importance,
+            stability: stability(weights),
+            distributions: distributions(weights, chosen),
+            pairs: pairs
+                .iter()
+                .map(|&(a, b)| EncoderPair {
+                    a: name(a),
+                    b: name(b),
+                    cka: cka.map(|cka| cka[[a, b]]),
+                    co_selection: co_selection[[a, b]],
+                })
+                .collect(),
+            correlation: cka.map(|cka| Correlation::of(cka, &co_selection, &pairs)),
+            co_selection: rows(&co_selection),
+            cka: cka.map(rows),
+        }
+    }
+
+    /// Reads `analysis.json` of a folder that `blendfuse analyze` wrote.
+    ///
+    /// # Errors
+    /// It is missing or not such a file.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let path = dir.join("analysis.json");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("{}: cannot be read; write it with `blendfuse analyze`", path.display()))?;
+        serde_json::from_str(&text).with_context(|| {
+            format!("{}: not what this version's `blendfuse analyze` writes; run it again", path.display())
+        })
+    }
+
+    /// Encoders of which some model's embeddings are the same for every clip.
+    pub fn dead(&self) -> Vec<&str> {
+        let diagonal = self.cka.iter().flat_map(|cka| cka.iter().enumerate().map(|(k, row)| (k, row[k])));
+        diagonal.filter(|(_, same)| *same < DEAD).map(|(k, _)| self.encoders[k].name.as_str()).collect()
+    }
+}
+
+/// A model's CKA of an encoder with itself is 1, or 0 where its embeddings do not vary; the mean over models is below 1
+/// by more than rounding where one of them is 0.
+const DEAD: f64 = 1.0 - 1e-6;
+
+impl Correlation {
+    fn of(cka: &Array2<f64>, co_selection: &Array2<f64>, pairs: &[(usize, usize)]) -> Self {
+        let varies = |k: usize| cka[[k, k]] >= DEAD;
+        let pairs = pairs.iter().filter(|&&(a, b)| varies(a) && varies(b));
+        let (x, y): (Vec<f64>, Vec<f64>) = pairs.map(|&(a, b)| (cka[[a, b]], co_selection[[a, b]])).unzip();
+        Self { pearson: pearson(&x, &y), spearman: spearman(&x, &y) }
+    }
+}
+
+fn rows(matrix: &Array2<f64>) -> Vec<Vec<f64>> {
+    matrix.axis_iter(Axis(0)).map(|row| row.to_vec()).collect()
+}

@@ -1,0 +1,135 @@
+//! The files of an analysis: `analysis.json`, and every table of it as csv.
+
+use super::{Analysis, EncoderPair};
+use crate::files::write_atomically;
+use anyhow::{Context as _, Result};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+impl Analysis {
+    /// Writes all files into a folder, which is made if need be; returns them. Columns, w the weight of an encoder:
+    ///
+    /// | file | columns |
+    /// |---|---|
+    /// | `importance.csv` | `rank, encoder, modality, mean, std, selection_frequency, min, p5, p25, p50, p75, p95, max` of w over all clips |
+    /// | `importance_by_run.csv` | `encoder, modality`, then per run the mean of w |
+    /// | `modalities.csv` | `modality, encoders, total, mean, selection_frequency` |
+    /// | `stability.csv` | `a, b, spearman` of the mean weights of two runs |
+    /// | `distribution.csv` | `encoder, from, to, share` of clips with w in [from, to); first 0 to 0, those with w = 0 |
+    /// | `co_selection.csv` | `encoder`, then per encoder the share of clips in which both have w > 0 |
+    /// | `cka.csv` | `encoder`, then per encoder the linear CKA; only where there is one |
+    /// | `pairs.csv` | `a, b, modality_a, modality_b, cka, co_selection` of two encoders; `cka` may be empty |
+    ///
+    /// # Errors
+    /// Where the folder cannot be made or a file not be written.
+    pub fn write(&self, dir: &Path) -> Result<Vec<PathBuf>> {
+        std::fs::create_dir_all(dir).with_context(|| format!("{}: cannot be made", dir.display()))?;
+        let (cka, json) = (dir.join("cka.csv"), dir.join("analysis.json"));
+        let mut written = vec![
+            csv(&dir.join("importance.csv"), self.importance_table())?,
+            csv(&dir.join("importance_by_run.csv"), self.by_run_table())?,
+            csv(&dir.join("modalities.csv"), self.modality_table())?,
+            csv(&dir.join("stability.csv"), self.stability_table())?,
+            csv(&dir.join("distribution.csv"), self.distribution_table())?,
+            csv(&dir.join("co_selection.csv"), self.matrix_table(&self.co_selection))?,
+            csv(&dir.join("pairs.csv"), self.pair_table())?,
+        ];
+        match &self.cka {
+            Some(matrix) => written.push(csv(&cka, self.matrix_table(matrix))?),
+            // One of an earlier analysis would not belong to these files.
+            None if cka.exists() => {
+                std::fs::remove_file(&cka).with_context(|| format!("{}: cannot be removed", cka.display()))?;
+            }
+            None => {}
+        }
+        let text = serde_json::to_string_pretty(self)?;
+        write_atomically(&json, |file| Ok(writeln!(file, "{text}")?))?;
+        written.push(json);
+        Ok(written)
+    }
+
+    fn importance_table(&self) -> Vec<Vec<String>> {
+        let quantiles = ["min", "p5", "p25", "p50", "p75", "p95", "max"];
+        let columns = ["rank", "encoder", "modality", "mean", "std", "selection_frequency"];
+        let mut by_rank: Vec<_> = self.importance.iter().collect();
+        by_rank.sort_by_key(|encoder| encoder.rank);
+        let rows = by_rank.into_iter().map(|e| {
+            let cells = [e.rank.to_string(), e.name.clone(), e.modality.to_string()];
+            let figures = [e.mean, e.std, e.selection_frequency].into_iter().chain(e.quantiles);
+            cells.into_iter().chain(figures.map(|figure| figure.to_string())).collect()
+        });
+        table(columns.into_iter().chain(quantiles), rows)
+    }
+
+    fn by_run_table(&self) -> Vec<Vec<String>> {
+        let rows = self.importance.iter().map(|e| {
+            let means = e.per_run.iter().map(f64::to_string);
+            [e.name.clone(), e.modality.to_string()].into_iter().chain(means).collect()
+        });
+        table(["encoder", "modality"].into_iter().chain(self.runs.iter().map(String::as_str)), rows)
+    }
+
+    fn modality_table(&self) -> Vec<Vec<String>> {
+        let rows = self.modalities.iter().map(|m| {
+            let figures = [m.total, m.mean, m.selection_frequency].map(|figure| figure.to_string());
+            [m.modality.to_string(), m.encoders.to_string()].into_iter().chain(figures).collect()
+        });
+        table(["modality", "encoders", "total", "mean", "selection_frequency"], rows)
+    }
+
+    fn stability_table(&self) -> Vec<Vec<String>> {
+        table(
+            ["a", "b", "spearman"],
+            self.stability.iter().map(|pair| vec![pair.a.clone(), pair.b.clone(), text(pair.spearman)]),
+        )
+    }
+
+    fn distribution_table(&self) -> Vec<Vec<String>> {
+        let rows = self.distributions.iter().flat_map(|d| {
+            let bins = d.edges.windows(2).zip(&d.shares).map(|(ends, share)| [ends[0], ends[1], *share]);
+            let bins = std::iter::once([0.0, 0.0, d.not_selected]).chain(bins);
+            bins.map(|bin| [vec![d.name.clone()], bin.map(|figure| figure.to_string()).into()].concat())
+        });
+        table(["encoder", "from", "to", "share"], rows)
+    }
+
+    fn matrix_table(&self, matrix: &[Vec<f64>]) -> Vec<Vec<String>> {
+        let names = || self.encoders.iter().map(|encoder| encoder.name.as_str());
+        let rows = names().zip(matrix).map(|(name, row)| {
+            let figures = row.iter().map(f64::to_string);
+            std::iter::once(name.to_owned()).chain(figures).collect()
+        });
+        table(std::iter::once("encoder").chain(names()), rows)
+    }
+
+    fn pair_table(&self) -> Vec<Vec<String>> {
+        let modality = |name: &str| {
+            let encoder = self.encoders.iter().find(|encoder| encoder.name == name);
+            encoder.map(|encoder| encoder.modality.to_string()).unwrap_or_default()
+        };
+        let rows = self.pairs.iter().map(|EncoderPair { a, b, cka, co_selection }| {
+            vec![a.clone(), b.clone(), modality(a), modality(b), text(*cka), co_selection.to_string()]
+        });
+        table(["a", "b", "modality_a", "modality_b", "cka", "co_selection"], rows)
+    }
+}
+
+fn table<'a>(
+    header: impl IntoIterator<Item = &'a str>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> Vec<Vec<String>> {
+    std::iter::once(header.into_iter().map(str::to_owned).collect()).chain(rows).collect()
+}
+
+fn text(figure: Option<f64>) -> String {
+    figure.map(|figure| figure.to_string()).unwrap_or_default()
+}
+
+fn csv(path: &Path, table: Vec<Vec<String>>) -> Result<PathBuf> {
+    write_atomically(path, |file| {
+        let mut csv = csv::Writer::from_writer(file);
+        table.iter().try_for_each(|row| csv.write_record(row))?;
+        Ok(csv.flush()?)
+    })?;
+    Ok(path.to_owned())
+}

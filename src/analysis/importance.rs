@@ -1,0 +1,125 @@
+//! How much each encoder counts: mean weight, share of clips in which it is kept, and how both agree between runs.
+
+use super::Weights;
+use super::ranks::spearman;
+use crate::data::Modality;
+use crate::metrics::mean_std;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+/// Shares of the clips below the quantiles of [`Importance`]: minimum, p5, p25, median, p75, p95, maximum.
+const QUANTILES: [f64; 7] = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0];
+
+/// What one encoder's weight is over the clips.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Importance {
+    pub name: String,
+    pub modality: Modality,
+    /// 1 is the most important; equal ones in the pool's order
+    pub rank: usize,
+    /// Of w over all clips of all runs
+    pub mean: f64,
+    /// Sample standard deviation of the same, 0 of a single clip
+    pub std: f64,
+    /// Share of clips with w > 0
+    pub selection_frequency: f64,
+    /// Minimum, p5, p25, median, p75, p95, maximum of w
+    pub quantiles: [f64; 7],
+    /// Mean of w over each run's clips
+    pub per_run: Vec<f64>,
+}
+
+/// What the encoders of one modality weigh.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModalityImportance {
+    pub modality: Modality,
+    pub encoders: usize,
+    /// Sum of their means: over all modalities 1
+    pub total: f64,
+    /// Mean of their means
+    pub mean: f64,
+    /// Mean of their selection frequencies
+    pub selection_frequency: f64,
+}
+
+/// How far two runs rank the encoders alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    pub a: String,
+    pub b: String,
+    /// Spearman's ρ of their mean weights; `None` where a run weighs all encoders the same
+    pub spearman: Option<f64>,
+}
+
+/// Per encoder, in the pool's order.
+pub fn importance(weights: &Weights) -> Vec<Importance> {
+    let mut all: Vec<Importance> = (0..weights.encoders.len()).map(|k| of_encoder(weights, k)).collect();
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by(|&a, &b| all[b].mean.total_cmp(&all[a].mean));
+    order.into_iter().zip(1..).for_each(|(k, rank)| all[k].rank = rank);
+    all
+}
+
+fn of_encoder(weights: &Weights, k: usize) -> Importance {
+    let mut w: Vec<f64> = weights.of_encoder(k).collect();
+    w.sort_by(f64::total_cmp);
+    let (mean, std) = mean_std(&w);
+    let per_run = weights.runs.iter().map(|run| run.w.column(k).iter().map(|&w| f64::from(w)).sum::<f64>());
+    Importance {
+        name: weights.encoders[k].name.clone(),
+        modality: weights.encoders[k].modality,
+        rank: 0,
+        mean,
+        std: if w.len() > 1 { std } else { 0.0 },
+        selection_frequency: w.iter().filter(|&&w| w > 0.0).count() as f64 / w.len() as f64,
+        quantiles: QUANTILES.map(|share| quantile(&w, share)),
+        per_run: per_run.zip(&weights.runs).map(|(sum, run)| sum / run.w.nrows() as f64).collect(),
+    }
+}
+
+/// Linear between neighbours, as numpy's default.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len() - 1) as f64;
+    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    low + (high - low) * place.fract()
+}
+
+/// Those modalities that occur: video, audio, multimodal, unknown.
+pub fn by_modality(importance: &[Importance]) -> Vec<ModalityImportance> {
+    let order = [Modality::Video, Modality::Audio, Modality::Multimodal, Modality::Unknown];
+    let of_modality = |modality| {
+        let members: Vec<&Importance> = importance.iter().filter(|encoder| encoder.modality == modality).collect();
+        let encoders = members.len();
+        let total: f64 = members.iter().map(|encoder| encoder.mean).sum();
+        let selected: f64 = members.iter().map(|encoder| encoder.selection_frequency).sum();
+        let (mean, selection_frequency) = (total / encoders as f64, selected / encoders as f64);
+        (encoders > 0).then_some(ModalityImportance { modality, encoders, total, mean, selection_frequency })
+    };
+    order.into_iter().filter_map(of_modality).collect()
+}
+
+/// Every pair of runs.
+pub fn stability(weights: &Weights) -> Vec<Pair> {
+    let importance = importance(weights);
+    let of_run = |run: usize| -> Vec<f64> { importance.iter().map(|encoder| encoder.per_run[run]).collect() };
+    let means: Vec<Vec<f64>> = (0..weights.runs.len()).map(of_run).collect();
+    let pair = |a: usize, b: usize| Pair {
+        a: weights.runs[a].name.clone(),
+        b: weights.runs[b].name.clone(),
+        spearman: spearman(&means[a], &means[b]),
+    };
+    (0..means.len()).flat_map(|a| (a + 1..means.len()).map(move |b| (a, b))).map(|(a, b)| pair(a, b)).collect()
+}
+
+/// (K, K): share of clips in which both have w > 0; on the diagonal, the selection frequency.
+pub fn co_selection(weights: &Weights) -> Array2<f64> {
+    let k = weights.encoders.len();
+    let mut counts = Array2::<f64>::zeros((k, k));
+    for row in weights.runs.iter().flat_map(|run| run.w.rows()) {
+        let kept: Vec<usize> = (0..k).filter(|&k| row[k] > 0.0).collect();
+        for &a in &kept {
+            kept.iter().for_each(|&b| counts[[a, b]] += 1.0);
+        }
+    }
+    counts / weights.clips() as f64
+}
