@@ -1,5 +1,6 @@
 //! The command line: one file per command, each with its arguments and `run`.
 
+pub mod analyze;
 pub mod baselines;
 pub mod bench;
 pub mod check;
@@ -52,6 +53,8 @@ enum Command {
     Predict(predict::Args),
     /// Score a submission file against labels
     Evaluate(evaluate::Args),
+    /// Show which encoders trained models weigh, how steadily, and how alike they are
+    Analyze(analyze::Args),
     /// Run every kernel against its CPU twin on this device
     Check(check::Args),
     /// Measure how fast this device is, and how far from what it could do
@@ -73,6 +76,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Baselines(args) => baselines::run(args, ui),
         Command::Predict(args) => predict::run(args, ui),
         Command::Evaluate(args) => evaluate::run(args, ui),
+        Command::Analyze(args) => analyze::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Bench(args) => bench::run(args, ui),
         Command::Tune(args) => tune::run(args, ui),

@@ -51,7 +51,8 @@ fn normalise(mut x: ArrayViewMut2<f32>) {
 fn products(x: ArrayView3<f32>) -> Array2<f64> {
     let (n, k, _) = x.dim();
     let starts = (0..n).step_by(ROWS);
-    let blocks: Vec<_> = starts.clone().flat_map(|i| starts.clone().filter(move |&j| j >= i).map(move |j| (i, j))).collect();
+    let blocks: Vec<_> =
+        starts.clone().flat_map(|i| starts.clone().filter(move |&j| j >= i).map(move |j| (i, j))).collect();
     let sums: Vec<Array2<f64>> = blocks
         .par_chunks(BLOCKS)
         .map(|blocks| {

@@ -114,10 +114,7 @@ impl Analysis {
     }
 }
 
-fn table<'a>(
-    header: impl IntoIterator<Item = &'a str>,
-    rows: impl Iterator<Item = Vec<String>>,
-) -> Vec<Vec<String>> {
+fn table<'a>(header: impl IntoIterator<Item = &'a str>, rows: impl Iterator<Item = Vec<String>>) -> Vec<Vec<String>> {
     std::iter::once(header.into_iter().map(str::to_owned).collect()).chain(rows).collect()
 }
 

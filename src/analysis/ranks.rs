@@ -28,9 +28,8 @@ pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
     }
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let (mean_a, mean_b) = (mean(a), mean(b));
-    let sum = |term: &dyn Fn(f64, f64) -> f64| -> f64 {
-        a.iter().zip(b).map(|(a, b)| term(a - mean_a, b - mean_b)).sum()
-    };
+    let sum =
+        |term: &dyn Fn(f64, f64) -> f64| -> f64 { a.iter().zip(b).map(|(a, b)| term(a - mean_a, b - mean_b)).sum() };
     let scale = (sum(&|a, _| a * a) * sum(&|_, b| b * b)).sqrt();
     Some((sum(&|a, b| a * b) / scale).clamp(-1.0, 1.0))
 }

@@ -1,14 +1,18 @@
 //! The run folders that an analysis reads: one, or those of a cross-validation, `seed-S/fold-F`.
 
+use crate::model::checkpoint::{EncoderInfo, Header};
 use crate::train::{Selection, Summary};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 
 /// Run folders, by seed and fold.
 pub struct Runs {
+    /// At least one
     pub finished: Vec<Run>,
     /// Folders below that of the cross-validation whose training has not ended: they have no `summary.json`
     pub unfinished: Vec<String>,
+    /// All runs are there that were to be
+    pub ended: bool,
 }
 
 /// A run that ended.
@@ -29,7 +33,7 @@ impl Runs {
         let folds: Vec<PathBuf> =
             below(dir, "seed-")?.iter().map(|seed| below(seed, "fold-")).collect::<Result<Vec<_>>>()?.concat();
         if folds.is_empty() {
-            return Ok(Self { finished: vec![Self::single(dir)?], unfinished: Vec::new() });
+            return Ok(Self { finished: vec![Self::single(dir)?], unfinished: Vec::new(), ended: true });
         }
         let (finished, unfinished): (Vec<_>, Vec<_>) = folds.into_iter().partition(|path| has_summary(path));
         let name = |path: &PathBuf| path.strip_prefix(dir).expect("it is below").display().to_string();
@@ -43,7 +47,7 @@ impl Runs {
         );
         let mut finished = finished.iter().map(|path| Run::read(path)).collect::<Result<Vec<_>>>()?;
         finished.sort_by_key(|run| (run.summary.seed, run.fold()));
-        Ok(Self { finished, unfinished })
+        Ok(Self { finished, unfinished, ended: has_summary(dir) })
     }
 
     fn single(dir: &Path) -> Result<Run> {
@@ -51,10 +55,41 @@ impl Runs {
             return Run::read(dir);
         }
         if dir.join("last.safetensors").exists() || dir.join("metrics.jsonl").exists() {
-            bail!("{}: found no summary.json: its training has not ended; finish it with train --resume", dir.display());
+            bail!(
+                "{}: found no summary.json: its training has not ended; finish it with train --resume",
+                dir.display()
+            );
         }
         bail!("{}: found no summary.json and no seed-S/fold-F, expected a run or a cross-validation", dir.display())
     }
+
+    /// The encoders that all finished runs were trained on.
+    ///
+    /// # Errors
+    /// Two runs differ, or a `model.safetensors` cannot be read.
+    pub fn encoders(&self) -> Result<Vec<EncoderInfo>> {
+        let read = |run: &Run| Ok(Header::read(&run.path.join("model.safetensors"))?.encoders);
+        let first = &self.finished[0];
+        let expected = read(first)?;
+        for run in &self.finished[1..] {
+            let found = read(run)?;
+            let differs = (0..found.len().max(expected.len())).find(|&k| found.get(k) != expected.get(k));
+            if let Some(k) = differs {
+                bail!(
+                    "{}: found {} as encoder {k}, expected {} as in {}; analyse runs over the same encoders",
+                    run.path.display(),
+                    describe(found.get(k)),
+                    describe(expected.get(k)),
+                    first.path.display()
+                );
+            }
+        }
+        Ok(expected)
+    }
+}
+
+fn describe(encoder: Option<&EncoderInfo>) -> String {
+    encoder.map_or("none".into(), |e| format!("`{}` ({}, {} columns)", e.name, e.modality, e.width))
 }
 
 impl Run {
@@ -89,6 +124,8 @@ fn below(dir: &Path, prefix: &str) -> Result<Vec<PathBuf>> {
     let entries: Vec<PathBuf> = std::fs::read_dir(dir)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
         .with_context(unreadable)?;
-    let wanted = |path: &PathBuf| path.is_dir() && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+    let wanted = |path: &PathBuf| {
+        path.is_dir() && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+    };
     Ok(entries.into_iter().filter(wanted).collect())
 }

@@ -2,8 +2,8 @@
 
 use super::{Run, Runs};
 use crate::data::npz::NpzReader;
-use crate::model::checkpoint::{EncoderInfo, Header};
-use anyhow::{Result, bail, ensure};
+use crate::model::checkpoint::EncoderInfo;
+use anyhow::{Result, ensure};
 use ndarray::Array2;
 use std::path::Path;
 
@@ -43,9 +43,19 @@ impl Weights {
     /// # Errors
     /// A `validation.npz` or `model.safetensors` that is missing or damaged, runs over different encoders.
     pub fn of(runs: &Runs) -> Result<Self> {
-        let encoders = encoders(runs)?;
+        let encoders = runs.encoders()?;
         let weights = runs.finished.iter().map(|run| read_weights(run, encoders.len())).collect::<Result<_>>()?;
         Ok(Self { encoders, runs: weights, unfinished: runs.unfinished.clone(), held_out: true })
+    }
+
+    /// Of the finished runs' training clips, as [`measure`](super::measure) gives them: `w` (N, K) per run.
+    ///
+    /// # Errors
+    /// As [`Runs::encoders`].
+    pub fn of_training(runs: &Runs, w: Vec<Array2<f32>>) -> Result<Self> {
+        let named = |(run, w): (&Run, _)| RunWeights { name: run.name.clone(), w };
+        let weights = runs.finished.iter().zip(w).map(named).collect();
+        Ok(Self { encoders: runs.encoders()?, runs: weights, unfinished: runs.unfinished.clone(), held_out: false })
     }
 
     /// Clips of all runs together.
@@ -57,32 +67,6 @@ impl Weights {
     pub fn of_encoder(&self, k: usize) -> impl Iterator<Item = f64> {
         self.runs.iter().flat_map(move |run| run.w.column(k)).map(|&w| f64::from(w))
     }
-}
-
-/// The encoders that all runs were trained on.
-///
-/// # Errors
-/// Two runs differ, or a `model.safetensors` cannot be read.
-pub(super) fn encoders(runs: &Runs) -> Result<Vec<EncoderInfo>> {
-    let mut first: Option<(&Run, Vec<EncoderInfo>)> = None;
-    for run in &runs.finished {
-        let encoders = Header::read(&run.path.join("model.safetensors"))?.encoders;
-        let (other, expected) = first.get_or_insert_with(|| (run, encoders.clone()));
-        let name = |encoders: &[EncoderInfo], k: usize| {
-            encoders.get(k).map_or("none".to_owned(), |e| format!("`{}` of width {} ({})", e.name, e.width, e.modality))
-        };
-        let differs = (0..encoders.len().max(expected.len())).find(|&k| encoders.get(k) != expected.get(k));
-        if let Some(k) = differs {
-            bail!(
-                "{}: found {} as encoder {k}, expected {} as in {}; analyse runs over the same encoders",
-                run.path.display(),
-                name(&encoders, k),
-                name(expected, k),
-                other.path.display()
-            );
-        }
-    }
-    Ok(first.expect("a run that has ended").1)
 }
 
 fn read_weights(run: &Run, k: usize) -> Result<RunWeights> {

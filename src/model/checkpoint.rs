@@ -134,10 +134,7 @@ fn unreadable(path: &Path) -> String {
 }
 
 fn broken(path: &Path) -> String {
-    format!(
-        "{}: not a blendfuse checkpoint; expected a model.safetensors written by `blendfuse train`",
-        path.display()
-    )
+    format!("{}: not a blendfuse checkpoint; expected a model.safetensors written by `blendfuse train`", path.display())
 }
 
 impl Model {

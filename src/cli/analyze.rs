@@ -1,0 +1,153 @@
+//! `blendfuse analyze`: which encoders trained gates weigh, how steadily, and how alike those are that they keep.
+
+use super::device::DeviceArgs;
+use crate::analysis::{Analysis, Runs, Weights, importance, measure, representative};
+use crate::model::checkpoint::EncoderInfo;
+use crate::outln;
+use crate::train::Selection;
+use crate::ui::Ui;
+use anyhow::{Context as _, Result};
+use comfy_table::{CellAlignment, Table, presets};
+use std::path::PathBuf;
+
+const EXAMPLE: &str = "Examples:
+  blendfuse analyze cv --data pool
+  blendfuse analyze run --encoders openface_2.0,clap
+
+Files, all of them tables but the last: importance.csv, importance_by_run.csv, modalities.csv, stability.csv,
+distribution.csv, co_selection.csv, cka.csv (with --data), pairs.csv, analysis.json.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Args {
+    /// Folder of a run or of a cross-validation
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Pool that was trained on, for CKA between the encoders' embeddings; without it, CKA is left out
+    #[arg(long, value_name = "DATA")]
+    data: Option<PathBuf>,
+    /// Folder for the files; those of an earlier analysis are replaced [default: DIR/analysis]
+    #[arg(long, value_name = "OUT")]
+    out: Option<PathBuf>,
+    /// Show the distribution of these encoders' weights [default: five, from the most to the least important]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    encoders: Vec<String>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Drop clips that lack a row in some encoder
+    #[arg(long)]
+    allow_missing: bool,
+    /// Print the analysis as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args, ui: Ui) -> Result<()> {
+    let runs = Runs::find(&args.dir)?;
+    let chosen = chosen(&args.encoders, &runs.encoders()?)?;
+    if !runs.ended {
+        let (dir, there) = (args.dir.display(), runs.finished.len());
+        ui.warn(format!("{dir}: the cross-validation has not ended; these are the {there} runs that have"));
+    }
+    if !runs.unfinished.is_empty() {
+        ui.warn(format!("left out, since their training has not ended: {}", runs.unfinished.join(", ")));
+    }
+    // Nothing was held out of a run with --all: its weights come from its model and the pool.
+    let held_out = runs.finished.iter().all(|run| run.summary.selection != Selection::All);
+    let weights = if held_out || args.data.is_none() { Some(Weights::of(&runs)?) } else { None };
+    let similarity = match &args.data {
+        Some(data) => Some(measure(&args.device.open(ui)?, &runs, data, args.allow_missing, ui)?),
+        None => {
+            ui.warn("no CKA, which needs the pool that was trained on; give it with --data");
+            None
+        }
+    };
+    let (cka, training) = similarity.map(|similarity| (similarity.cka, similarity.w)).unzip();
+    let weights = match weights {
+        Some(weights) => weights,
+        None => {
+            ui.warn("no clips were held out: these are the weights of the training clips");
+            Weights::of_training(&runs, training.expect("the pool was given"))?
+        }
+    };
+    let chosen = chosen.unwrap_or_else(|| representative(&importance(&weights)));
+    let analysis = Analysis::new(&weights, &chosen, cka.as_ref());
+    if !analysis.dead().is_empty() {
+        ui.warn(format!("embeddings that are the same for every clip, CKA 0: {}", analysis.dead().join(", ")));
+    }
+    let out = args.out.unwrap_or_else(|| args.dir.join("analysis"));
+    let written = analysis.write(&out)?;
+    if args.json {
+        outln!("{}", serde_json::to_string_pretty(&analysis)?);
+    } else {
+        print(&analysis);
+        written.iter().for_each(|path| outln!("written {}", path.display()));
+    }
+    Ok(())
+}
+
+/// Places of the encoders of these names; `None` where none is named.
+fn chosen(names: &[String], encoders: &[EncoderInfo]) -> Result<Option<Vec<usize>>> {
+    let place = |name: &String| {
+        encoders.iter().position(|encoder| encoder.name == *name).with_context(|| {
+            let have: Vec<&str> = encoders.iter().map(|encoder| encoder.name.as_str()).collect();
+            format!("--encoders: found no encoder `{name}`, have {}; correct the name", have.join(", "))
+        })
+    };
+    if names.is_empty() { Ok(None) } else { names.iter().map(place).collect::<Result<_>>().map(Some) }
+}
+
+fn print(analysis: &Analysis) {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["", "encoder", "modality", "mean weight", "± std", "selected", "p5", "median", "p95"]);
+    let mut by_rank: Vec<_> = analysis.importance.iter().collect();
+    by_rank.sort_by_key(|encoder| encoder.rank);
+    for e in by_rank {
+        let [_, p5, _, median, _, p95, _] = e.quantiles;
+        let cells = [e.rank.to_string(), e.name.clone(), e.modality.to_string()];
+        let figures = [format!("{:.4}", e.mean), format!("{:.4}", e.std), percent(e.selection_frequency)];
+        let quantiles = [p5, median, p95].map(|figure| format!("{figure:.4}"));
+        table.add_row(cells.into_iter().chain(figures).chain(quantiles));
+    }
+    align(&mut table, 3);
+    outln!("{table}\n");
+
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["modality", "encoders", "weight in all", "per encoder", "selected"]);
+    for m in &analysis.modalities {
+        let figures = [percent(m.total), format!("{:.4}", m.mean), percent(m.selection_frequency)];
+        table.add_row([m.modality.to_string(), m.encoders.to_string()].into_iter().chain(figures));
+    }
+    align(&mut table, 1);
+    outln!("{table}\n");
+
+    let kind = if analysis.held_out { "validation" } else { "training" };
+    outln!("{} {kind} clips of {} runs", analysis.clips, analysis.runs.len());
+    let known: Vec<f64> = analysis.stability.iter().filter_map(|pair| pair.spearman).collect();
+    if !known.is_empty() {
+        let (mean, least) = (known.iter().sum::<f64>() / known.len() as f64, known.iter().copied().fold(1.0, f64::min));
+        let pairs = known.len();
+        outln!("stability of the ranking, Spearman's ρ of two runs: mean {mean:.3}, least {least:.3} ({pairs} pairs)");
+    }
+    if let Some(correlation) = analysis.correlation {
+        let text = |figure: Option<f64>| figure.map_or("–".to_owned(), |figure| format!("{figure:.3}"));
+        let (pearson, spearman) = (text(correlation.pearson), text(correlation.spearman));
+        outln!(
+            "CKA against co-selection: Pearson's r {pearson}, Spearman's ρ {spearman} ({} pairs)",
+            analysis.pairs.len()
+        );
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// Columns from `first` on hold numbers.
+fn align(table: &mut Table, first: usize) {
+    table.column_iter_mut().skip(first).for_each(|column| {
+        column.set_cell_alignment(CellAlignment::Right);
+    });
+}

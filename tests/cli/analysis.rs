@@ -1,0 +1,187 @@
+//! `analyze`: the files it leaves, for a run and for a cross-validation, whole, unfinished or damaged.
+
+use crate::workspace::{SMALL, Workspace, adapter};
+use blendfuse::analysis::{Analysis, Weights};
+use blendfuse::data::npz::NpzWriter;
+use ndarray::{Array2, Axis};
+use std::collections::BTreeSet;
+use std::fs;
+
+const FILES: [&str; 9] = [
+    "analysis.json",
+    "cka.csv",
+    "co_selection.csv",
+    "distribution.csv",
+    "importance.csv",
+    "importance_by_run.csv",
+    "modalities.csv",
+    "pairs.csv",
+    "stability.csv",
+];
+
+/// Two folds of one seed, and one of another.
+fn cross_validated() -> Workspace {
+    let work = Workspace::with_pool();
+    for (seed, fold) in [(0, 0), (0, 1), (10, 0)] {
+        work.train("cpu", &format!("--out cv/seed-{seed}/fold-{fold} --fold {fold} --set train.seed={seed}"));
+    }
+    work.write("cv/summary.json", "{}");
+    work
+}
+
+fn listing(work: &Workspace, folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(work.path(folder)).unwrap();
+    let names: BTreeSet<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.into_iter().collect()
+}
+
+#[test]
+fn a_cross_validation_with_its_pool() {
+    let work = cross_validated();
+    let said = work.ok("analyze cv --data pool --device cpu");
+    assert_eq!(listing(&work, "cv/analysis"), FILES);
+    assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    let analysis = Analysis::read(&work.path("cv/analysis")).unwrap();
+    assert_eq!(analysis.runs, ["seed 0 fold 0", "seed 0 fold 1", "seed 10 fold 0"]);
+    let w: Vec<Array2<f32>> = ["seed-0/fold-0", "seed-0/fold-1", "seed-10/fold-0"]
+        .map(|run| work.matrix(&format!("cv/{run}/validation.npz"), "w"))
+        .into();
+    assert_eq!((analysis.clips, analysis.held_out), (w.iter().map(Array2::nrows).sum(), true));
+    for (k, encoder) in analysis.importance.iter().enumerate() {
+        let all: Vec<f32> = w.iter().flat_map(|w| w.column(k).to_vec()).collect();
+        let mean = all.iter().map(|&w| f64::from(w)).sum::<f64>() / all.len() as f64;
+        assert!((encoder.mean - mean).abs() < 1e-12);
+        assert_eq!(encoder.per_run.len(), 3);
+    }
+    // n = 5 of 8 encoders are kept of every clip.
+    let selected: f64 = analysis.importance.iter().map(|encoder| encoder.selection_frequency).sum();
+    assert!((selected - 5.0).abs() < 1e-12, "{selected}");
+    assert_eq!((analysis.stability.len(), analysis.pairs.len(), analysis.distributions.len()), (3, 28, 5));
+    let cka = analysis.cka.as_ref().unwrap();
+    assert!((0..8).all(|k| (cka[k][k] - 1.0).abs() < 1e-9), "{cka:?}");
+    assert!(cka.iter().flatten().all(|value| (0.0..=1.0).contains(value)));
+    assert!(analysis.correlation.unwrap().pearson.is_some());
+    assert!(said.stdout.contains("wavlm_large") && said.stdout.contains("CKA against co-selection"), "{}", said.stdout);
+    assert_eq!(work.ok("analyze cv --data pool --device cpu --json").json(), work.json("cv/analysis/analysis.json"));
+}
+
+/// The same model on the CPU engine and through wgpu: bounds as for other activations of a whole forward pass.
+#[test]
+fn any_device_gives_the_same_cka() {
+    let work = Workspace::with_pool();
+    work.train("cpu", "--out run --fold 0");
+    work.ok("analyze run --data pool --device cpu --out a");
+    work.ok(&format!("analyze run --data pool --device {} --no-tune --out b", adapter()));
+    let [a, b] = ["a", "b"].map(|folder| Analysis::read(&work.path(folder)).unwrap().cka.unwrap());
+    for (a, b) in a.iter().flatten().zip(b.iter().flatten()) {
+        assert!((a - b).abs() < 1e-4, "{a} and {b}");
+    }
+}
+
+#[test]
+fn a_run_without_its_pool() {
+    let work = Workspace::with_pool();
+    work.train("cpu", "--out run --fold 2");
+    let said = work.ok("analyze run --out out --encoders hicmae,clap");
+    assert!(said.stderr.contains("warning: no CKA, which needs the pool that was trained on"), "{}", said.stderr);
+    assert!(!said.stderr.contains("device:"), "nothing was computed on one: {}", said.stderr);
+    assert_eq!(listing(&work, "out"), FILES.iter().filter(|file| **file != "cka.csv").copied().collect::<Vec<_>>());
+    let analysis = Analysis::read(&work.path("out")).unwrap();
+    assert_eq!((analysis.runs.len(), analysis.stability.len()), (1, 0));
+    assert_eq!(work.text("out/stability.csv"), "a,b,spearman\n");
+    let names: Vec<&str> = analysis.distributions.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["hicmae", "clap"]);
+    work.fails("analyze run --encoders clap,hicme", &["found no encoder `hicme`", "clap", "hicmae"]);
+}
+
+#[test]
+fn a_model_of_all_clips_is_analysed_with_its_pool() {
+    let work = Workspace::with_pool();
+    work.train("cpu", "--out run --all");
+    work.fails("analyze run", &["run: found no validation.npz", "--data"]);
+    let said = work.ok("analyze run --data pool --device cpu");
+    assert!(said.stderr.contains("these are the weights of the training clips"), "{}", said.stderr);
+    let analysis = Analysis::read(&work.path("run/analysis")).unwrap();
+    assert_eq!((analysis.clips, analysis.held_out), (486, false));
+    // The same weights as `predict` gives.
+    work.ok("predict --model run --data pool --split train --out p.json --scores s.npz --device cpu");
+    let w = work.matrix("s.npz", "w").mapv(f64::from).mean_axis(Axis(0)).unwrap();
+    for (encoder, mean) in analysis.importance.iter().zip(&w) {
+        assert!((encoder.mean - mean).abs() < 1e-9, "{}", encoder.name);
+    }
+}
+
+#[test]
+fn an_unfinished_cross_validation() {
+    let work = cross_validated();
+    fs::remove_file(work.path("cv/summary.json")).unwrap();
+    fs::remove_file(work.path("cv/seed-0/fold-1/summary.json")).unwrap();
+    let said = work.ok("analyze cv");
+    assert!(
+        said.stderr.contains("the cross-validation has not ended; these are the 2 runs that have"),
+        "{}",
+        said.stderr
+    );
+    let left_out = format!("left out, since their training has not ended: seed-0{}fold-1", std::path::MAIN_SEPARATOR);
+    assert!(said.stderr.contains(&left_out), "{}", said.stderr);
+    let analysis = Analysis::read(&work.path("cv/analysis")).unwrap();
+    assert_eq!((analysis.runs.len(), analysis.unfinished.len()), (2, 1));
+    assert_eq!(Weights::read(&work.path("cv")).unwrap().unfinished, analysis.unfinished);
+    fs::remove_dir_all(work.path("cv/analysis")).unwrap();
+    fs::remove_file(work.path("cv/seed-0/fold-0/summary.json")).unwrap();
+    fs::remove_file(work.path("cv/seed-10/fold-0/summary.json")).unwrap();
+    work.fails("analyze cv", &["cv: found no run that has ended", "seed-0", "seed-10"]);
+    work.fails("analyze cv/seed-0/fold-0", &["its training has not ended; finish it with train --resume"]);
+}
+
+#[test]
+fn folders_that_are_none_or_damaged() {
+    let work = cross_validated();
+    work.fails("analyze nowhere", &["nowhere: found no such folder"]);
+    work.fails("analyze pool", &["pool: found no summary.json and no seed-S/fold-F"]);
+    work.copy("cv", "kept");
+    let file = "cv/seed-0/fold-1/validation.npz";
+    let whole = work.bytes(file);
+    fs::write(work.path(file), &whole[..whole.len() / 2]).unwrap();
+    work.fails("analyze cv", &["fold-1", "validation.npz: found a file that is not a complete zip archive"]);
+    let mut npz = NpzWriter::create(&work.path(file)).unwrap();
+    npz.matrix("w", Array2::zeros((4, 3)).view()).unwrap();
+    npz.finish().unwrap();
+    work.fails("analyze cv", &["validation.npz: found `w` of shape (4, 3), expected the weights of 8 encoders"]);
+    fs::remove_file(work.path(file)).unwrap();
+    work.fails("analyze cv", &["fold-1: found no validation.npz"]);
+    fs::write(work.path(file), whole).unwrap();
+    work.write("cv/seed-0/fold-1/summary.json", "{\"kind\": \"sweep\"}");
+    work.fails("analyze cv", &["summary.json: not the summary of a run"]);
+
+    // A pool without one of the encoders.
+    work.copy("pool", "fewer");
+    fs::remove_file(work.path("fewer/features/train/clap.npz")).unwrap();
+    fs::remove_file(work.path("fewer/features/test/clap.npz")).unwrap();
+    work.fails("analyze kept --data fewer --device cpu", &["clap", "the pool does not have it"]);
+}
+
+#[test]
+fn runs_over_different_encoders() {
+    let work = cross_validated();
+    work.copy("pool", "fewer");
+    work.write("fewer/encoders.toml", "[[encoder]]\nname = 'clip'\n[[encoder]]\nname = 'clap'\n");
+    work.ok(&format!("train --data fewer --out cv/seed-0/fold-2 --fold 2 --device cpu {SMALL}"));
+    work.fails("analyze cv", &["fold-2: found `clap` (video", "as encoder 1, expected `openface_2.0` (video", "as in"]);
+}
+
+#[test]
+fn one_encoder_and_equal_weights() {
+    let work = Workspace::with_pool();
+    work.write("pool/encoders.toml", "[[encoder]]\nname = 'clip'\n");
+    work.train("cpu", "--out run --fold 0");
+    work.ok("analyze run --data pool --device cpu");
+    assert_eq!(work.text("run/analysis/cka.csv"), "encoder,clip\nclip,1\n");
+    fs::remove_file(work.path("pool/encoders.toml")).unwrap();
+    work.train("cpu", "--out cv/seed-0/fold-0 --fold 0 --set model.attention=uniform");
+    work.train("cpu", "--out cv/seed-0/fold-1 --fold 1 --set model.attention=uniform");
+    work.ok("analyze cv");
+    let analysis = Analysis::read(&work.path("cv/analysis")).unwrap();
+    assert!(analysis.importance.iter().all(|encoder| encoder.mean == 0.125 && encoder.std == 0.0));
+    assert_eq!(analysis.stability[0].spearman, None, "nothing is ranked");
+}
