@@ -178,8 +178,8 @@ impl Placed {
 
 /// The front of a buffer, row by row.
 fn read(model: &Model, buffer: &Buffer<f32>, mut rows: ArrayViewMut2<f32>) -> Result<()> {
-    let values = model.engine.read(buffer, 0, rows.len())?;
-    rows.assign(&matrix(&values, rows.nrows(), rows.ncols()));
+    let (count, columns) = rows.dim();
+    rows.assign(&matrix(&model.engine.read(buffer, 0, count * columns)?, count, columns));
     Ok(())
 }
 

@@ -68,7 +68,7 @@ impl Runs {
     /// # Errors
     /// Two runs differ, or a `model.safetensors` cannot be read.
     pub fn encoders(&self) -> Result<Vec<EncoderInfo>> {
-        let read = |run: &Run| Ok(Header::read(&run.path.join("model.safetensors"))?.encoders);
+        let read = |run: &Run| anyhow::Ok(Header::read(&run.path.join("model.safetensors"))?.encoders);
         let first = &self.finished[0];
         let expected = read(first)?;
         for run in &self.finished[1..] {
