@@ -156,9 +156,8 @@ fn folders_that_are_none_or_damaged() {
 
     // A pool without one of the encoders.
     work.copy("pool", "fewer");
-    fs::remove_file(work.path("fewer/features/train/clap.npz")).unwrap();
-    fs::remove_file(work.path("fewer/features/test/clap.npz")).unwrap();
-    work.fails("analyze kept --data fewer --device cpu", &["clap", "the pool does not have it"]);
+    work.write("fewer/encoders.toml", "[[encoder]]\nname = 'clip'\n");
+    work.fails("analyze kept --data fewer --device cpu", &["encoder `openface_2.0`", "the pool does not have it"]);
 }
 
 #[test]
