@@ -14,8 +14,8 @@ const EXAMPLE: &str = "Examples:
   blendfuse analyze cv --data pool
   blendfuse analyze run --encoders openface_2.0,clap
 
-Files, all of them tables but the last: importance.csv, importance_by_run.csv, modalities.csv, stability.csv,
-distribution.csv, co_selection.csv, cka.csv (with --data), pairs.csv, analysis.json.";
+Files: importance.csv, importance_by_run.csv, modalities.csv, stability.csv, distribution.csv,
+co_selection.csv, cka.csv (with --data), pairs.csv, and all of it in analysis.json.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
