@@ -38,7 +38,9 @@ pub struct Args {
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     let folder = tuning_cache::folder()?;
     if args.clear {
-        outln!("{} tuning caches deleted from {}", tuning_cache::clear(&folder)?, folder.display());
+        let deleted = tuning_cache::clear(&folder)?;
+        let caches = if deleted == 1 { "cache" } else { "caches" };
+        outln!("{deleted} tuning {caches} deleted from {}", folder.display());
         return Ok(());
     }
     let device = args.device.open_gpu(ui)?;

@@ -1,4 +1,4 @@
-//! The tuning cache: one small JSON file per adapter in the user's cache folder, valid for one driver and one version.
+//! The tuning cache: one small JSON file per adapter, driver and version of blendfuse in the user's cache folder.
 
 use crate::files::write_atomically;
 use crate::fnv::fnv1a;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The file of one adapter.
+/// The file of one adapter with one driver.
 #[derive(Debug)]
 pub struct Cache {
     path: PathBuf,
@@ -23,6 +23,22 @@ struct Identity {
     version: String,
     adapter: String,
     driver: String,
+}
+
+impl Identity {
+    fn of(info: &wgpu::AdapterInfo, version: &str) -> Self {
+        Self {
+            version: version.into(),
+            adapter: format!("{} ({}, {:04x}:{:04x})", info.name, info.backend, info.vendor, info.device),
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        }
+    }
+
+    /// A name of its own, so that two versions or drivers on one machine keep what each of them measured.
+    fn file(&self) -> String {
+        let parts = [&self.version, &self.adapter, &self.driver];
+        format!("{PREFIX}{:016x}.json", fnv1a(parts.iter().flat_map(|part| part.bytes().chain([0]))))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,7 +65,7 @@ pub fn folder() -> Result<PathBuf> {
     Ok(base.context("found no folder for caches; set XDG_CACHE_HOME, or use --no-tune")?.join("blendfuse"))
 }
 
-/// Deletes every adapter's file; how many there were.
+/// Deletes every file; how many there were.
 ///
 /// # Errors
 /// Where one cannot be deleted.
@@ -74,17 +90,14 @@ const PREFIX: &str = "tiles-";
 impl Cache {
     /// The adapter's file in a folder.
     pub fn new(folder: &Path, info: &wgpu::AdapterInfo) -> Self {
-        let adapter = format!("{} ({}, {:04x}:{:04x})", info.name, info.backend, info.vendor, info.device);
-        let path = folder.join(format!("{PREFIX}{:016x}.json", fnv1a(adapter.bytes())));
-        let driver = format!("{} {}", info.driver, info.driver_info).trim().to_owned();
-        let valid_for = Identity { version: env!("CARGO_PKG_VERSION").into(), adapter, driver };
-        Self { path, valid_for }
+        let valid_for = Identity::of(info, env!("CARGO_PKG_VERSION"));
+        Self { path: folder.join(valid_for.file()), valid_for }
     }
 
     /// What it holds; nothing where there is no file.
     ///
     /// # Errors
-    /// Where it is damaged, or of another version or driver.
+    /// Where it is damaged, or says that it is of another adapter, version or driver than its name.
     pub fn read(&self) -> Result<BTreeMap<String, &'static Tiles>> {
         let path = self.path.display();
         let text = match std::fs::read_to_string(&self.path) {
@@ -114,5 +127,24 @@ impl Cache {
         let tiles = chosen.iter().map(|(product, tiles)| (product.clone(), tiles.name.to_owned())).collect();
         let contents = Contents { identity: self.valid_for.clone(), tiles };
         write_atomically(&self.path, |file| Ok(writeln!(file, "{}", serde_json::to_string_pretty(&contents)?)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_and_drivers_keep_files_of_their_own() {
+        let identity = |version: &str, adapter: &str, driver: &str| {
+            let [version, adapter, driver] = [version, adapter, driver].map(str::to_owned);
+            Identity { version, adapter, driver }.file()
+        };
+        let file = identity("1.0", "card", "driver 7");
+        assert_eq!(file, identity("1.0", "card", "driver 7"));
+        for other in [("1.1", "card", "driver 7"), ("1.0", "card", "driver 8"), ("1.0", "cards", "driver 7")] {
+            assert_ne!(file, identity(other.0, other.1, other.2));
+        }
+        assert!(file.starts_with(PREFIX) && file.ends_with(".json"), "{file}");
     }
 }
