@@ -10,7 +10,8 @@ use wgpu::{SubmissionIndex, WriteOnly};
 /// Batches that may be under way: the device copies from one while the host fills the other.
 pub const BATCHES: usize = 2;
 
-/// Mapped memory for [`BATCHES`] batches, used again and again. `Queue::write_buffer` would take fresh memory for each.
+/// Mapped memory for [`BATCHES`] batches, used again and again: `Queue::write_buffer` would take fresh memory for each
+/// batch, as it does for the few bytes of a step's values.
 pub struct Staging {
     device: wgpu::Device,
     queue: wgpu::Queue,
@@ -28,8 +29,8 @@ impl Staging {
         Self { device: device.clone(), queue: queue.clone(), belt, submitted: VecDeque::new(), _lease: lease }
     }
 
-    /// Has `fill` write the whole of each buffer, for everything submitted later. Waits for a copy that is two batches
-    /// old, never for a step.
+    /// Has `fill` write the whole of each buffer, for everything submitted later. Waits for the copy that is two batches
+    /// old, and so for the steps submitted before that copy: a device takes both in order.
     ///
     /// # Errors
     /// Where the device is lost.

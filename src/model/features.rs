@@ -30,6 +30,8 @@ pub struct Features {
     pub spans: Buffer<u32>,
     /// The pool, where it stays on the host
     stream: Option<Stream>,
+    /// Rows of the current order
+    ordered: usize,
 }
 
 /// Per-column mean and std of every encoder, over the training rows.
@@ -80,6 +82,7 @@ impl Features {
             rows: engine.buffer("rows", 2 * rows)?,
             spans: engine.upload("spans", &windows.spans)?,
             stream: None,
+            ordered: 0,
         })
     }
 
@@ -150,6 +153,7 @@ impl Features {
 
     /// Sets the rows of the coming steps, batch after batch.
     pub fn set_order(&mut self, engine: &Engine, order: Vec<u32>) {
+        self.ordered = order.len();
         match &mut self.stream {
             None => engine.write(&self.rows, 0, &order),
             Some(stream) => {
@@ -165,10 +169,34 @@ impl Features {
     /// # Errors
     /// Where the device is lost.
     pub fn prepare(&mut self, engine: &Engine, first: usize, count: usize) -> Result<u32> {
+        let end = first + count;
+        assert!(
+            end <= self.ordered,
+            "rows {first}..{end} of an order that has {}: what lies behind it is old",
+            self.ordered
+        );
         let Some(stream) = &mut self.stream else { return Ok(first as u32) };
         let targets = AnyBuffer::from(&self.targets);
         let buffers: Vec<_> = self.windows.iter().map(|window| &window.x).chain([&targets]).collect();
         stream.load(engine, &buffers, first, count)?;
         Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::cases;
+    use crate::engine::Engine;
+    use crate::model::Mode;
+    use std::sync::Arc;
+
+    #[test]
+    #[should_panic(expected = "rows 3..9 of an order that has 8")]
+    fn rows_behind_the_order_are_refused() {
+        let engine = Arc::new(Engine::Cpu);
+        let (_, mut features) = cases()[0].build(&engine, Mode::Training).expect("it fits");
+        features.set_order(&engine, (0..8).collect());
+        assert_eq!(features.prepare(&engine, 2, 6).expect("all there"), 2);
+        let _ = features.prepare(&engine, 3, 6);
     }
 }
