@@ -162,7 +162,7 @@ mod tests {
     use crate::config::{Precision, TopN};
     use crate::data::synth::Preset;
     use crate::kernel::Call;
-    use crate::model::{self, Features, Model, Windows};
+    use crate::model::{self, Extent, Features, Model, Windows};
 
     /// D of the paper's encoders, and elements of their projections.
     const COLUMNS: u64 = 270_305;
@@ -173,7 +173,8 @@ mod tests {
         let workload = Workload { name: String::new(), widths: Preset::Paper.widths(), top_n: TopN::Auto, precision };
         let (config, dims) = workload.dims(64).unwrap();
         let windows = Windows::new(&dims, 64, usize::MAX).unwrap();
-        let model = Model::new(Arc::new(Engine::Cpu), &config, dims, windows, 64, mode).unwrap();
+        let extent = Extent { rows: 64, steps: 1 };
+        let model = Model::new(Arc::new(Engine::Cpu), &config, dims, windows, extent, mode).unwrap();
         let features = Features::new(&model.engine, &model.dims, &model.windows, 64).unwrap();
         model.training_step(&features, 64, 0)
     }

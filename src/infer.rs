@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::kernel::Call;
 use crate::matmul::matrix;
 use crate::model::fit::{Fit, Request};
-use crate::model::{Dims, Features, Mode, Model, Standard};
+use crate::model::{Dims, Extent, Features, Mode, Model, Standard};
 use crate::packed;
 use crate::step::Step;
 use anyhow::{Error, Result};
@@ -54,7 +54,8 @@ impl Network {
         let clips = pool.clips.len();
         let request = Request { engine, config, dims: &dims, clips, capacity, mode };
         let place = |fit: &Fit| -> Result<(Model, Features)> {
-            let model = Model::new(engine.clone(), config, dims.clone(), fit.windows.clone(), capacity, mode)?;
+            let extent = Extent::of_epoch(&dims, clips, capacity);
+            let model = Model::new(engine.clone(), config, dims.clone(), fit.windows.clone(), extent, mode)?;
             let rows = if fit.streamed { capacity } else { clips };
             let features = Features::new(engine, &model.dims, &model.windows, rows)?;
             Ok((model, features))
@@ -93,8 +94,8 @@ impl Network {
     /// # Errors
     /// Where the device has no room.
     pub fn placed(&self) -> Result<Option<Placed>> {
-        let (capacity, mode, fit) = (self.capacity, self.model.mode, self.fit.clone());
-        Ok(self.features.share(&self.model.engine)?.map(|features| Placed { features, fit, capacity, mode }))
+        let (extent, mode, fit) = (self.model.extent, self.model.mode, self.fit.clone());
+        Ok(self.features.share(&self.model.engine)?.map(|features| Placed { features, fit, extent, mode }))
     }
 
     /// Runs the given rows through the network with its running statistics.
@@ -152,7 +153,7 @@ impl Network {
 pub struct Placed {
     features: Features,
     fit: Fit,
-    capacity: usize,
+    extent: Extent,
     mode: Mode,
 }
 
@@ -168,11 +169,11 @@ impl Placed {
         dims: Dims,
         standard: &Standard,
     ) -> Result<Network> {
-        let (windows, capacity) = (&self.fit.windows, self.capacity);
+        let (windows, extent) = (&self.fit.windows, self.extent);
         let features = self.features.share(engine)?.expect("what was shared can be shared again");
         features.set_standard(engine, windows, standard);
-        let model = Model::new(engine.clone(), config, dims, windows.clone(), capacity, self.mode)?;
-        Ok(Network { model, features, capacity, fit: self.fit.clone(), inference: HashMap::new() })
+        let model = Model::new(engine.clone(), config, dims, windows.clone(), extent, self.mode)?;
+        Ok(Network { model, features, capacity: extent.rows, fit: self.fit.clone(), inference: HashMap::new() })
     }
 }
 

@@ -40,8 +40,26 @@ const PART: usize = 512;
 const LAYER_PROJECT: u32 = 0;
 const LAYER_FUSE: u32 = 1;
 
-/// Losses that the device keeps until they are read: steps of an epoch at most.
+/// Steps of an epoch at most: the device keeps their losses until it is over.
 pub const LOSS_SLOTS: usize = 65_536;
+
+/// How much a network has to take at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Of a batch at most
+    pub rows: usize,
+    /// Whose losses are kept until they are read
+    pub steps: usize,
+}
+
+impl Extent {
+    /// For epochs over at most `clips` clips in batches of at most `rows` rows.
+    pub fn of_epoch(dims: &Dims, clips: usize, rows: usize) -> Self {
+        // With adaptation a target row joins every labelled one.
+        let labelled = (rows / (1 + usize::from(dims.domain))).max(1);
+        Self { rows, steps: clips.div_ceil(labelled).min(LOSS_SLOTS) }
+    }
+}
 
 /// What a network is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +78,7 @@ pub struct Model {
     pub dims: Dims,
     pub windows: Windows,
     pub layout: Layout,
+    pub extent: Extent,
     pub mode: Mode,
     /// Without the projections where only their copy in f16 is in use
     pub weights: Trained,
@@ -72,7 +91,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// A network with initial weights for batches of at most `capacity` rows.
+    /// A network with initial weights.
     ///
     /// # Errors
     /// As [`Engine::buffer`].
@@ -81,7 +100,7 @@ impl Model {
         config: &Config,
         dims: Dims,
         windows: Windows,
-        capacity: usize,
+        extent: Extent,
         mode: Mode,
     ) -> Result<Self> {
         let layout = Layout::new(&dims, &windows, config.model.temperature.mode == TemperatureMode::Learned);
@@ -93,14 +112,27 @@ impl Model {
             |(i, window): (usize, &Window)| engine.buffer(&format!("weights half.{i}"), dims.projection * window.row);
         let halves = copies.iter().enumerate().map(half).collect::<Result<_>>()?;
         let running = engine.buffer("weights running", 2 * dims.channels())?;
-        let activations = Activations::new(&engine, &dims, &windows, capacity)?;
+        let activations = Activations::new(&engine, &dims, &windows, extent.rows)?;
         let training = match mode {
             Mode::Inference => None,
-            Mode::Training => Some(Training::new(&engine, &dims, &windows, &layout, capacity, false, &activations)?),
-            Mode::Gradients => Some(Training::new(&engine, &dims, &windows, &layout, capacity, true, &activations)?),
+            Mode::Training => Some(Training::new(&engine, &dims, &windows, &layout, extent, false, &activations)?),
+            Mode::Gradients => Some(Training::new(&engine, &dims, &windows, &layout, extent, true, &activations)?),
         };
         let config = config.clone();
-        Ok(Self { engine, config, dims, windows, layout, mode, weights, halves, running, activations, training })
+        Ok(Self {
+            engine,
+            config,
+            dims,
+            windows,
+            layout,
+            extent,
+            mode,
+            weights,
+            halves,
+            running,
+            activations,
+            training,
+        })
     }
 
     /// Sets every weight to its initial value.

@@ -4,7 +4,7 @@ use blendfuse::config::Config;
 use blendfuse::data::{Encoder, Modality, standardize};
 use blendfuse::engine::Engine;
 use blendfuse::model::layout::Place;
-use blendfuse::model::{Dims, Features, Mode, Model, Standard, Windows};
+use blendfuse::model::{Dims, Extent, Features, Mode, Model, Standard, Windows};
 use blendfuse::packed;
 use blendfuse::step::Step;
 use ndarray::{Array1, Array2, ArrayD};
@@ -88,8 +88,8 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode) {
 
     let dims = Dims::new(&config, &widths, classes).expect("sizes that fit");
     let windows = Windows::new(&dims, rows, engine.max_elements()).expect("it fits");
-    let capacity = rows.max(joined.ncols());
-    let model = Model::new(engine.clone(), &config, dims, windows, capacity, mode).expect("it fits");
+    let extent = Extent { rows: rows.max(joined.ncols()), steps: joined.nrows() };
+    let model = Model::new(engine.clone(), &config, dims, windows, extent, mode).expect("it fits");
     let mut labels = y.iter().copied().collect::<Vec<f32>>();
     labels.resize(rows * classes, 0.0);
     let standard = standard(&mut golden, &x, sources);

@@ -16,7 +16,7 @@ mod common;
 
 const MIB: u64 = 1 << 20;
 
-/// As small as a binding can be: the losses of an epoch take 1 MiB.
+/// So small that batches and pools take several windows.
 const BINDING: u64 = 1_100_000;
 
 /// A tiny pool whose encoders are wider, and begin anywhere but at round addresses.
@@ -133,13 +133,14 @@ fn plan_of(engine: &Arc<Engine>, config: &Config, capacity: usize) -> Plan {
     let streamed = config.engine.features == blendfuse::config::Features::Streamed;
     let rows = if streamed { capacity } else { pool.clips.len() };
     let windows = Windows::new(&dims, rows, engine.max_elements()).expect("it fits");
-    Plan::new(config, &dims, &windows, rows, capacity, Mode::Training, streamed).expect("nothing is allocated")
+    Plan::new(config, &dims, &windows, pool.clips.len(), capacity, Mode::Training, streamed)
+        .expect("nothing is allocated")
 }
 
 /// The paper's 36 encoders with seven statistics of each frame feature, 2 456 training clips, batches of 64.
 #[test]
 fn a_paper_sized_pool_trains_in_2_gb_with_bindings_of_128_mib() {
-    let plan = plan_of_preset(synth::Preset::Paper, 64, 128 * MIB, true);
+    let plan = plan_of_preset(synth::Preset::Paper, 128 * MIB, true);
     assert!(plan.total() < 2_000_000_000, "{} bytes: {plan}", plan.total());
 }
 
@@ -147,19 +148,21 @@ fn a_paper_sized_pool_trains_in_2_gb_with_bindings_of_128_mib() {
 #[test]
 fn little_memory_is_needed_beyond_what_stays() {
     for preset in [synth::Preset::Small, synth::Preset::Paper] {
-        let plan = plan_of_preset(preset, 2456, 2048 * MIB, false);
+        let plan = plan_of_preset(preset, 2048 * MIB, false);
         let percent = 100 * plan.beyond() / (plan.total() - plan.beyond());
-        println!("{preset:?}: {percent} % ({plan}); streamed: {}", plan_of_preset(preset, 64, 2048 * MIB, true));
+        println!("{preset:?}: {percent} % ({plan}); streamed: {}", plan_of_preset(preset, 2048 * MIB, true));
         assert!(percent <= 15, "{preset:?}: {percent} % ({plan})");
     }
 }
 
-/// Of a preset's 2 456 training clips, or a batch of them.
-fn plan_of_preset(preset: synth::Preset, rows: usize, binding: u64, streamed: bool) -> Plan {
+/// Of a preset's 2 456 training clips, in batches of 64.
+fn plan_of_preset(preset: synth::Preset, binding: u64, streamed: bool) -> Plan {
+    let (clips, batch) = (2456, 64);
     let config = Config::load(None, &[]).expect("the defaults");
     let dims = Dims::new(&config, &preset.widths(), 6).expect("sizes that fit");
+    let rows = if streamed { batch } else { clips };
     let windows = Windows::new(&dims, rows, (binding / 4) as usize).expect("every encoder fits");
-    Plan::new(&config, &dims, &windows, rows, 64, Mode::Training, streamed).expect("nothing is allocated")
+    Plan::new(&config, &dims, &windows, clips, batch, Mode::Training, streamed).expect("nothing is allocated")
 }
 
 fn refused(engine: &Arc<Engine>, settings: &[&str]) -> String {

@@ -4,7 +4,7 @@ use crate::config::{Config, Precision, TopN};
 use crate::data::{Encoder, Modality};
 use crate::engine::Engine;
 use crate::kernel::Call;
-use crate::model::{self, Dims, Features, LOSS_SLOTS, Model, Standard, Windows};
+use crate::model::{self, Dims, Extent, Features, Model, Standard, Windows};
 use crate::packed;
 use crate::step::Step;
 use anyhow::Result;
@@ -87,7 +87,8 @@ impl Workload {
             Mode::Train => model::Mode::Training,
             Mode::Infer => model::Mode::Inference,
         };
-        let model = Model::new(engine.clone(), &config, dims, windows, batch, purpose)?;
+        let extent = Extent { rows: batch, steps: BATCHES };
+        let model = Model::new(engine.clone(), &config, dims, windows, extent, purpose)?;
         model.initialise(0);
         let features = self.features(&model, rows)?;
         let calls = match mode {
@@ -139,11 +140,8 @@ impl Loaded {
         let index = self.steps;
         self.steps += 1;
         let config = &self.model.config;
-        let step = Step {
-            first: (index as usize % BATCHES * self.batch) as u32,
-            slot: (index as usize % LOSS_SLOTS) as u32,
-            ..Step::default()
-        };
+        let turn = index as usize % BATCHES;
+        let step = Step { first: (turn * self.batch) as u32, slot: turn as u32, ..Step::default() };
         step.with_dropout(config.model.dropout).with_update(index, f64::from(config.train.lr))
     }
 }

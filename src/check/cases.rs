@@ -4,7 +4,7 @@
 use crate::config::{Attention, Config, Heads, Optimizer, Precision, PresenceLoss, TemperatureMode, TopN};
 use crate::data::{Encoder, Modality};
 use crate::engine::Engine;
-use crate::model::{Dims, Features, Mode, Model, Standard, Windows};
+use crate::model::{Dims, Extent, Features, Mode, Model, Standard, Windows};
 use crate::packed;
 use crate::step::Step;
 use anyhow::Result;
@@ -39,6 +39,9 @@ pub struct Case {
     /// Largest buffer, to force several windows
     pub max_elements: usize,
 }
+
+/// Where a case's step puts its losses.
+const SLOT: u32 = 3;
 
 /// All cases; together a few seconds on a software driver.
 pub fn cases() -> Vec<Case> {
@@ -160,7 +163,7 @@ impl Case {
     }
 
     pub fn step(&self) -> Step {
-        let step = Step { seed_low: 7, seed_high: 9, first: 2, slot: 3, reversal: 0.3, ..Step::default() };
+        let step = Step { seed_low: 7, seed_high: 9, first: 2, slot: SLOT, reversal: 0.3, ..Step::default() };
         step.with_dropout(self.dropout).with_update(4, 1e-3)
     }
 
@@ -172,7 +175,8 @@ impl Case {
         let config = self.config();
         let dims = Dims::new(&config, &self.widths, self.classes)?;
         let windows = Windows::new(&dims, self.clips(), self.max_elements)?;
-        let model = Model::new(engine.clone(), &config, dims, windows, self.sources + self.targets, mode)?;
+        let extent = Extent { rows: self.sources + self.targets, steps: SLOT as usize + 1 };
+        let model = Model::new(engine.clone(), &config, dims, windows, extent, mode)?;
         model.initialise(1);
         self.disturb(&model);
         let features = self.features(&model)?;

@@ -1,8 +1,8 @@
-//! Buffers that a step fills on its way forward and back, for at most `capacity` rows.
+//! Buffers that a step fills on its way forward and back.
 
 use super::layout::Layout;
 use super::weights::Trained;
-use super::{Dims, LOSS_SLOTS, PART, Windows};
+use super::{Dims, Extent, PART, Windows};
 use crate::buffer::Buffer;
 use crate::engine::Engine;
 use anyhow::Result;
@@ -27,7 +27,7 @@ pub struct Activations {
 pub struct Training {
     pub normed: Buffer<f32>,  // x̂ (B, M)
     pub rstd: Buffer<f32>,    // (M)
-    pub losses: Buffer<f32>,  // (LOSS_SLOTS, 4): total, presence, salience, domain
+    pub losses: Buffer<f32>,  // (steps, 4): total, presence, salience, domain
     pub dlogits: Buffer<f32>, // (B, O)
     pub dt: Buffer<f32>,      // (B, G·H)
     pub dfuse: Buffer<f32>,   // (B, F)
@@ -77,15 +77,16 @@ impl Training {
         dims: &Dims,
         windows: &Windows,
         layout: &Layout,
-        b: usize,
+        extent: Extent,
         gradients: bool,
         forward: &Activations,
     ) -> Result<Self> {
         let (k, m, f, gh) = (dims.encoders(), dims.channels(), dims.fused, dims.hidden());
+        let b = extent.rows;
         Ok(Self {
             normed: engine.buffer("normed", b * m)?,
             rstd: engine.buffer("rstd", m)?,
-            losses: engine.buffer("losses", 4 * LOSS_SLOTS)?,
+            losses: engine.buffer("losses", 4 * extent.steps)?,
             dlogits: engine.buffer("dlogits", b * dims.outputs())?,
             dt: engine.buffer("dt", b * gh)?,
             dfuse: engine.buffer("dfuse", b * f)?,

@@ -112,6 +112,7 @@ impl Features {
             rows: engine.buffer("rows", self.rows.len)?,
             spans: self.spans.clone(),
             stream: self.stream.as_ref().map(|stream| stream.share(engine)),
+            ordered: 0,
         }))
     }
 

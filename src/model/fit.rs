@@ -134,7 +134,7 @@ impl Request<'_> {
     fn place(&self, streamed: bool, capacity: usize) -> Result<(Windows, Plan)> {
         let rows = if streamed { capacity } else { self.clips };
         let windows = Windows::new(self.dims, rows, self.engine.max_elements())?;
-        let plan = Plan::new(self.config, self.dims, &windows, rows, capacity, self.mode, streamed)?;
+        let plan = Plan::new(self.config, self.dims, &windows, self.clips, capacity, self.mode, streamed)?;
         Ok((windows, plan))
     }
 

@@ -1,7 +1,7 @@
 //! The calls of the forward pass and the loss: which buffer is which argument.
 
 use super::pass::Pass;
-use super::{LAYER_FUSE, LAYER_PROJECT, LOSS_SLOTS, PART, Training};
+use super::{LAYER_FUSE, LAYER_PROJECT, PART, Training};
 use crate::config::PresenceLoss;
 use crate::kernel::Call;
 use crate::kernels::*;
@@ -175,7 +175,7 @@ impl Pass<'_> {
             single: u32::from(!dims.dual),
             bce: u32::from(config.loss.presence_loss == PresenceLoss::Bce),
             targets_len: self.features.targets.len as u32,
-            slots: LOSS_SLOTS as u32,
+            slots: self.training().losses.len as u32 / 4,
             domain_head: u32::from(dims.domain),
             presence: config.loss.presence,
             salience: config.loss.salience,

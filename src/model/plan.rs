@@ -1,6 +1,6 @@
 //! What a network takes on its device, known before anything is allocated.
 
-use super::{Dims, Features, Mode, Model, Windows};
+use super::{Dims, Extent, Features, Mode, Model, Windows};
 use crate::config::Config;
 use crate::engine::Engine;
 use anyhow::Result;
@@ -23,7 +23,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// For batches of at most `capacity` rows out of `rows` that lie on the device: all of a pool, or a batch.
+    /// For batches of at most `capacity` rows out of a pool of `clips`.
     ///
     /// # Errors
     /// As [`Model::new`].
@@ -31,13 +31,14 @@ impl Plan {
         config: &Config,
         dims: &Dims,
         windows: &Windows,
-        rows: usize,
+        clips: usize,
         capacity: usize,
         mode: Mode,
         streamed: bool,
     ) -> Result<Self> {
         let engine = Arc::new(Engine::Planned(Mutex::default()));
-        Model::new(engine.clone(), config, dims.clone(), windows.clone(), capacity, mode)?;
+        let extent = Extent::of_epoch(dims, clips, capacity);
+        Model::new(engine.clone(), config, dims.clone(), windows.clone(), extent, mode)?;
         let mut plan = Self { streamed, ..Self::default() };
         plan.add(&engine, |plan, label| match label.split_once(' ') {
             Some(("weights", _)) => &mut plan.weights,
@@ -45,6 +46,7 @@ impl Plan {
             Some(("grads", _)) => &mut plan.gradients,
             _ => &mut plan.activations,
         });
+        let rows = if streamed { capacity } else { clips };
         Features::new(&engine, dims, windows, rows)?;
         if streamed {
             let row: usize = windows.list.iter().map(|window| window.row).sum();
