@@ -169,6 +169,15 @@ impl AnyBuffer {
             Self::U32(buffer) => &buffer.label,
         }
     }
+
+    /// True where both lie in the same memory, as [`Buffer::again`] makes them.
+    pub fn shares_memory(&self, other: &Self) -> bool {
+        let lease = |buffer: &Self| match buffer {
+            Self::F32(buffer) => buffer._lease.clone(),
+            Self::U32(buffer) => buffer._lease.clone(),
+        };
+        Arc::ptr_eq(&lease(self), &lease(other))
+    }
 }
 
 impl Buffer<f32> {

@@ -1,10 +1,14 @@
 //! Kernels against their twins, on the adapter there is.
 
 use blendfuse::bench::{copy, multiply_add};
-use blendfuse::check;
+use blendfuse::buffer::Buffer;
+use blendfuse::check::{self, Case};
 use blendfuse::chunk::Chunk;
+use blendfuse::config::Precision;
 use blendfuse::engine::Engine;
+use blendfuse::kernel::Call;
 use blendfuse::kernels::project_update_half;
+use blendfuse::model::{Features, Mode, Model};
 use blendfuse::packed;
 use blendfuse::step::Step;
 use std::sync::Arc;
@@ -104,6 +108,96 @@ fn weights_round_to_f16_as_on_the_host() {
             weights[2 * i],
             weights[(2 * i + 1).min(columns - 1)]
         );
+    }
+}
+
+/// What the kernels on f16 compute is what those on f32, unfused, make of the rounded values: in f64 to its last digits.
+#[test]
+fn mixed_kernels_are_the_others_on_rounded_values() {
+    for (engine, bound) in [(Arc::new(Engine::Wide), 1e-13), (Arc::new(Engine::Cpu), 1e-6), (common::device(), 1e-6)] {
+        for case in check::cases().iter().filter(|case| ["ragged", "one head, BCE, AdamW"].contains(&case.name)) {
+            compare_on_rounded_values(&engine, case, bound);
+        }
+    }
+}
+
+fn compare_on_rounded_values(engine: &Arc<Engine>, case: &Case, bound: f64) {
+    let (mixed, halves) =
+        Case { precision: Precision::Mixed, ..case.clone() }.build(engine, Mode::Training).expect("it fits");
+    let (exact, features) = case.build(engine, Mode::Gradients).expect("it fits");
+    let run = |calls: &[Call], names: &[&str]| {
+        calls.iter().filter(|call| names.contains(&call.kernel.name)).for_each(|call| {
+            engine.run(std::slice::from_ref(call), &case.step());
+        });
+    };
+    let equal = |what: &str, [mixed, exact]: [&Buffer<f32>; 2]| {
+        let [found, expected] = [mixed, exact].map(|buffer| values(engine, buffer));
+        let square = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+        let error =
+            square(&mut found.iter().zip(&expected).map(|(a, b)| a - b)) / square(&mut expected.iter().copied());
+        assert!(error <= bound, "{}: {}: {what}: {error:.1e}", engine.describe(), case.name);
+    };
+    let mixed_step = mixed.training_step(&halves, case.sources, case.targets);
+    let exact_step = exact.training_step(&features, case.sources, case.targets);
+    let training = [&mixed, &exact].map(|model| model.training.as_ref().expect("made for training"));
+
+    let weights = engine.read(&exact.weights.project[0], 0, exact.weights.project[0].len).expect("device");
+    take_rounded(engine, [&mixed, &exact], [&halves, &features]);
+    run(&mixed_step, &["project_forward_half"]);
+    run(&exact_step, &["project_forward"]);
+    equal("forward", [&mixed.activations.project_partial, &exact.activations.project_partial]);
+
+    engine.write(&exact.weights.project[0], 0, &weights);
+    let dy: Vec<f32> = (0..training[0].dy.len).map(|i| (i as f32 * 0.37).sin() * 0.1).collect();
+    training.iter().for_each(|training| engine.write(&training.dy, 0, &dy));
+    run(&mixed_step, &["project_update_half"]);
+    run(&exact_step, &["project_weight_grad", "adam"]);
+    equal("weights", [&mixed.weights.project[0], &exact.weights.project[0]]);
+    equal("m", training.map(|training| &training.m.project[0]));
+    equal("v", training.map(|training| &training.v.project[0]));
+    for (k, &width) in case.widths.iter().enumerate() {
+        let (_, chunk) = mixed.windows.first_chunk(k);
+        let (rows, words) = (mixed.dims.projection, packed::words(width));
+        let weights = engine.read(&mixed.weights.project[0], chunk.w as usize, rows * width).expect("device");
+        let found = engine.read(&mixed.halves[0], rows * chunk.standard as usize, rows * words).expect("device");
+        for (weights, found) in weights.chunks(width).zip(found.chunks(words)) {
+            let mut expected = vec![0; words];
+            packed::pack(weights, &mut expected);
+            assert_eq!(expected, found, "{}: {}: encoder {k}", engine.describe(), case.name);
+        }
+    }
+}
+
+/// Gives the second model the features and weights that the first one holds in f16.
+fn take_rounded(engine: &Engine, [mixed, exact]: [&Model; 2], [halves, features]: [&Features; 2]) {
+    let (window, columns) = (&features.windows[0], exact.windows.list[0].columns);
+    assert!(features.windows.len() == 1 && halves.windows.len() == 1, "all encoders are in one window");
+    let unpacked = |packed: &Buffer<u32>, first: u32, rows: usize, width: usize| -> Vec<f32> {
+        let words = packed::words(width);
+        let packed = engine.read(packed, first as usize, rows * words).expect("device");
+        let row = |packed: &[u32]| {
+            let mut row = vec![0.0; width];
+            packed::unpack(packed, &mut row);
+            row
+        };
+        packed.chunks(words).flat_map(row).collect()
+    };
+    for (k, &width) in exact.dims.widths.iter().enumerate() {
+        let [(_, from), (_, to)] = [mixed, exact].map(|model| model.windows.first_chunk(k));
+        let (rows, outputs) = (window.x.len() / columns, exact.dims.projection);
+        let x = unpacked(halves.windows[0].x.u32(), from.x, rows, width);
+        engine.write(window.x.f32(), to.x as usize, &x);
+        let w = unpacked(&mixed.halves[0], from.standard * outputs as u32, outputs, width);
+        engine.write(&exact.weights.project[0], to.w as usize, &w);
+    }
+    engine.write(&window.standard, 0, &[vec![0.0; columns], vec![1.0; columns]].concat());
+}
+
+/// As precise as the engine has them.
+fn values(engine: &Engine, buffer: &Buffer<f32>) -> Vec<f64> {
+    match engine {
+        Engine::Wide => (0..buffer.len).map(|i| buffer.wide(i)).collect(),
+        _ => engine.read(buffer, 0, buffer.len).expect("device").into_iter().map(f64::from).collect(),
     }
 }
 

@@ -1,13 +1,15 @@
 //! Whole runs: they learn, they repeat to the bit, the GPU follows the CPU, and a run that breaks says where.
 
+use blendfuse::buffer::AnyBuffer;
 use blendfuse::check;
 use blendfuse::config::Config;
 use blendfuse::data::{LoadOptions, Pool, Split, synth};
 use blendfuse::engine::Engine;
 use blendfuse::infer::Network;
+use blendfuse::kernel::{Call, Role};
 use blendfuse::model::checkpoint::Checkpoint;
-use blendfuse::model::layout::Tensor;
-use blendfuse::model::{Dims, Features, Mode, Model, Windows};
+use blendfuse::model::weights::Trained;
+use blendfuse::model::{Dims, Extent, Features, Mode, Model, Windows};
 use blendfuse::train::{RunFolder, Selection, Summary, Trainer};
 use blendfuse::ui::Ui;
 use std::path::{Path, PathBuf};
@@ -286,7 +288,8 @@ fn a_step_is_as_many_dispatches_for_any_number_of_encoders() {
         let dims = Dims::new(&config, &vec![3; encoders], 6).expect("sizes that fit");
         let engine = Arc::new(Engine::Cpu);
         let windows = Windows::new(&dims, 10, engine.max_elements()).expect("it fits");
-        let model = Model::new(engine.clone(), &config, dims, windows, 4, Mode::Training).expect("it fits");
+        let extent = Extent { rows: 4, steps: 1 };
+        let model = Model::new(engine.clone(), &config, dims, windows, extent, Mode::Training).expect("it fits");
         let features = Features::new(&engine, &model.dims, &model.windows, 10).expect("it fits");
         model.training_step(&features, 2, if adaptation { 2 } else { 0 }).len()
     });
@@ -294,7 +297,7 @@ fn a_step_is_as_many_dispatches_for_any_number_of_encoders() {
 }
 
 /// Weight gradients that are consumed as they are computed and gradients that are stored first: the same products, summed
-/// in the same order, so that after three steps roundings (6e-8 each) are all that may differ.
+/// in the same order, so that after three steps roundings (6e-8 each) are all that may differ, in weights and moments.
 #[test]
 fn updating_where_gradients_are_computed_changes_nothing() {
     for engine in [Arc::new(Engine::Cpu), common::device()] {
@@ -305,20 +308,62 @@ fn updating_where_gradients_are_computed_changes_nothing() {
                 for number in 4..7 {
                     engine.run(&calls, &case.step().with_update(number, 1e-3));
                 }
-                let read = |tensor: &Tensor| {
-                    let (buffer, offset) = model.weights.place(tensor.place)?;
-                    Some(engine.read(buffer, offset, tensor.len()).expect("device"))
+                let training = model.training.as_ref().expect("made for training");
+                let read = |(what, of): (&str, &Trained)| {
+                    let tensors = model.layout.tensors.iter().filter_map(|tensor| {
+                        let (buffer, offset) = of.place(tensor.place)?;
+                        let values = engine.read(buffer, offset, tensor.len()).expect("device");
+                        Some((format!("{what} of {}", tensor.name), values))
+                    });
+                    tensors.collect::<Vec<_>>()
                 };
-                model.layout.tensors.iter().filter_map(read).collect::<Vec<_>>()
+                [("weights", &model.weights), ("m", &training.m), ("v", &training.v)].map(read).concat()
             });
-            for (fused, separate) in fused.iter().zip(&separate) {
+            assert!(fused.len() > 30 && fused.len() % 3 == 0, "weights and both moments of {} tensors", fused.len());
+            for ((name, fused), (_, separate)) in fused.iter().zip(&separate) {
                 let square = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>();
                 let norm = square(&mut separate.iter().map(|&v| f64::from(v)));
                 let error = square(&mut fused.iter().zip(separate).map(|(&a, &b)| f64::from(a) - f64::from(b)));
-                assert!(error <= 1e-12 * norm, "{}: {}", engine.describe(), case.name);
+                assert!(error <= 1e-12 * norm, "{}: {}: {name}", engine.describe(), case.name);
             }
         }
     }
+}
+
+/// Buffers that take turns in one place: whatever a kernel reads was written last under the name it reads it by.
+#[test]
+fn what_is_read_is_what_was_written_last() {
+    let engine = Arc::new(Engine::Cpu);
+    let mut turns = 0;
+    for case in check::cases() {
+        for &mode in case.modes() {
+            let (model, features) = case.build(&engine, mode).expect("it fits");
+            let step = || model.training_step(&features, case.sources, case.targets);
+            let inference = model.inference(&features, case.infer_rows());
+            let calls: Vec<Call> = step().into_iter().chain(inference).chain(step()).collect();
+            // Every place that was written, and the name it was written by last
+            let mut written: Vec<AnyBuffer> = Vec::new();
+            for call in &calls {
+                let buffers = || call.kernel.slots.iter().zip(&call.buffers);
+                for (slot, buffer) in buffers().filter(|(slot, _)| slot.role != Role::Write) {
+                    let last = written.iter().find(|written| written.shares_memory(buffer));
+                    let (kernel, name) = (call.kernel.name, slot.name);
+                    let label = last.map_or(buffer.label(), AnyBuffer::label);
+                    assert_eq!(buffer.label(), label, "{}: {kernel} reads {name} where that was written", case.name);
+                }
+                for (_, buffer) in buffers().filter(|(slot, _)| slot.role != Role::Read) {
+                    match written.iter_mut().find(|written| written.shares_memory(buffer)) {
+                        None => written.push(buffer.clone()),
+                        Some(last) => {
+                            turns += usize::from(last.label() != buffer.label());
+                            *last = buffer.clone();
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(turns > 100, "{turns} changes of hands: there should be some in every step");
 }
 
 #[test]

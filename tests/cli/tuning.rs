@@ -1,6 +1,7 @@
 //! The tuning cache: made, read, cleared, and what is said where it is of no use.
 
-use crate::workspace::{Said, Workspace, adapter};
+use crate::workspace::{SMALL, Said, Workspace, adapter};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -46,7 +47,7 @@ fn tiles_are_measured_once_and_forgotten_on_demand() {
     let said = caches.bench("");
     assert!(!said.stderr.contains("warning"), "{}", said.stderr);
     assert_eq!(fs::read_to_string(file).unwrap(), kept, "nothing is measured twice");
-    assert!(caches.run("tune --clear").stdout.starts_with("1 tuning caches deleted from "));
+    assert!(caches.run("tune --clear").stdout.starts_with("1 tuning cache deleted from "));
     assert!(caches.files().is_empty());
     assert!(caches.run("tune --clear").stdout.starts_with("0 tuning caches deleted from "));
 }
@@ -80,4 +81,33 @@ fn a_cache_that_cannot_be_kept_stops_nothing() {
     assert!(said.stdout.contains("training step"), "{}", said.stdout);
     assert!(said.stderr.contains("warning"), "{}", said.stderr);
     assert!(said.stderr.contains("cannot be"), "{}", said.stderr);
+}
+
+/// Untuned, as measured, and with tiles that nothing would have chosen: all sum in the same order, over a whole run.
+#[test]
+fn tuning_changes_no_byte_of_a_run() {
+    let caches = Caches(Workspace::with_pool());
+    for precision in ["f32", "mixed"] {
+        let train = |run: &str, options: &str| {
+            let settings = format!("{SMALL} --set adaptation.enabled=true --set engine.precision={precision}");
+            let line = format!("train --data pool --out {precision}-{run} --fold 1 --device {}", adapter());
+            caches.run(&format!("{line} {settings} {options}"));
+            ["model.safetensors", "last.safetensors", "validation.npz"]
+                .map(|file| caches.0.bytes(&format!("{precision}-{run}/{file}")))
+        };
+        let untuned = train("untuned", "--no-tune");
+        assert!(train("tuned", "") == untuned, "{precision}: as measured");
+
+        let [file] = &caches.files()[..] else { panic!("{:?}", caches.files()) };
+        let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        let tiles = kept["tiles"].as_object_mut().unwrap();
+        let products: BTreeSet<_> = tiles.keys().map(|product| product.split(' ').next().unwrap()).collect();
+        assert!(products.len() >= 9, "{products:?}");
+        tiles.values_mut().for_each(|tiles| *tiles = "32x32/4x4".into());
+        let other = serde_json::to_string(&kept).unwrap();
+        fs::write(file, &other).unwrap();
+        assert!(train("other", "") == untuned, "{precision}: with other tiles");
+        assert_eq!(fs::read_to_string(file).unwrap(), other, "{precision}: they were taken, and none were measured");
+        caches.run("tune --clear");
+    }
 }
