@@ -92,8 +92,8 @@ impl Engine {
     /// user's cache folder. What cannot be remembered is only warned of.
     pub fn tune(&self, ui: Ui) {
         let Self::Gpu(gpu) = self else { return };
-        // Software drivers compile slowly, and their first choice is nearly always right.
-        let budget = Duration::from_secs(if adapter::is_software(&gpu.info) { 1 } else { 2 });
+        // Software drivers compile slowly, and their first choice is nearly always right: `blendfuse tune` finds the rest.
+        let budget = if adapter::is_software(&gpu.info) { Duration::ZERO } else { Duration::from_secs(2) };
         match tuning_cache::folder() {
             Ok(folder) => gpu.tune(Cache::new(&folder, &gpu.info), Some(budget), ui),
             Err(error) => ui.warn(format!("tiles are not tuned: {error}")),

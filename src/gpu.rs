@@ -1,6 +1,7 @@
 //! Kernels on a wgpu device: buffers, pipelines, recorded dispatches, one submit per step.
 
 pub mod adapter;
+mod ahead;
 mod reflect;
 mod staging;
 mod timestamps;
@@ -26,6 +27,7 @@ use tuning::Tuning;
 pub struct Gpu {
     pub info: wgpu::AdapterInfo,
     pub limits: wgpu::Limits,
+    adapter: wgpu::Adapter,
     device: wgpu::Device,
     queue: wgpu::Queue,
     /// Uniform `step`, rewritten before each submit
@@ -110,6 +112,7 @@ impl Gpu {
         Ok(Self {
             info,
             limits,
+            adapter: adapter.clone(),
             device,
             queue,
             step,

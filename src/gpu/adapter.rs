@@ -29,10 +29,15 @@ pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
         || ["llvmpipe", "swiftshader", "softpipe", "basic render"].iter().any(|software| name.contains(software))
 }
 
-/// True for Mesa's lavapipe: it builds the values of uniforms that steer loops into the code, and so compiles a kernel
-/// again for every new set of values (`lvp_inline_uniforms`; tests/golden.rs took 17 s, with storage buffers 1 s).
-pub fn recompiles_for_uniforms(info: &wgpu::AdapterInfo) -> bool {
+/// True for Mesa's lavapipe.
+pub fn is_lavapipe(info: &wgpu::AdapterInfo) -> bool {
     info.backend == wgpu::Backend::Vulkan && info.name.contains("llvmpipe")
+}
+
+/// Lavapipe builds the values of uniforms that steer loops into the code, and so compiles a kernel again for every new set
+/// of values (`lvp_inline_uniforms`; tests/golden.rs took 17 s, with storage buffers 1 s).
+pub fn recompiles_for_uniforms(info: &wgpu::AdapterInfo) -> bool {
+    is_lavapipe(info)
 }
 
 /// Hardware adapters in the order `auto` and `gpu` try them: discrete, then integrated, then virtual.

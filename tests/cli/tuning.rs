@@ -83,7 +83,7 @@ fn a_cache_that_cannot_be_kept_stops_nothing() {
     assert!(said.stderr.contains("cannot be"), "{}", said.stderr);
 }
 
-/// Untuned, as measured, and with tiles that nothing would have chosen: all sum in the same order, over a whole run.
+/// Untuned, as chosen here, and with tiles that nothing would have chosen: all sum in the same order, over a whole run.
 #[test]
 fn tuning_changes_no_byte_of_a_run() {
     let caches = Caches(Workspace::with_pool());
@@ -96,7 +96,7 @@ fn tuning_changes_no_byte_of_a_run() {
                 .map(|file| caches.0.bytes(&format!("{precision}-{run}/{file}")))
         };
         let untuned = train("untuned", "--no-tune");
-        assert!(train("tuned", "") == untuned, "{precision}: as measured");
+        assert!(train("tuned", "") == untuned, "{precision}: as chosen");
 
         let [file] = &caches.files()[..] else { panic!("{:?}", caches.files()) };
         let mut kept: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
