@@ -2,8 +2,8 @@
 
 use crate::workspace::{SMALL, Workspace, adapter};
 
-const COMMANDS: [&str; 10] =
-    ["devices", "demo", "synth", "inspect", "train", "predict", "evaluate", "check", "bench", "tune"];
+const COMMANDS: [&str; 11] =
+    ["devices", "demo", "synth", "aggregate", "inspect", "train", "predict", "evaluate", "check", "bench", "tune"];
 
 #[test]
 fn every_command_has_help_with_an_example() {
