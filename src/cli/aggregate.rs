@@ -13,9 +13,11 @@ const EXAMPLE: &str = "Examples:
   blendfuse aggregate --input openface --encoder openface_2.0 --columns all \\
       --missing mean --labels pool/train_metadata.csv --out pool/features/openface_2.0.npz
 
-A folder holds <clip>.npy, (frames, columns) of float16, float32 or float64, or OpenFace's <clip>.csv, of which the rows
-with success == 1 count. A clip's row is mean, standard deviation, 10th, 25th, 50th, 75th and 90th percentile of every
-column, computed in float64. Clips without a usable frame are an error, unless --missing says what to do with them.";
+A folder holds <clip>.npy, (frames, columns) of float16, float32 or float64, or
+OpenFace's <clip>.csv, of which the rows with success == 1 count. A clip's row is
+mean, standard deviation, 10th, 25th, 50th, 75th and 90th percentile of every
+column, computed in float64. Clips without a usable frame are an error, unless
+--missing says what to do with them.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]

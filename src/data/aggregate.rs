@@ -87,9 +87,9 @@ pub fn aggregate(options: &Options, ui: Ui) -> Result<Aggregated> {
         x: Array2::from_shape_vec((clips.len(), STATISTICS * width), x)?,
         names: clips.into_iter().map(|(name, _)| name.to_owned()).collect(),
         missing: summaries.into_iter().map(|summary| summary.missing).collect(),
+        frames,
     };
-    let (names, x, missing) = rows.settle(options, labels.as_ref(), ui)?;
-    Ok(Aggregated { names, x, frames, missing })
+    rows.settle(options, labels.as_ref(), ui)
 }
 
 /// Every clip that has a file or a label, by name.

@@ -147,8 +147,7 @@ impl View<'_> {
         if let Some(Best { epoch, validation_loss: Some(loss) }) = self.best {
             let stop = epoch.saturating_add(self.patience);
             let early = stop < self.max_epochs && stop > log.epoch;
-            let stop =
-                if early { format!("; without a better one training ends after epoch {stop}") } else { String::new() };
+            let stop = if early { format!("; ends after epoch {stop} without a better one") } else { String::new() };
             line("best", format!("loss {loss:.4} in epoch {epoch}{stop}"));
         }
         let speed = format!("lr {:.1e}, τ {:.3}, {:.0} rows/s", log.lr, log.temperature, log.rows_per_second);
@@ -199,7 +198,7 @@ mod tests {
         };
         let expected = "    epoch 14 loss 0.8421 (presence 0.9012, salience 0.7165)
   validation loss 1.2604, scores: presence 0.292, salience 0.138
-        best loss 1.2560 in epoch 11; without a better one training ends after epoch 18
+        best loss 1.2560 in epoch 11; ends after epoch 18 without a better one
         rate lr 3.0e-4, τ 0.701, 41234 rows/s
     selected openface_2.0  93 % of the clips, mean weight 0.210
              clip          50 % of the clips, mean weight 0.090";
@@ -212,7 +211,7 @@ mod tests {
     #[test]
     fn without_validation_but_with_adaptation() {
         let log = EpochLog {
-            domain_loss: Some(0.6931),
+            domain_loss: Some(0.6912),
             validation_loss: None,
             presence: None,
             salience: None,
@@ -221,7 +220,7 @@ mod tests {
         };
         let best = Some(Best { epoch: 14, validation_loss: None });
         let view = View { log: &log, best, patience: 7, max_epochs: 100, selected: Vec::new() };
-        let expected = "    epoch 14 loss 0.8421 (presence 0.9012, salience 0.7165, domain 0.6931)
+        let expected = "    epoch 14 loss 0.8421 (presence 0.9012, salience 0.7165, domain 0.6912)
         rate lr 3.0e-4, τ 0.701, 41234 rows/s";
         assert_eq!(view.text(), expected);
     }

@@ -188,7 +188,6 @@ fn clips_without_a_usable_frame() {
     work.write("others.csv", "filename,fold,calm\nx,0,1\nt,test,\n");
     let line = "aggregate --input openface --columns AU01_r --encoder other --missing mean --labels others.csv";
     work.fails(line, &["found no usable frame of any training clip in others.csv", "names are alike"]);
-    assert_eq!(work.run("aggregate --input openface --encoder other --missing mean").code, 2);
 }
 
 #[test]

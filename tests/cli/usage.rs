@@ -41,6 +41,8 @@ fn wrong_usage_exits_with_2() {
         "evaluate --predictions p.json",
         "inspect",
         "devices -q -v",
+        "aggregate --input frames",
+        "aggregate --input frames --encoder clip --missing mean",
         "bench --preset huge",
         "bench --batch 0",
         "bench --batch 1",

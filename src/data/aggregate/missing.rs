@@ -1,6 +1,6 @@
 //! Clips without a usable frame: an error, left out, or filled by the mean of the training clips.
 
-use super::Options;
+use super::{Aggregated, Options};
 use crate::data::Split;
 use crate::data::labels::Labels;
 use crate::ui::Ui;
@@ -50,22 +50,18 @@ pub(super) struct Rows {
     /// (N, 7·d)
     pub x: Array2<f32>,
     pub missing: Vec<Option<Reason>>,
+    pub frames: (usize, usize),
 }
 
 impl Rows {
-    /// Names, rows and missing clips, when `options.missing` has been done.
+    /// Does what `options.missing` says.
     ///
     /// # Errors
     /// Missing clips where that is an error; no training clip to take the mean of.
-    pub fn settle(
-        mut self,
-        options: &Options,
-        labels: Option<&Labels>,
-        ui: Ui,
-    ) -> Result<(Vec<String>, Array2<f32>, Vec<(String, Reason)>)> {
+    pub fn settle(mut self, options: &Options, labels: Option<&Labels>, ui: Ui) -> Result<Aggregated> {
         let missing: Vec<_> = self.missing_clips().collect();
         if missing.is_empty() {
-            return Ok((self.names, self.x, missing));
+            return Ok(self.with(missing));
         }
         let (count, of, why) = (missing.len(), self.names.len(), listed(&missing));
         let input = options.input.display();
@@ -94,7 +90,11 @@ impl Rows {
                 ));
             }
         }
-        Ok((self.names, self.x, missing))
+        Ok(self.with(missing))
+    }
+
+    fn with(self, missing: Vec<(String, Reason)>) -> Aggregated {
+        Aggregated { names: self.names, x: self.x, frames: self.frames, missing }
     }
 
     fn missing_clips(&self) -> impl Iterator<Item = (String, Reason)> {
