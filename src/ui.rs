@@ -30,7 +30,8 @@ pub fn print_line(line: std::fmt::Arguments) {
     }
 }
 
-/// Says something on stderr; what nobody can read is no reason to stop working.
+/// Says something on stderr, above the bars there are (which must not be suspended meanwhile); what nobody can read is no
+/// reason to stop working.
 pub fn note(line: std::fmt::Arguments) {
     let _ = if any_bar() { BARS.println(line.to_string()) } else { writeln!(std::io::stderr(), "{line}") };
 }
@@ -90,7 +91,9 @@ impl Ui {
 
     /// A bar over `len` units; hidden where the [`Ui`] is not live.
     pub fn bar(&self, len: u64, what: &'static str) -> ProgressBar {
-        self.bar_like("{prefix:>12} {bar:32} {pos}/{len} {msg} ({eta} left)", len).with_prefix(what)
+        let bar = self.bar_like("{prefix:>12} {bar:32} {pos}/{len} {msg} ({eta} left)", len).with_prefix(what);
+        bar.tick(); // there from the beginning, however long the first unit takes
+        bar
     }
 
     /// A bar that looks as indicatif's `template` says.
