@@ -1,5 +1,6 @@
 //! The command line: one file per command, each with its arguments and `run`.
 
+pub mod aggregate;
 pub mod analyze;
 pub mod baselines;
 pub mod bench;
@@ -41,6 +42,8 @@ enum Command {
     Demo(demo::Args),
     /// Write a synthetic pool as real files
     Synth(synth::Args),
+    /// Make an encoder's features from those of frames
+    Aggregate(aggregate::Args),
     /// Show what is in a pool
     Inspect(inspect::Args),
     /// Train one model
@@ -70,6 +73,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Devices(args) => devices::run(args, ui),
         Command::Demo(args) => demo::run(args, ui),
         Command::Synth(args) => synth::run(args, ui),
+        Command::Aggregate(args) => aggregate::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),
         Command::Train(args) => train::run(args, ui),
         Command::Cv(args) => cv::run(args, ui),

@@ -1,5 +1,7 @@
 //! From files to a [`Pool`]: clips with labels and folds, and one feature matrix per encoder, rows aligned.
+//! Before that, where need be, from frames to rows: [`aggregate`].
 
+pub mod aggregate;
 pub mod encoders;
 pub mod labels;
 pub mod load;

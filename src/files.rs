@@ -60,6 +60,21 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) ->
     partial.publish(file)
 }
 
+/// Sees, before work begins, that a file for results can be made.
+///
+/// # Errors
+/// Where it exists, or its folder does not.
+pub fn check_new_file(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        bail!("{}: found no folder {}, expected one to write into; make it first", path.display(), folder.display());
+    }
+    if path.exists() {
+        bail!("{}: found a file of that name, expected a new one; remove it or choose another name", path.display());
+    }
+    Ok(())
+}
+
 /// Makes a folder for results.
 ///
 /// # Errors

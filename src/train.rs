@@ -2,6 +2,7 @@
 
 mod batches;
 mod folder;
+mod live;
 mod nonfinite;
 mod outcome;
 mod schedule;
@@ -24,6 +25,7 @@ use crate::model::{LOSS_SLOTS, Standard};
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use batches::Batches;
+use live::Live;
 use serde::{Deserialize, Serialize};
 use shared::{Rows, SharedPool};
 use state::{Best, State};
@@ -65,6 +67,7 @@ pub struct Trainer {
     init: Option<Checkpoint>,
     best: Option<Snapshot>,
     ui: Ui,
+    live: Option<Live>,
 }
 
 impl Trainer {
@@ -142,6 +145,7 @@ impl Trainer {
             init,
             best: None,
             ui,
+            live: None,
         };
         trainer.set_initial_weights()?;
         Ok(trainer)
@@ -202,7 +206,11 @@ impl Trainer {
     /// A loss that is not finite (the folder then holds the last good weights), a lost device, a folder that cannot be written.
     pub fn run(&mut self, folder: &mut RunFolder) -> Result<Summary> {
         let begun = Instant::now();
-        self.run_epochs(folder, u32::MAX)?;
+        let ran = self.run_epochs(folder, u32::MAX);
+        if let Some(live) = self.live.take() {
+            live.finish(self.ui);
+        }
+        ran?;
         self.finish(folder, begun.elapsed().as_secs_f64())
     }
 
@@ -268,7 +276,7 @@ impl Trainer {
             seconds,
             rows_per_second: rows as f64 / seconds,
         };
-        self.ui.say(log.line());
+        self.tell(&log, judged.as_ref());
         folder.log(&log)?;
         let out_of_steps = self.config.train.max_steps > 0 && self.state.step >= self.config.train.max_steps;
         let stopped = judged.is_some() && self.state.stop.is_over(self.config.train.patience);

@@ -128,6 +128,7 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
         let epoch = trainer.go_on(&folder, last)?;
         ui.say(format!("going on after epoch {epoch}"));
     }
+    trainer.show_live();
     trainer.run(&mut folder)
 }
 

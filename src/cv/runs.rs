@@ -52,7 +52,7 @@ pub(super) fn train_all(
         while let Some(&(seed, fold)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
             let done = train(engine, pool, config, options, seed, fold, ui);
             match done.with_context(|| format!("seed {seed}, fold {fold}")) {
-                Ok(line) => bar.suspend(|| ui.say(line)),
+                Ok(line) => ui.say(line),
                 Err(error) => {
                     next.store(all.len(), Ordering::Relaxed);
                     failure.lock().expect("nothing panics here").get_or_insert(error);

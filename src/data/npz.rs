@@ -1,8 +1,12 @@
-//! numpy archives (`.npz`): matrices of floats and arrays of text, read as a stream and written to the same bytes each time.
+//! numpy's files: archives (`.npz`) of matrices of floats and arrays of text, read as a stream and written to the same
+//! bytes each time, and single matrices (`.npy`).
 
+mod array;
+mod npy;
 mod read;
 mod write;
 
+pub use npy::NpyReader;
 pub use read::NpzReader;
 pub use write::NpzWriter;
 

@@ -5,6 +5,7 @@ use super::batches::Order;
 use crate::config::ReversalSchedule;
 use crate::step::Step;
 use anyhow::Result;
+use indicatif::ProgressBar;
 use std::ops::Range;
 
 impl Trainer {
@@ -20,16 +21,26 @@ impl Trainer {
     pub(super) fn run_steps(&mut self, order: &Order, range: Range<usize>) -> Result<()> {
         let engine = self.network.model.engine.clone();
         self.network.features.set_order(&engine, order.rows.clone());
-        let bar = self.ui.bar(range.len() as u64, "epoch");
-        bar.set_message(format!("{}", self.state.epoch + 1));
+        let bar = self.steps_bar(&range);
         for index in range {
             let step = self.prepare(order, index)?;
             engine.run(&self.steps[&order.steps[index]], &step);
             self.state.step += 1;
             bar.inc(1);
         }
-        bar.finish_and_clear();
+        if self.live.is_none() {
+            bar.finish_and_clear();
+        }
         Ok(())
+    }
+
+    /// Of the epoch under way: that of the live view, or one that is there until its steps are done.
+    fn steps_bar(&self, range: &Range<usize>) -> ProgressBar {
+        let epoch = self.state.epoch + 1;
+        match &self.live {
+            Some(live) => live.epoch(epoch, range.start),
+            None => self.ui.bar(range.len() as u64, "epoch").with_message(epoch.to_string()),
+        }
     }
 
     /// Records the step's calls if they are not yet, brings its rows to the device, and gives its values.

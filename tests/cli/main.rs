@@ -1,6 +1,7 @@
 //! The program as its users meet it: every command on small pools, the files it leaves, and every bad input by its
 //! message and exit code.
 
+mod aggregate;
 mod analysis;
 mod bad_arguments;
 mod bad_checkpoints;

@@ -2,8 +2,8 @@
 
 use crate::workspace::{SMALL, Workspace, adapter};
 
-const COMMANDS: [&str; 10] =
-    ["devices", "demo", "synth", "inspect", "train", "predict", "evaluate", "check", "bench", "tune"];
+const COMMANDS: [&str; 11] =
+    ["devices", "demo", "synth", "aggregate", "inspect", "train", "predict", "evaluate", "check", "bench", "tune"];
 
 #[test]
 fn every_command_has_help_with_an_example() {
@@ -41,6 +41,8 @@ fn wrong_usage_exits_with_2() {
         "evaluate --predictions p.json",
         "inspect",
         "devices -q -v",
+        "aggregate --input frames",
+        "aggregate --input frames --encoder clip --missing mean",
         "bench --preset huge",
         "bench --batch 0",
         "bench --batch 1",

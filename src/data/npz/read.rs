@@ -1,17 +1,19 @@
 //! Reads `.npz` archives block by block, so that a matrix goes straight into its final rows and never lies in memory twice.
 
 use super::RESAVE;
+use super::array::{self, Array};
 use anyhow::{Context as _, Result, bail, ensure};
+use half::f16;
 use ndarray::{Array2, ArrayViewMut2};
-use ndarray_npy::npy::header::{Header, Layout};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
-/// Values held at a time while a matrix is read: small enough to stay in a core's cache.
-const BLOCK: usize = 1 << 17;
+/// What an archive of features holds, for messages.
+const FEATURES: array::Advice =
+    array::Advice { content: "numbers in `X` and text in `filenames`", rows: "clips", resave: RESAVE };
 
 /// An open archive.
 pub struct NpzReader {
@@ -90,155 +92,23 @@ impl NpzReader {
             target.ncols()
         );
         match (entry.kind, entry.item_size) {
-            ('f', 2) => scatter::<half::f16>(&mut entry, places, target)?,
-            ('f', 4) => scatter::<f32>(&mut entry, places, target)?,
-            ('f', 8) => scatter::<f64>(&mut entry, places, target)?,
-            _ => bail!(entry.wrong_type("float16, float32 or float64")),
+            ('f', 2) => entry.scatter(places, target, f16::to_f32)?,
+            ('f', 4) => entry.scatter(places, target, |x: f32| x)?,
+            ('f', 8) => entry.scatter(places, target, |x: f64| x as f32)?,
+            _ => bail!(entry.wrong_type(array::FLOATS)),
         }
         entry.finish()
     }
 
-    fn entry(&mut self, name: &str) -> Result<Entry<'_>> {
-        let path = self.path.display();
-        let what = format!("{path}: `{name}`");
+    fn entry(&mut self, name: &str) -> Result<Array<ZipFile<'_, BufReader<File>>>> {
+        let what = format!("{}: `{name}`", self.path.display());
         let Some(index) = self.zip.index_for_name(&format!("{name}.npy")) else {
             let found: Vec<_> = self.zip.file_names().map(|file| file.strip_suffix(".npy").unwrap_or(file)).collect();
             bail!("{what} is missing: found {found:?}, expected an array of that name; save it again: {RESAVE}");
         };
-        let damaged = || format!("{what} cannot be read: the file is damaged; copy or save it again");
-        let mut file = self.zip.by_index(index).with_context(damaged)?;
+        let file = self.zip.by_index(index).with_context(|| array::unreadable(&what))?;
         let size = file.size();
-        let mut header = HeaderReader { file: &mut file, read: 0 };
-        let Header { type_descriptor, layout, shape } = Header::from_reader(&mut header).with_context(damaged)?;
-        let left = size.saturating_sub(header.read);
-
-        let descriptor = type_descriptor.as_string().cloned().unwrap_or_else(|| type_descriptor.to_string());
-        let mut letters = descriptor.chars();
-        let byte_order = letters.next().unwrap_or_default();
-        let kind = letters.next().unwrap_or_default();
-        ensure!(
-            kind != 'O',
-            "{what}: found a pickled object array, which is never read because it can run code; expected numbers in `X` \
-             and text in `filenames`; save it again: {RESAVE}"
-        );
-        let number: usize = letters.as_str().parse().unwrap_or(0);
-        let item_size = if kind == 'U' { number.saturating_mul(4) } else { number };
-
-        // The shape decides how much memory is taken, so it is held against the size first.
-        let expected = shape.iter().try_fold(item_size, |bytes, &length| bytes.checked_mul(length));
-        if "fUS".contains(kind) && expected.is_none_or(|bytes| bytes as u64 != left) {
-            let expected = expected.map_or("too many".to_owned(), |bytes| bytes.to_string());
-            bail!(
-                "{what}: found {left} bytes, expected {expected} for {descriptor} of shape {shape:?}: the file is damaged; \
-                 copy or save it again"
-            );
-        }
-        Ok(Entry { what, file, descriptor, byte_order, kind, item_size, layout, shape })
-    }
-}
-
-/// One array of an archive, its header read and its data not yet.
-struct Entry<'a> {
-    /// File and array, for messages.
-    what: String,
-    file: ZipFile<'a, BufReader<File>>,
-    /// numpy's name of the type, such as `<f4` or `<U29`.
-    descriptor: String,
-    byte_order: char,
-    kind: char,
-    item_size: usize,
-    layout: Layout,
-    shape: Vec<usize>,
-}
-
-impl Entry<'_> {
-    fn matrix_shape(&self) -> Result<(usize, usize)> {
-        match self.shape[..] {
-            [rows, columns] => Ok((rows, columns)),
-            _ => bail!(self.wrong_rank("two dimensions (clips, columns)")),
-        }
-    }
-
-    /// Reads the next bytes; each unit of `unit` bytes comes out in this machine's order.
-    fn fill(&mut self, bytes: &mut [u8], unit: usize) -> Result<()> {
-        self.file.read_exact(bytes).with_context(|| self.damaged())?;
-        let foreign = if cfg!(target_endian = "little") { '>' } else { '<' };
-        if self.byte_order == foreign && self.kind != 'S' {
-            bytes.chunks_exact_mut(unit).for_each(<[u8]>::reverse);
-        }
-        Ok(())
-    }
-
-    /// Reads past the end, where the archive's checksum is compared.
-    fn finish(&mut self) -> Result<()> {
-        let rest = self.file.read(&mut [0]).with_context(|| self.damaged())?;
-        ensure!(rest == 0, "{}", self.damaged());
-        Ok(())
-    }
-
-    fn damaged(&self) -> String {
-        format!("{}: the data are cut short or damaged; copy or save the file again", self.what)
-    }
-
-    fn wrong_rank(&self, expected: &str) -> String {
-        format!("{}: found shape {:?}, expected {expected}; save it again: {RESAVE}", self.what, self.shape)
-    }
-
-    fn wrong_type(&self, expected: &str) -> String {
-        let (what, found) = (&self.what, &self.descriptor);
-        format!("{what}: found type {found}, expected {expected}; save it again, X as X.astype(np.float32): {RESAVE}")
-    }
-}
-
-/// Reads the data in blocks of whole rows (C order) or whole columns (Fortran order) and puts every row in its place.
-fn scatter<T: Element>(entry: &mut Entry, places: &[Option<usize>], mut target: ArrayViewMut2<f32>) -> Result<()> {
-    let (rows, columns) = (places.len(), target.ncols());
-    let fortran = entry.layout.is_fortran();
-    let (lines, length) = if fortran { (columns, rows) } else { (rows, columns) };
-    if lines * length == 0 {
-        return Ok(());
-    }
-    let lines_per_block = (BLOCK / length).clamp(1, lines);
-    let mut block = vec![T::zeroed(); lines_per_block * length];
-    for first in (0..lines).step_by(lines_per_block) {
-        let block = &mut block[..lines_per_block.min(lines - first) * length];
-        entry.fill(bytemuck::cast_slice_mut(block), size_of::<T>())?;
-        if fortran {
-            for (row, place) in places.iter().enumerate().filter_map(|(row, place)| Some((row, (*place)?))) {
-                for (line, column) in block.chunks_exact(length).zip(first..) {
-                    target[[place, column]] = line[row].to_f32();
-                }
-            }
-        } else {
-            for (line, place) in block.chunks_exact(length).zip(&places[first..]) {
-                let Some(place) = *place else { continue };
-                target.row_mut(place).iter_mut().zip(line).for_each(|(to, from)| *to = from.to_f32());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A number as it lies in a file.
-trait Element: bytemuck::Pod {
-    fn to_f32(self) -> f32;
-}
-
-impl Element for half::f16 {
-    fn to_f32(self) -> f32 {
-        half::f16::to_f32(self)
-    }
-}
-
-impl Element for f32 {
-    fn to_f32(self) -> f32 {
-        self
-    }
-}
-
-impl Element for f64 {
-    fn to_f32(self) -> f32 {
-        self as f32
+        Array::open(what, file, size, FEATURES)
     }
 }
 
@@ -254,18 +124,4 @@ fn utf32(item: &[u8]) -> Option<String> {
 /// Text from bytes padded with zeros; `None` where they are not UTF-8.
 fn utf8(item: &[u8]) -> Option<String> {
     Some(std::str::from_utf8(item).ok()?.trim_end_matches('\0').to_owned())
-}
-
-/// Counts what the header takes, which its own parser does not tell.
-struct HeaderReader<'a, R> {
-    file: &'a mut R,
-    read: u64,
-}
-
-impl<R: Read> Read for HeaderReader<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.read += count as u64;
-        Ok(count)
-    }
 }

@@ -1,0 +1,150 @@
+//! Frame features → one row per clip: a folder of `<clip>.npy` or OpenFace's `<clip>.csv` becomes the seven statistics of
+//! every column, X (N, 7·d). One clip per thread is in memory at a time.
+
+mod folder;
+mod missing;
+mod openface;
+mod statistics;
+
+pub use missing::{Missing, Reason};
+pub use openface::COLUMNS;
+pub use statistics::{STATISTICS, statistics};
+
+use super::labels::{self, Labels};
+use crate::ui::Ui;
+use anyhow::{Context as _, Result, ensure};
+use folder::Folder;
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What to aggregate, and what to do with clips and frames that cannot be.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub input: PathBuf,
+    /// Of OpenFace's tables; [`COLUMNS`] if `None`
+    pub columns: Option<Vec<String>>,
+    /// Leave out frames with a value that is not finite, instead of failing
+    pub drop_bad_frames: bool,
+    /// Clips that must have a row, and which of them are for training
+    pub labels: Option<PathBuf>,
+    pub missing: Missing,
+}
+
+/// The rows of all clips, by name.
+#[derive(Clone, Debug)]
+pub struct Aggregated {
+    pub names: Vec<String>,
+    /// (N, 7·d)
+    pub x: Array2<f32>,
+    /// Frames that count, and all there are
+    pub frames: (usize, usize),
+    /// Clips without a usable frame: left out or filled
+    pub missing: Vec<(String, Reason)>,
+}
+
+/// What came of a clip's frames.
+struct Summary {
+    used: usize,
+    total: usize,
+    missing: Option<Reason>,
+}
+
+/// Aggregates a folder.
+///
+/// # Errors
+/// A folder of no or of mixed files, a file that cannot be read, widths that differ, frames that are not finite, clips
+/// without a usable frame; each unless `options` says what to do.
+pub fn aggregate(options: &Options, ui: Ui) -> Result<Aggregated> {
+    let labels = options.labels.as_deref().map(|path| labels::read_file(path, None)).transpose()?;
+    let folder = Folder::open(&options.input, options.columns.as_deref())?;
+    let (width, first) = folder.width()?.with_context(|| {
+        format!(
+            "{}: found no frame in any of {} files, expected frame features; extract them again",
+            options.input.display(),
+            folder.clips.len()
+        )
+    })?;
+    let clips = clips(&folder, labels.as_ref());
+    let mut x = vec![0.0; clips.len() * STATISTICS * width];
+    let bar = ui.bar(clips.len() as u64, "clips");
+    let summaries: Vec<Result<Summary>> = clips
+        .par_iter()
+        .zip(x.par_chunks_exact_mut(STATISTICS * width))
+        .map(|((_, path), row)| {
+            let summary = path.map_or(Ok(Summary::no_file()), |path| {
+                summarise(&folder, path, (width, first), options.drop_bad_frames, row)
+            });
+            bar.inc(1);
+            summary
+        })
+        .collect();
+    bar.finish_and_clear();
+    let summaries = summaries.into_iter().collect::<Result<Vec<_>>>()?; // the first error in the clips' order
+    let frames = summaries.iter().fold((0, 0), |sum, clip| (sum.0 + clip.used, sum.1 + clip.total));
+    let rows = missing::Rows {
+        x: Array2::from_shape_vec((clips.len(), STATISTICS * width), x)?,
+        names: clips.into_iter().map(|(name, _)| name.to_owned()).collect(),
+        missing: summaries.into_iter().map(|summary| summary.missing).collect(),
+        frames,
+    };
+    rows.settle(options, labels.as_ref(), ui)
+}
+
+/// Every clip that has a file or a label, by name.
+fn clips<'a>(folder: &'a Folder, labels: Option<&'a Labels>) -> Vec<(&'a str, Option<&'a Path>)> {
+    let labelled = labels.into_iter().flat_map(|labels| &labels.clips).map(|clip| (clip.name.as_str(), None));
+    let filed = folder.clips.iter().map(|(name, path)| (name.as_str(), Some(path.as_path())));
+    labelled.chain(filed).collect::<BTreeMap<_, _>>().into_iter().collect()
+}
+
+/// Writes the statistics of a clip's frames to `row`, if it has a usable one.
+fn summarise(
+    folder: &Folder,
+    path: &Path,
+    (width, first): (usize, &Path),
+    drop_bad_frames: bool,
+    row: &mut [f32],
+) -> Result<Summary> {
+    let openface::Rows { mut frames, total } = folder.read(path)?;
+    let missing = |reason| Ok(Summary { used: 0, total, missing: Some(reason) });
+    if frames.nrows() == 0 {
+        return missing(if total == 0 { Reason::NoFrame } else { Reason::NoSuccess });
+    }
+    ensure!(
+        frames.ncols() == width,
+        "{}: found {} columns, expected {width} as in {}; make all files with the same encoder",
+        path.display(),
+        frames.ncols(),
+        first.display()
+    );
+    // What float32 cannot hold is not finite either.
+    let bad_column = |frame: ndarray::ArrayView1<f64>| frame.iter().position(|&x| !(x as f32).is_finite());
+    let bad: Vec<Option<usize>> = frames.rows().into_iter().map(bad_column).collect();
+    if let Some((frame, column)) = bad.iter().enumerate().find_map(|(frame, column)| Some((frame, (*column)?))) {
+        let good: Vec<usize> = (0..bad.len()).filter(|&frame| bad[frame].is_none()).collect();
+        if good.is_empty() {
+            return missing(Reason::NotFinite);
+        }
+        ensure!(
+            drop_bad_frames,
+            "{}: found NaN or infinite values in {} of {} frames, first in frame {}, column {}, expected finite numbers; \
+             mend them, or leave such frames out with --drop-bad-frames",
+            path.display(),
+            bad.len() - good.len(),
+            bad.len(),
+            frame + 1,
+            column + 1
+        );
+        frames = frames.select(Axis(0), &good);
+    }
+    statistics(frames.view(), row);
+    Ok(Summary { used: frames.nrows(), total, missing: None })
+}
+
+impl Summary {
+    fn no_file() -> Self {
+        Self { used: 0, total: 0, missing: Some(Reason::NoFile) }
+    }
+}
