@@ -42,7 +42,7 @@ impl Runner<'_> {
             let left = todo.len() - position;
             if self.budget.is_some_and(|budget| budget.allows(left, run, begun.elapsed()) == 0) {
                 self.ui
-                    .say(format!("the budget is used up: {left} trials are left; the same command goes on with them"));
+                    .say(format!("the budget is used up with {left} trials left; the same command goes on"));
                 break;
             }
             let folder = &self.folders[id];
@@ -111,7 +111,7 @@ impl Runner<'_> {
     /// A line per trial.
     fn tell(&self, summary: &SweepSummary, id: usize, of: &str, left: Duration) {
         let trial = &summary.trials[id];
-        let left = if left.is_zero() { String::new() } else { format!("; {} left", indicatif::HumanDuration(left)) };
+        let left = if left.as_secs() == 0 { String::new() } else { format!("; {} left", indicatif::HumanDuration(left)) };
         match (&trial.row, &trial.error) {
             (Some(row), _) => {
                 let honest = row.honest.map_or(String::new(), |honest| format!(", honest {}", honest.mean.text()));

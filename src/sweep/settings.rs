@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use anyhow::{Context as _, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 /// Key such as `model.top_n` → value.
@@ -42,21 +42,20 @@ impl Share {
 ///
 /// A table that is no section of the configuration is the value of its key.
 pub fn flatten(table: &Table) -> Settings {
-    let sections = Config::keys().into_iter().flat_map(|key| {
-        let dots: Vec<usize> = key.match_indices('.').map(|(dot, _)| dot).collect();
-        dots.into_iter().map(move |dot| key[..dot].to_owned()).collect::<Vec<_>>()
-    });
+    let mut sections = BTreeSet::new();
+    for key in Config::keys() {
+        sections.extend(key.match_indices('.').map(|(dot, _)| key[..dot].to_owned()));
+    }
     let mut settings = Settings::new();
-    let sections: std::collections::BTreeSet<String> = sections.collect();
-    collect(table, "", &|key| sections.contains(key), &mut settings);
+    collect(table, "", &sections, &mut settings);
     settings
 }
 
-fn collect(table: &Table, section: &str, is_section: &impl Fn(&str) -> bool, settings: &mut Settings) {
+fn collect(table: &Table, section: &str, sections: &BTreeSet<String>, settings: &mut Settings) {
     for (name, value) in table {
         let key = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
         match value {
-            Value::Table(inner) if is_section(&key) => collect(inner, &key, is_section, settings),
+            Value::Table(inner) if sections.contains(&key) => collect(inner, &key, sections, settings),
             _ => drop(settings.insert(key, value.clone())),
         }
     }
@@ -66,6 +65,8 @@ fn collect(table: &Table, section: &str, is_section: &impl Fn(&str) -> bool, set
 pub fn text(value: &Value) -> String {
     match value {
         Value::String(word) => word.clone(),
+        // 1e30, not a thirty-one digit number.
+        Value::Float(number) => format!("{number:?}"),
         Value::Array(list) => list.iter().map(text).collect::<Vec<_>>().join(" + "),
         value => value.to_string(),
     }
