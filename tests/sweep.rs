@@ -1,13 +1,18 @@
 //! Sweeps before any trial runs: from a spec to trials, their settings, and everything that is refused.
 
 use blendfuse::config::{Attention, Config, Heads, TopN};
+use blendfuse::cv::DataInfo;
 use blendfuse::data::synth::{self, Preset};
+use blendfuse::metrics::Score;
+use blendfuse::scores::{Row, Scores};
 use blendfuse::sweep::expand::{Draft, expand};
 use blendfuse::sweep::plan::{Common, Plan, Planned};
 use blendfuse::sweep::settings::Settings;
 use blendfuse::sweep::spec::SHIPPED;
+use blendfuse::sweep::summary::{Status, TrialSummary};
 use blendfuse::sweep::survey::Survey;
-use blendfuse::sweep::{Budget, Spec};
+use blendfuse::sweep::{Budget, Spec, SweepSummary};
+use blendfuse::train::Versions;
 use blendfuse::ui::Ui;
 use std::collections::BTreeSet;
 use std::fs;
@@ -124,18 +129,11 @@ fn ranges_are_kept_on_every_scale() {
     assert!(within(&linear, 0.0, 10.0));
     assert!((below(&linear, 5.0) - 0.5).abs() < 0.063);
     assert!(linear.iter().all(|value| value.to_string().len() <= 8), "short enough to type: {linear:?}");
-    for (range, count) in
-        [("min = 2, max = 5, integer = true", 4), ("min = 1, max = 64, scale = \"log\", integer = true", 64)]
+    for (range, ends) in
+        [("min = 2, max = 5, integer = true", [2, 5]), ("min = 1, max = 8, scale = \"log\", integer = true", [1, 8])]
     {
-        let whole = drawn(range);
-        let seen: BTreeSet<i64> = whole.iter().map(|value| value.as_integer().unwrap()).collect();
-        assert_eq!(
-            (seen.first(), seen.last()),
-            (whole.iter().map(|v| v.as_integer().unwrap()).min().as_ref(), seen.last())
-        );
-        let (min, max) = if count == 4 { (2, 5) } else { (1, 64) };
-        assert!(seen.iter().all(|n| (min..=max).contains(n)) && seen.contains(&min), "{range}: {seen:?}");
-        assert!(count == 64 || seen.len() == 4, "both ends are drawn: {seen:?}");
+        let whole: BTreeSet<i64> = drawn(range).iter().map(|value| value.as_integer().unwrap()).collect();
+        assert!(whole.iter().copied().eq(ends[0]..=ends[1]), "{range}: {whole:?}");
     }
 }
 
@@ -178,9 +176,7 @@ fn shares_of_the_encoders_scale_and_alike_trials_are_dropped() {
     assert_eq!(trials[0].set, Settings::from([("model.top_n".to_owned(), Value::Integer(1))]));
 
     // K is that of the encoders in use, wherever the share stands.
-    let five = ["clip", "clip", "clip"];
     let names: Vec<String> = Survey::of(&pool.path()).unwrap().encoders();
-    assert_eq!(names[0], five[0]);
     let of = names[..4].iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
     let search = format!("[search]\ndata.encoders = {{ choose = 4, of = [{of}] }}");
     let plan = pool.plan(&search, &["model.top_n=18/36"]).unwrap();
@@ -234,6 +230,18 @@ fn settings_lie_over_each_other() {
     let again = Plan::new(parse(&written), "S.toml", &Common { file: None, flags: &[] }, &survey).unwrap();
     assert_eq!(again.trials, plan.trials);
     assert_eq!(toml::to_string(&again.spec).unwrap(), written);
+}
+
+#[test]
+fn the_spec_in_the_readme_is_one() {
+    let blocks = include_str!("../README.md").split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let text = blocks.into_iter().find(|block| block.starts_with("method = ")).expect("a spec");
+    let plan = Pool::new().plan(text, &["train.patience=5"]).unwrap();
+    assert_eq!((plan.trials.len(), plan.trials[0].name.as_str()), (21, "uniform"));
+    for Planned { config, .. } in &plan.trials[1..] {
+        assert_eq!((config.data.encoders.len(), config.train.max_epochs, config.train.patience), (2, 40, 5));
+        assert!((16..=128).contains(&config.train.batch) && (1e-5..=1e-2).contains(&config.train.lr));
+    }
 }
 
 #[test]
@@ -334,6 +342,49 @@ fn specs_that_contradict_themselves() {
     }
     let error = format!("{:#}", Spec::find("nowhere.toml").err().unwrap());
     assert!(error.contains("nowhere.toml: the spec cannot be read") && error.contains("single_encoders"), "{error}");
+}
+
+// Leaderboards
+
+/// A sweep of three trials that are done, and one that failed; means as (official, honest).
+fn summary(means: [(f64, Option<f64>); 3]) -> SweepSummary {
+    let scores = |mean: f64| Scores::of(&[Score { presence: 2.0 * mean, salience: 0.0 }]);
+    let trial = |(id, (official, honest)): (usize, (f64, Option<f64>))| {
+        let name = ["first", "second", "third"][id].to_owned();
+        let row = Row { name: name.clone(), runs: 1, official: scores(official), honest: honest.map(scores) };
+        let set = [Settings::from([("train.lr".to_owned(), Value::Float(1e30))]), Settings::new()][id % 2].clone();
+        TrialSummary { id, name, set, status: Status::Done, error: None, row: Some(row), seconds: Some(1.0) }
+    };
+    let mut trials: Vec<TrialSummary> = means.into_iter().enumerate().map(trial).collect();
+    let set = Settings::from([("model.top_n".to_owned(), Value::Integer(3))]);
+    let (status, error) = (Status::Failed, Some("broke".to_owned()));
+    trials.push(TrialSummary { id: 3, name: "fourth".into(), set, status, error, row: None, seconds: None });
+    let data = DataInfo { name: "pool".into(), classes: vec![], neutral: None, encoders: vec![], folds: vec![] };
+    let (kind, command) = ("sweep".to_owned(), String::new());
+    SweepSummary { kind, command, versions: Versions::here(), device: None, data, trials, seconds: 3.0 }
+}
+
+#[test]
+fn the_honest_mean_ranks_and_the_official_one_where_there_is_no_other() {
+    let order = |means| summary(means).ranked().into_iter().map(|(trial, _)| trial.id).collect::<Vec<_>>();
+    assert_eq!(order([(0.3, Some(0.1)), (0.1, Some(0.3)), (0.2, Some(0.2))]), [1, 2, 0]);
+    assert_eq!(order([(0.1, None), (0.2, None), (0.3, None)]), [2, 1, 0]);
+    assert_eq!(order([(0.1, None), (0.2, None), (0.2, None)]), [1, 2, 0], "equals stay in their order");
+}
+
+#[test]
+fn a_leaderboard_has_a_column_for_every_setting() {
+    let mut csv = Vec::new();
+    summary([(0.25, None), (0.125, None), (0.5, None)]).write_leaderboard(&mut csv).unwrap();
+    let csv = String::from_utf8(csv).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert!(lines[0].starts_with("name,runs,presence,") && lines[0].ends_with(",trial,model.top_n,train.lr"), "{csv}");
+    assert_eq!(lines.len(), 4, "only trials that are done: {csv}");
+    assert!(lines[1].starts_with("third,1,1,") && lines[1].ends_with(",0002,,1e30"), "{csv}");
+    assert!(lines[3].starts_with("second,1,0.25,") && lines[3].ends_with(",0001,,"), "{csv}");
+    let text = serde_json::to_string(&summary([(0.25, None), (0.125, Some(0.1)), (0.5, None)])).unwrap();
+    let read: SweepSummary = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), text, "a summary reads back");
 }
 
 #[test]

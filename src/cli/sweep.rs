@@ -1,6 +1,7 @@
 //! `blendfuse sweep`: search over configurations.
 
 use super::device::DeviceArgs;
+use crate::cv;
 use crate::outln;
 use crate::scores;
 use crate::sweep::plan::{Common, Plan};
@@ -17,10 +18,11 @@ use std::path::{Path, PathBuf};
 const EXAMPLE: &str = "Examples:
   blendfuse sweep --list
   blendfuse sweep --data pool --out sweeps/top_n --spec top_n
-  blendfuse sweep --data pool --out sweeps/mine --spec mine.toml --set train.max_epochs=40 --budget 30m
+  blendfuse sweep --data pool --out sweeps/mine --spec mine.toml --budget 30m
 
-The same command goes on with a sweep that was stopped. Where a scheduler runs the trials, --plan writes their folders,
-`blendfuse trial sweeps/mine/trials/0003` runs one, and the same command collects them.
+The same command goes on with a sweep that was stopped. Where a scheduler runs the trials, --plan
+writes their folders, `blendfuse trial sweeps/mine/trials/0003` runs one, and the same command
+collects them.
 
 A spec:
   method = \"random\"          # or \"grid\", every combination
@@ -98,8 +100,8 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let common = Common { file: args.config.as_deref(), flags: &args.set };
     let plan = Plan::new(spec, name, &common, &Survey::of(data)?)?;
     if !args.plan {
-        // So that a wrong one ends here, and not in every trial.
-        drop(args.device.open_untuned(ui)?);
+        // What does not fit the device ends here, and not in every trial.
+        cv::jobs(&*args.device.open_untuned(ui)?, args.jobs.map(usize::from))?;
     }
     let folders = folder::prepare(out, &plan, data, args.allow_missing)?;
     ui.say(format!("{} trials in {}", folders.len(), out.join("trials").display()));

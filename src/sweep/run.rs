@@ -3,10 +3,11 @@
 use super::budget::Budget;
 use super::folder::{State, TrialFolder};
 use super::plan::Plan;
-use super::summary::{Status, SweepSummary};
+use super::summary::{Status, SweepSummary, TrialSummary};
 use crate::files::write_atomically;
 use crate::ui::Ui;
 use anyhow::{Context as _, Result};
+use indicatif::HumanDuration;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
@@ -41,8 +42,7 @@ impl Runner<'_> {
         for (position, &id) in todo.iter().enumerate() {
             let left = todo.len() - position;
             if self.budget.is_some_and(|budget| budget.allows(left, run, begun.elapsed()) == 0) {
-                self.ui
-                    .say(format!("the budget is used up with {left} trials left; the same command goes on"));
+                self.ui.say(format!("the budget is used up with {left} trials left; the same command goes on"));
                 break;
             }
             let folder = &self.folders[id];
@@ -50,16 +50,13 @@ impl Runner<'_> {
                 self.ui.say(format!("trial {id:04}: another process is at it"));
                 continue;
             }
+            let of = format!("{}/{}  {}", position + 1, todo.len(), summary.trials[id].name);
+            self.ui.detail(format!("{of}: begins; follow it in {}", folder.path.join("log.txt").display()));
             self.run_one(folder)?;
             run += 1;
             summary.read_trial(id, folder)?;
             self.write(&summary)?;
-            self.tell(
-                &summary,
-                id,
-                &format!("{}/{}", position + 1, todo.len()),
-                self.time_left(left - 1, run, begun.elapsed()),
-            );
+            self.tell(&of, &summary.trials[id], self.time_left(left - 1, run, begun.elapsed()));
         }
         // Other processes may have run some meanwhile.
         self.collect()
@@ -109,18 +106,16 @@ impl Runner<'_> {
     }
 
     /// A line per trial.
-    fn tell(&self, summary: &SweepSummary, id: usize, of: &str, left: Duration) {
-        let trial = &summary.trials[id];
-        let left = if left.as_secs() == 0 { String::new() } else { format!("; {} left", indicatif::HumanDuration(left)) };
+    fn tell(&self, of: &str, trial: &TrialSummary, left: Duration) {
         match (&trial.row, &trial.error) {
             (Some(row), _) => {
+                let (mean, seconds) = (row.official.mean.text(), trial.seconds.unwrap_or_default());
                 let honest = row.honest.map_or(String::new(), |honest| format!(", honest {}", honest.mean.text()));
-                let seconds = trial.seconds.unwrap_or_default();
-                let mean = row.official.mean.text();
-                self.ui.say(format!("{of}  {}: mean {mean}{honest}  ({seconds:.1} s{left})", trial.name));
+                let left = if left.as_secs() > 0 { format!("; {} left", HumanDuration(left)) } else { String::new() };
+                self.ui.say(format!("{of}: mean {mean}{honest}  ({seconds:.1} s{left})"));
             }
-            (None, Some(error)) => self.ui.warn(format!("{of}  {}: failed: {error}", trial.name)),
-            (None, None) => self.ui.say(format!("{of}  {}: another process is at it", trial.name)),
+            (None, Some(error)) => self.ui.warn(format!("{of}: failed: {error}")),
+            (None, None) => self.ui.say(format!("{of}: another process is at it")),
         }
     }
 }

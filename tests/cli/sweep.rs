@@ -7,7 +7,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 /// Two folds of a tiny pool, so that there is an honest score.
-const GRID: &str = "folds = [0, 1]\n[search]\nmodel.top_n = [1, 8]\n";
+const GRID: &str = "folds = [0, 1]\n[set]\ntrain.lr = 0.01\n[search]\nmodel.top_n = [1, 8]\n";
 
 /// A learning rate whose training breaks, between two that are good.
 const BREAKS: &str = "folds = [0]\n[search]\ntrain.lr = [1e-3, 1e30, 3e-4]\n";
@@ -66,6 +66,7 @@ fn a_grid_and_its_leaderboard() {
     let board = work.table("sweep/leaderboard.csv");
     let best = usize::from(mean(&trials[1], "honest") > mean(&trials[0], "honest"));
     assert_eq!(board.len(), 2);
+    assert_ne!(mean(&trials[0], "honest"), mean(&trials[1], "honest"), "a tie shows no order");
     assert_eq!((&board[0]["trial"], &board[1]["trial"]), (&format!("{best:04}"), &format!("{:04}", 1 - best)));
     for row in &board {
         let trial = &trials[row["trial"].parse::<usize>().unwrap()];
@@ -261,7 +262,7 @@ fn a_sweep_that_is_killed() {
     work.write("grid.toml", GRID);
     work.kill_when(&line("--spec grid.toml"), "sweep/trials/0000/config.toml");
     let begun = Instant::now();
-    while sweep(&work, "--spec grid.toml").stdout.contains("2 done") == false {
+    while !sweep(&work, "--spec grid.toml").stdout.contains("2 done") {
         assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", statuses(&work));
         std::thread::sleep(Duration::from_millis(50));
     }

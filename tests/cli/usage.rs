@@ -2,9 +2,8 @@
 
 use crate::workspace::{SMALL, Workspace, adapter};
 
-const COMMANDS: [&str; 12] = [
-    "devices", "demo", "synth", "inspect", "train", "sweep", "trial", "predict", "evaluate", "check", "bench", "tune",
-];
+const COMMANDS: [&str; 12] =
+    ["devices", "demo", "synth", "inspect", "train", "sweep", "trial", "predict", "evaluate", "check", "bench", "tune"];
 
 #[test]
 fn every_command_has_help_with_an_example() {
