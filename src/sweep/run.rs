@@ -36,8 +36,8 @@ impl Runner<'_> {
     pub fn run(&self) -> Result<SweepSummary> {
         let begun = Instant::now();
         let mut summary = self.collect()?;
-        let failed_too = |status| status == Status::Pending || self.retry && status == Status::Failed;
-        let todo: Vec<usize> = summary.trials.iter().filter(|t| failed_too(t.status)).map(|t| t.id).collect();
+        let is_due = |status| status == Status::Pending || self.retry && status == Status::Failed;
+        let todo: Vec<usize> = summary.trials.iter().filter(|t| is_due(t.status)).map(|t| t.id).collect();
         let mut run = 0;
         for (position, &id) in todo.iter().enumerate() {
             let left = todo.len() - position;
@@ -46,6 +46,11 @@ impl Runner<'_> {
                 break;
             }
             let folder = &self.folders[id];
+            // Another process may have run it meanwhile.
+            summary.read_trial(id, folder)?;
+            if !is_due(summary.trials[id].status) {
+                continue;
+            }
             if folder.claim()?.is_none() {
                 self.ui.say(format!("trial {id:04}: another process is at it"));
                 continue;
@@ -58,7 +63,7 @@ impl Runner<'_> {
             self.write(&summary)?;
             self.tell(&of, &summary.trials[id], self.time_left(left - 1, run, begun.elapsed()));
         }
-        // Other processes may have run some meanwhile.
+        // So may those that were left to others.
         self.collect()
     }
 
