@@ -12,8 +12,10 @@ pub mod devices;
 pub mod evaluate;
 pub mod inspect;
 pub mod predict;
+pub mod sweep;
 pub mod synth;
 pub mod train;
+pub mod trial;
 pub mod tune;
 
 use crate::ui::Ui;
@@ -52,6 +54,10 @@ enum Command {
     Cv(cv::Args),
     /// Measure what a fusion model has to beat
     Baselines(baselines::Args),
+    /// Search over configurations: a cross-validation per trial, and a leaderboard
+    Sweep(sweep::Args),
+    /// Run one trial of a sweep
+    Trial(trial::Args),
     /// Score clips with a trained model and write a submission file
     Predict(predict::Args),
     /// Score a submission file against labels
@@ -78,6 +84,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train::run(args, ui),
         Command::Cv(args) => cv::run(args, ui),
         Command::Baselines(args) => baselines::run(args, ui),
+        Command::Sweep(args) => sweep::run(args, ui),
+        Command::Trial(args) => trial::run(args, ui),
         Command::Predict(args) => predict::run(args, ui),
         Command::Evaluate(args) => evaluate::run(args, ui),
         Command::Analyze(args) => analyze::run(args, ui),

@@ -5,6 +5,7 @@ mod load;
 mod validate;
 mod word_or_number;
 
+pub use load::Layer;
 pub use validate::Invalid;
 pub use word_or_number::{Threshold, TopN};
 

@@ -5,6 +5,7 @@ mod runs;
 mod summary;
 
 pub use judge::Scored;
+pub use runs::jobs;
 pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement};
 
 use crate::config::Config;
@@ -43,7 +44,7 @@ pub struct Options<'a> {
 pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<CvSummary> {
     let begun = Instant::now();
     let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
-    let jobs = runs::jobs(engine, options)?;
+    let jobs = runs::jobs(engine, options.jobs)?;
     check_folder(options.out, &config)?;
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let pool = Pool::load(options.data, &config.data.options(split, options.allow_missing), ui)?;

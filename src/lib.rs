@@ -57,6 +57,7 @@ pub mod train;
 
 pub mod baselines;
 pub mod cv;
+pub mod sweep;
 
 pub mod decode;
 pub mod metrics;

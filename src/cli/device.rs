@@ -16,6 +16,12 @@ pub struct DeviceArgs {
 }
 
 impl DeviceArgs {
+    /// What to type to choose the same.
+    pub fn arguments(&self) -> Vec<String> {
+        let no_tune = self.no_tune.then(|| "--no-tune".to_owned());
+        ["--device".to_owned(), self.device.clone()].into_iter().chain(no_tune).collect()
+    }
+
     /// Opens the device and says what was chosen, also with `-q`: results depend on it.
     pub fn open(&self, ui: Ui) -> Result<Arc<Engine>> {
         let engine = self.open_untuned(ui)?;

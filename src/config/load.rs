@@ -15,13 +15,18 @@ impl Config {
     /// Where the file cannot be read or is not TOML, and for an unknown key, a value of the wrong type, an unknown
     /// word or a number out of range; the message names the file or flag, the key, and what is allowed.
     pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
+        let file = file.map(Layer::file).into_iter();
+        Self::of(file.chain(overrides.iter().map(|flag| Layer::flag(flag))).collect::<Result<Vec<_>>>()?)
+    }
+
+    /// The defaults, then each layer in turn.
+    ///
+    /// # Errors
+    /// As [`Config::load`], but for the reading.
+    pub fn of(given: impl IntoIterator<Item = Layer>) -> Result<Self> {
         let mut layers = Layers { values: default_table(), sources: BTreeMap::new() };
-        if let Some(path) = file {
-            layers.add(read_table(path)?, &path.display().to_string())?;
-        }
-        for flag in overrides {
-            let source = format!("--set {flag}");
-            layers.add(parse_override(flag, &source)?, &source)?;
+        for Layer { values, source } in given {
+            layers.add(values, &source)?;
         }
         layers.resolve()
     }
@@ -56,6 +61,38 @@ impl Config {
             }
         });
         keys
+    }
+}
+
+/// Some settings, and where they came from.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub values: Table,
+    /// As messages call it
+    pub source: String,
+}
+
+impl Layer {
+    /// A TOML file.
+    ///
+    /// # Errors
+    /// Where it cannot be read or is not TOML.
+    pub fn file(path: &Path) -> Result<Self> {
+        Ok(Self { values: read_table(path)?, source: path.display().to_string() })
+    }
+
+    /// `--set key=value`.
+    ///
+    /// # Errors
+    /// Where it has no `=`.
+    pub fn flag(flag: &str) -> Result<Self> {
+        let source = format!("--set {flag}");
+        Ok(Self { values: parse_override(flag, &source)?, source })
+    }
+
+    /// One key.
+    pub fn setting(key: &str, value: Value, source: &str) -> Self {
+        Self { values: nest(key, value), source: source.to_owned() }
     }
 }
 

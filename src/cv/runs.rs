@@ -21,8 +21,8 @@ pub(super) fn folder(seed: u64, fold: u32) -> String {
 ///
 /// # Errors
 /// More than one were asked of a GPU.
-pub(super) fn jobs(engine: &Engine, options: &Options) -> Result<usize> {
-    match (engine, options.jobs) {
+pub fn jobs(engine: &Engine, asked: Option<usize>) -> Result<usize> {
+    match (engine, asked) {
         (Engine::Gpu(_), Some(2..)) => {
             bail!("--jobs: found more than 1, expected 1 on a GPU, which one run keeps busy; leave out --jobs")
         }

@@ -14,6 +14,7 @@ mod non_finite;
 mod repeat;
 mod run_folder;
 mod settings;
+mod sweep;
 mod tuning;
 mod usage;
 mod workflow;

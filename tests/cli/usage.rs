@@ -2,8 +2,24 @@
 
 use crate::workspace::{SMALL, Workspace, adapter};
 
-const COMMANDS: [&str; 11] =
-    ["devices", "demo", "synth", "aggregate", "inspect", "train", "predict", "evaluate", "check", "bench", "tune"];
+const COMMANDS: [&str; 16] = [
+    "devices",
+    "demo",
+    "synth",
+    "aggregate",
+    "inspect",
+    "train",
+    "cv",
+    "baselines",
+    "sweep",
+    "trial",
+    "analyze",
+    "predict",
+    "evaluate",
+    "check",
+    "bench",
+    "tune",
+];
 
 #[test]
 fn every_command_has_help_with_an_example() {
@@ -15,7 +31,7 @@ fn every_command_has_help_with_an_example() {
         assert!(help.contains("Example") && help.contains(&format!("  blendfuse {command}")), "{help}");
         assert!(help.contains("--quiet"), "{help}");
     }
-    for command in ["devices", "inspect", "train", "evaluate", "check", "bench"] {
+    for command in ["devices", "inspect", "train", "sweep", "trial", "evaluate", "check", "bench"] {
         assert!(work.ok(&format!("{command} --help")).stdout.contains("--json"), "{command} prints a table");
     }
     assert_eq!(work.ok("--version").stdout, format!("blendfuse {}\n", env!("CARGO_PKG_VERSION")));
@@ -36,6 +52,11 @@ fn wrong_usage_exits_with_2() {
         "train --data pool --out run --colour",
         "predict --model run --data pool",
         "predict --model run --data pool --out p.json --split validation",
+        "sweep --data pool --out sweep",
+        "sweep --data pool --out sweep --spec top_n --budget soon",
+        "sweep --data pool --out sweep --spec top_n --plan --retry",
+        "sweep --list --spec top_n",
+        "trial",
         "synth --preset huge --out pool",
         "synth --seed many --out pool",
         "evaluate --predictions p.json",

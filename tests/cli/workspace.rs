@@ -63,10 +63,7 @@ impl Workspace {
     pub fn run_with(&self, line: &str, variables: &[(&str, &str)]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_blendfuse"));
         command.current_dir(self.folder.path()).args(line.split_whitespace());
-        let output = command.envs(CACHES).envs(variables.iter().copied()).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");
-        let code = output.status.code().expect("it exits by itself");
-        Said { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+        Said::of(command.envs(CACHES).envs(variables.iter().copied()).output().unwrap())
     }
 
     pub fn run(&self, line: &str) -> Said {
@@ -92,6 +89,15 @@ impl Workspace {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(self.path(file).exists(), "blendfuse {line}: no {file} in a minute");
+    }
+
+    /// Runs a command while `meanwhile` is given the id of its process.
+    pub fn run_while(&self, line: &str, meanwhile: impl FnOnce(u32)) -> Said {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_blendfuse"));
+        command.current_dir(self.folder.path()).args(line.split_whitespace()).envs(CACHES);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        meanwhile(child.id());
+        Said::of(child.wait_with_output().unwrap())
     }
 
     /// Trains a [`SMALL`] network on `pool`.
@@ -185,6 +191,12 @@ impl Workspace {
 }
 
 impl Said {
+    fn of(output: std::process::Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");
+        let code = output.status.code().expect("it exits by itself");
+        Self { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
     /// Exit code 1; on stderr, after the device where one was opened, `error: ` and one line, then `  because: ` lines at
     /// most; every message among them.
     pub fn is_failure(&self, line: &str, messages: &[&str]) {

@@ -1,0 +1,173 @@
+//! `blendfuse sweep`: search over configurations.
+
+use super::device::DeviceArgs;
+use crate::cv;
+use crate::outln;
+use crate::scores;
+use crate::sweep::plan::{Common, Plan};
+use crate::sweep::run::Runner;
+use crate::sweep::spec::SHIPPED;
+use crate::sweep::summary::Status;
+use crate::sweep::survey::Survey;
+use crate::sweep::{Budget, Spec, SweepSummary, folder};
+use crate::ui::{self, Ui};
+use anyhow::{Context as _, Error, Result, anyhow};
+use comfy_table::{Table, presets};
+use std::path::{Path, PathBuf};
+
+const EXAMPLE: &str = "Examples:
+  blendfuse sweep --list
+  blendfuse sweep --data pool --out sweeps/top_n --spec top_n
+  blendfuse sweep --data pool --out sweeps/mine --spec mine.toml --budget 30m
+
+The same command goes on with a sweep that was stopped. Where a scheduler runs the trials, --plan
+writes their folders, `blendfuse trial sweeps/mine/trials/0003` runs one, and the same command
+collects them.
+
+A spec:
+  method = \"random\"          # or \"grid\", every combination
+  trials = 20
+  folds = [0, 1]             # default: all
+  seeds = [0]
+  [set]                      # in every trial
+  train.max_epochs = 40
+  [search]
+  model.top_n = [\"11/36\", \"22/36\", \"36/36\"]           # shares of the pool's encoders
+  train.lr = { min = 1e-5, max = 1e-2, scale = \"log\" }  # a range, with method = \"random\"
+  [[trial]]                  # besides, by hand
+  name = \"uniform\"
+  set.model.attention = \"uniform\"";
+
+/// Rows that are printed.
+const SHOWN: usize = 40;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Args {
+    /// Pool: a folder with features and labels
+    #[arg(long, value_name = "DATA", required_unless_present = "list")]
+    data: Option<PathBuf>,
+    /// Folder to make, or that of the same sweep to go on with
+    #[arg(long, value_name = "DIR", required_unless_present = "list")]
+    out: Option<PathBuf>,
+    /// What to try: a TOML file, or the name of one that is shipped (see --list)
+    #[arg(long, value_name = "F.toml|NAME", required_unless_present = "list")]
+    spec: Option<String>,
+    /// Name the specs that are shipped, and do nothing else
+    #[arg(long, conflicts_with_all = ["data", "out", "spec"])]
+    list: bool,
+    /// Configuration file for all trials; the spec's [set] wins over it
+    #[arg(long, value_name = "F.toml")]
+    config: Option<PathBuf>,
+    /// Overrides one key in all trials, but not what the spec searches; may be repeated
+    #[arg(long, value_name = "key=value")]
+    set: Vec<String>,
+    /// Folds to validate on, such as 0,1 [default: the spec's, or all]
+    #[arg(long, value_name = "F,…", value_delimiter = ',')]
+    folds: Option<Vec<u32>>,
+    /// How many seeds: 0 and those after it [default: the spec's, or 1]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: Option<u64>,
+    /// Stop after this call has run so many trials (20), or begin none after this time (90s, 30m, 1.5h)
+    #[arg(long, value_name = "N|TIME")]
+    budget: Option<Budget>,
+    /// Run trials again that failed
+    #[arg(long)]
+    retry: bool,
+    /// Write the folders of the trials and collect what is done, but run none
+    #[arg(long, conflicts_with_all = ["budget", "retry"])]
+    plan: bool,
+    /// Runs of a trial at the same time [default: as many as there are cores; 1 on a GPU]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Drop clips that lack a row in some encoder
+    #[arg(long)]
+    allow_missing: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args, ui: Ui) -> Result<()> {
+    let (Some(data), Some(out), Some(name)) = (&args.data, &args.out, &args.spec) else {
+        return list(args.json);
+    };
+    let mut spec = Spec::find(name)?;
+    spec.folds = args.folds.clone().or(spec.folds);
+    spec.seeds = args.seeds.map_or(spec.seeds, |seeds| (0..seeds).collect());
+    let common = Common { file: args.config.as_deref(), flags: &args.set };
+    let plan = Plan::new(spec, name, &common, &Survey::of(data)?)?;
+    if !args.plan {
+        // What does not fit the device ends here, and not in every trial.
+        cv::jobs(&*args.device.open_untuned(ui)?, args.jobs.map(usize::from))?;
+    }
+    let folders = folder::prepare(out, &plan, data, args.allow_missing)?;
+    ui.say(format!("{} trials in {}", folders.len(), out.join("trials").display()));
+    let jobs = args.jobs.map(|jobs| ["--jobs".to_owned(), jobs.to_string()]);
+    let runner = Runner {
+        out,
+        plan: &plan,
+        folders: &folders,
+        arguments: args.device.arguments().into_iter().chain(jobs.into_iter().flatten()).collect(),
+        budget: args.budget,
+        retry: args.retry,
+        command: ui::command(),
+        ui,
+    };
+    let summary = if args.plan { runner.collect()? } else { runner.run()? };
+    if args.json {
+        outln!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        print(&summary, out);
+    }
+    failures(&summary).map_or(Ok(()), Err)
+}
+
+fn list(json: bool) -> Result<()> {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    let mut specs = Vec::new();
+    for (name, _) in SHIPPED {
+        let spec = Spec::find(name).context("a shipped spec can be read")?;
+        table.add_row([name, &spec.description]);
+        specs.push(serde_json::json!({ "name": name, "description": spec.description }));
+    }
+    if json {
+        outln!("{}", serde_json::to_string_pretty(&specs)?);
+    } else {
+        outln!("{table}");
+    }
+    Ok(())
+}
+
+fn print(summary: &SweepSummary, out: &Path) {
+    let rows: Vec<_> = summary.ranked().into_iter().map(|(_, row)| row.clone()).collect();
+    if !rows.is_empty() {
+        outln!("{}", scores::table(&rows[..rows.len().min(SHOWN)]));
+        if rows.len() > SHOWN {
+            outln!("… and {} more", rows.len() - SHOWN);
+        }
+        let honest = rows.iter().all(|row| row.honest.is_some());
+        let by = if honest { "the honest mean, thresholds from the other folds" } else { "the mean" };
+        outln!("\nbest first by {by}");
+    }
+    let count = |status| summary.of_status(status).count();
+    let [done, failed, pending] = [Status::Done, Status::Failed, Status::Pending].map(count);
+    outln!("trials       {done} done, {failed} failed, {pending} to run");
+    outln!("leaderboard  {}", out.join("leaderboard.csv").display());
+}
+
+/// The trials that failed, one cause each.
+fn failures(summary: &SweepSummary) -> Option<Error> {
+    let failed = summary.of_status(Status::Failed);
+    let line = |trial: &crate::sweep::summary::TrialSummary| {
+        format!("trial {:04}, {}: {}", trial.id, trial.name, trial.error.as_deref().unwrap_or("unknown"))
+    };
+    let mut lines: Vec<String> = failed.map(line).collect();
+    let count = lines.len();
+    let last = lines.pop()?;
+    let causes = lines.into_iter().rev().fold(anyhow!(last), Error::context);
+    Some(causes.context(format!("{count} of {} trials failed; --retry runs them again", summary.trials.len())))
+}

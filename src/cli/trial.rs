@@ -1,0 +1,47 @@
+//! `blendfuse trial`: one trial of a sweep.
+
+use super::device::DeviceArgs;
+use crate::outln;
+use crate::scores;
+use crate::sweep::folder::TrialFolder;
+use crate::sweep::trial;
+use crate::ui::Ui;
+use anyhow::Result;
+use std::path::PathBuf;
+
+const EXAMPLE: &str = "Example:
+  blendfuse sweep --data pool --out sweep --spec top_n --plan
+  blendfuse trial sweep/trials/0003 --device cpu
+  blendfuse sweep --data pool --out sweep --spec top_n    # collects it, and runs the rest";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Args {
+    /// Folder of the trial, below that of its sweep
+    #[arg(value_name = "DIR/trials/0003")]
+    folder: PathBuf,
+    /// Pool, where it is not where the sweep found it
+    #[arg(long, value_name = "DATA")]
+    data: Option<PathBuf>,
+    /// Runs at the same time [default: as many as there are cores; 1 on a GPU]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args, ui: Ui) -> Result<()> {
+    let folder = TrialFolder { path: args.folder };
+    let name = folder.read()?.name;
+    let engine = args.device.open(ui)?;
+    let summary = trial::run(&folder, args.data.as_deref(), args.jobs.map(usize::from), &engine, ui)?;
+    if args.json {
+        outln!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        outln!("{}", scores::table(&[summary.row(&name)]));
+    }
+    Ok(())
+}

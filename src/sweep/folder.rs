@@ -1,0 +1,167 @@
+//! The folder of a sweep, and those of its trials.
+//!
+//! ```text
+//! sweep.toml            the spec with all shared settings: `--spec DIR/sweep.toml` tries the same again
+//! trials/0000/          trial.toml, what to run; then a cross-validation's files, or error.txt; log.txt, what it said
+//! leaderboard.csv       the trials that are done, best first
+//! summary.json          all trials and how they stand
+//! ```
+
+use super::plan::Plan;
+use super::settings::Settings;
+use crate::config::Config;
+use crate::cv::CvSummary;
+use crate::files::{new_folder, write_atomically};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// `trial.toml`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialFile {
+    pub name: String,
+    /// The pool's folder
+    pub data: PathBuf,
+    pub allow_missing: bool,
+    /// All there are where it is `None`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<Vec<u32>>,
+    pub seeds: Vec<u64>,
+    /// What makes it differ from the other trials
+    pub set: Settings,
+    /// Every key, `set` among them
+    pub config: Config,
+}
+
+/// How a trial stands.
+pub enum State {
+    Done(Box<CvSummary>),
+    /// Its error
+    Failed(String),
+    Pending,
+}
+
+/// A trial's folder.
+#[derive(Clone, Debug)]
+pub struct TrialFolder {
+    pub path: PathBuf,
+}
+
+/// Writes what to run; in a folder that has a sweep already, sees that it is this one.
+///
+/// # Errors
+/// Where the folder holds anything else, or cannot be written.
+pub fn prepare(out: &Path, plan: &Plan, data: &Path, allow_missing: bool) -> Result<Vec<TrialFolder>> {
+    if !out.join("sweep.toml").exists() {
+        new_folder(out)?;
+    }
+    let data = std::path::absolute(data).with_context(|| format!("{}: has no place", data.display()))?;
+    let file = |planned: &super::plan::Planned| TrialFile {
+        name: planned.name.clone(),
+        data: data.clone(),
+        allow_missing,
+        folds: plan.spec.folds.clone(),
+        seeds: plan.spec.seeds.clone(),
+        set: planned.set.clone(),
+        config: planned.config.clone(),
+    };
+    let files: Vec<TrialFile> = plan.trials.iter().map(file).collect();
+    let folder = |id| TrialFolder { path: out.join("trials").join(format!("{id:04}")) };
+    let folders: Vec<TrialFolder> = (0..files.len()).map(folder).collect();
+    for (folder, file) in folders.iter().zip(&files).filter(|(folder, _)| folder.is_planned()) {
+        let found = folder.read()?;
+        // The pool may have moved.
+        ensure!(
+            TrialFile { data: data.clone(), ..found.clone() } == *file,
+            "{}: found a trial `{}` of another sweep, expected `{}` with the same settings; give the spec and settings that \
+             the folder was made with, or another --out",
+            folder.path.display(),
+            found.name,
+            file.name
+        );
+    }
+    let beyond = folder(files.len());
+    ensure!(
+        !beyond.is_planned(),
+        "{}: found more trials than the {} of this sweep; give the spec that the folder was made with, or another --out",
+        out.display(),
+        files.len()
+    );
+    write_text(&out.join("sweep.toml"), &toml::to_string(&plan.spec)?)?;
+    for (folder, file) in folders.iter().zip(&files) {
+        fs::create_dir_all(&folder.path).with_context(|| format!("{}: cannot be made", folder.path.display()))?;
+        write_text(&folder.path.join("trial.toml"), &toml::to_string(file)?)?;
+    }
+    Ok(folders)
+}
+
+impl TrialFolder {
+    fn is_planned(&self) -> bool {
+        self.path.join("trial.toml").exists()
+    }
+
+    /// What to run.
+    ///
+    /// # Errors
+    /// It is not there, or not what `sweep` writes.
+    pub fn read(&self) -> Result<TrialFile> {
+        let path = self.path.join("trial.toml");
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!(
+                "{}: cannot be read; give the folder of a trial that `blendfuse sweep --plan` wrote",
+                path.display()
+            )
+        })?;
+        let file: TrialFile = toml::from_str(&text).map_err(|error| {
+            anyhow!("{}: found {}; write it anew with `blendfuse sweep`", path.display(), error.message())
+        })?;
+        file.config.validate().with_context(|| format!("{}: cannot run", path.display()))?;
+        Ok(file)
+    }
+
+    /// # Errors
+    /// Where a summary is there that cannot be read.
+    pub fn state(&self) -> Result<State> {
+        if self.path.join("summary.json").exists() {
+            return CvSummary::read(&self.path).map(|summary| State::Done(summary.into()));
+        }
+        let error = fs::read_to_string(self.path.join("error.txt"));
+        Ok(error.map_or(State::Pending, |error| State::Failed(error.trim_end().to_owned())))
+    }
+
+    /// Claims the trial for this process, until the file is dropped; `None` where another process has it.
+    ///
+    /// The system takes the claim back when a process ends, however it ends.
+    ///
+    /// # Errors
+    /// Where no file can be made.
+    pub fn claim(&self) -> Result<Option<File>> {
+        let path = self.path.join("lock");
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.with_context(|| format!("{}: cannot be made", path.display()))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Ok(None),
+            // Some network file systems have no locks; then it is up to the user.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(file)),
+        }
+    }
+
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn fail(&self, error: &str) -> Result<()> {
+        write_text(&self.path.join("error.txt"), &format!("{error}\n"))
+    }
+
+    /// Forgets an error, to try again.
+    pub fn forget_error(&self) {
+        // Where there is none, all is well.
+        let _ = fs::remove_file(self.path.join("error.txt"));
+    }
+}
+
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    write_atomically(path, |file| Ok(file.write_all(text.as_bytes())?))
+}

@@ -1,0 +1,148 @@
+//! `summary.json` of a sweep, and its leaderboard.
+
+use super::folder::{State, TrialFolder};
+use super::plan::{Plan, Planned};
+use super::settings::{Settings, text};
+use crate::cv::DataInfo;
+use crate::engine::DeviceInfo;
+use crate::scores::{self, Row};
+use crate::train::Versions;
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SweepSummary {
+    /// "sweep"
+    pub kind: String,
+    /// What to type to repeat it
+    pub command: String,
+    pub versions: Versions,
+    /// That of the first trial that is done; trials may run on any
+    pub device: Option<DeviceInfo>,
+    /// All of the pool; a trial's own summary says which encoders it used
+    pub data: DataInfo,
+    pub trials: Vec<TrialSummary>,
+    /// Wall time of all trials that are done
+    pub seconds: f64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TrialSummary {
+    /// Number of its folder
+    pub id: usize,
+    pub name: String,
+    /// What makes it differ from the other trials
+    pub set: Settings,
+    pub status: Status,
+    pub error: Option<String>,
+    pub row: Option<Row>,
+    pub seconds: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Done,
+    Failed,
+    /// Not run yet, or not to its end
+    Pending,
+}
+
+impl SweepSummary {
+    /// Reads how all trials stand.
+    ///
+    /// # Errors
+    /// Where a trial's summary cannot be read.
+    pub fn collect(plan: &Plan, folders: &[TrialFolder], command: &str) -> Result<Self> {
+        let trial = |(id, planned): (usize, &Planned)| {
+            let (name, set) = (planned.name.clone(), planned.set.clone());
+            TrialSummary { id, name, set, status: Status::Pending, error: None, row: None, seconds: None }
+        };
+        let mut summary = Self {
+            kind: "sweep".into(),
+            command: command.to_owned(),
+            versions: Versions::here(),
+            device: None,
+            data: plan.data.clone(),
+            trials: plan.trials.iter().enumerate().map(trial).collect(),
+            seconds: 0.0,
+        };
+        folders.iter().enumerate().try_for_each(|(id, folder)| summary.read_trial(id, folder))?;
+        Ok(summary)
+    }
+
+    /// Reads how a trial stands that was pending, or failed.
+    ///
+    /// # Errors
+    /// Where its summary cannot be read.
+    pub fn read_trial(&mut self, id: usize, folder: &TrialFolder) -> Result<()> {
+        let trial = &mut self.trials[id];
+        (trial.status, trial.error) = (Status::Pending, None);
+        match folder.state()? {
+            State::Done(summary) => {
+                trial.status = Status::Done;
+                trial.row = Some(summary.row(&trial.name));
+                trial.seconds = Some(summary.seconds);
+                self.seconds += summary.seconds;
+                self.device.get_or_insert(summary.device);
+            }
+            State::Failed(error) => (trial.status, trial.error) = (Status::Failed, Some(error)),
+            State::Pending => {}
+        }
+        Ok(())
+    }
+
+    /// Reads the summary of a sweep.
+    ///
+    /// # Errors
+    /// It is not there, or not one.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let path = dir.join("summary.json");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("{}: cannot be read; give the folder of a `blendfuse sweep`", path.display()))?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{}: not the summary of a `blendfuse sweep`; give its folder", path.display()))
+    }
+
+    pub fn of_status(&self, status: Status) -> impl Iterator<Item = &TrialSummary> {
+        self.trials.iter().filter(move |trial| trial.status == status)
+    }
+
+    /// Trials that are done with their rows, best first: by the honest mean where there is one, else by the official one.
+    pub fn ranked(&self) -> Vec<(&TrialSummary, &Row)> {
+        let mut ranked: Vec<_> = self.trials.iter().filter_map(|trial| Some((trial, trial.row.as_ref()?))).collect();
+        ranked.sort_by(|(_, a), (_, b)| figure(b).total_cmp(&figure(a)));
+        ranked
+    }
+
+    /// [`scores::write_csv`]'s columns, then `trial`, the number of its folder, and one per setting.
+    ///
+    /// # Errors
+    /// Where `out` cannot be written.
+    pub fn write_leaderboard(&self, out: impl std::io::Write) -> Result<()> {
+        let ranked = self.ranked();
+        let rows: Vec<Row> = ranked.iter().map(|(_, row)| (*row).clone()).collect();
+        let mut scores = Vec::new();
+        scores::write_csv(&rows, &mut scores)?;
+        let mut scores = csv::Reader::from_reader(&scores[..]);
+        let keys: BTreeSet<&String> = self.trials.iter().flat_map(|trial| trial.set.keys()).collect();
+
+        let mut csv = csv::Writer::from_writer(out);
+        let header = scores.headers()?.clone();
+        csv.write_record(header.iter().chain(["trial"]).chain(keys.iter().map(|key| key.as_str())))?;
+        for (record, (trial, _)) in scores.records().zip(&ranked) {
+            let set = keys.iter().map(|key| trial.set.get(*key).map(text).unwrap_or_default());
+            let cells =
+                record?.iter().map(str::to_owned).chain([format!("{:04}", trial.id)]).chain(set).collect::<Vec<_>>();
+            csv.write_record(cells)?;
+        }
+        Ok(csv.flush()?)
+    }
+}
+
+/// What trials are ranked by: to choose by thresholds searched on the very fold would flatter.
+fn figure(row: &Row) -> f64 {
+    row.honest.unwrap_or(row.official).mean.mean
+}
