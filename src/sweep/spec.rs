@@ -26,10 +26,11 @@ use std::path::Path;
 use toml::Table;
 
 /// Those that come with the program, by name.
-pub const SHIPPED: [(&str, &str); 6] = [
+pub const SHIPPED: [(&str, &str); 7] = [
     ("top_n", include_str!("../../specs/top_n.toml")),
     ("ablation", include_str!("../../specs/ablation.toml")),
     ("adaptation_selection", include_str!("../../specs/adaptation_selection.toml")),
+    ("temperature", include_str!("../../specs/temperature.toml")),
     ("single_encoders", include_str!("../../specs/single_encoders.toml")),
     ("pairs", include_str!("../../specs/pairs.toml")),
     ("concatenation", include_str!("../../specs/concatenation.toml")),

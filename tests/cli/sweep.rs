@@ -198,11 +198,15 @@ fn any_scheduler_can_run_the_trials() {
 fn shipped_specs_run_by_name() {
     let work = Workspace::with_pool();
     let listed = work.ok("sweep --list").stdout;
-    for name in ["top_n", "ablation", "adaptation_selection", "single_encoders", "pairs", "concatenation"] {
+    for name in
+        ["top_n", "ablation", "adaptation_selection", "temperature", "single_encoders", "pairs", "concatenation"]
+    {
         assert!(listed.lines().any(|line| line.trim().starts_with(name)), "{name} is missing in\n{listed}");
     }
     assert_eq!(work.ok("sweep --list --json").json().as_array().unwrap().len(), 6);
-    for (name, trials) in [("ablation", 3), ("concatenation", 3), ("adaptation_selection", 4), ("single_encoders", 8)] {
+    for (name, trials) in
+        [("ablation", 3), ("temperature", 6), ("concatenation", 3), ("adaptation_selection", 4), ("single_encoders", 8)]
+    {
         let line = format!("sweep --data pool --out {name} --device cpu {SMALL} --folds 0 --spec {name} --json");
         let summary = work.ok(&line).json();
         let rows: BTreeMap<String, f64> = summary["trials"]
