@@ -12,6 +12,7 @@ pub mod devices;
 pub mod evaluate;
 pub mod inspect;
 pub mod predict;
+pub mod report;
 pub mod sweep;
 pub mod synth;
 pub mod train;
@@ -64,6 +65,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Show which encoders trained models weigh, how steadily, and how alike they are
     Analyze(analyze::Args),
+    /// Write one page about runs, cross-validations, baselines and sweeps
+    Report(report::Args),
     /// Run every kernel against its CPU twin on this device
     Check(check::Args),
     /// Measure how fast this device is, and how far from what it could do
@@ -89,6 +92,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Predict(args) => predict::run(args, ui),
         Command::Evaluate(args) => evaluate::run(args, ui),
         Command::Analyze(args) => analyze::run(args, ui),
+        Command::Report(args) => report::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Bench(args) => bench::run(args, ui),
         Command::Tune(args) => tune::run(args, ui),

@@ -65,6 +65,7 @@ pub mod scores;
 pub mod submission;
 
 pub mod analysis;
+pub mod report;
 
 pub mod cli;
 pub mod files;

@@ -12,6 +12,8 @@ mod cross_validation;
 mod devices;
 mod non_finite;
 mod repeat;
+mod report;
+mod results;
 mod run_folder;
 mod settings;
 mod sweep;

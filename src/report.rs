@@ -1,0 +1,81 @@
+//! One self-contained page about what was trained: of a run, a cross-validation, baselines or a sweep, or of several of
+//! them side by side. What a folder does not hold is named in it, with the command that would give it.
+
+mod calibration;
+mod chart;
+mod curves;
+mod encoders;
+mod experiment;
+mod files;
+mod folder;
+mod judged;
+mod page;
+mod paper;
+mod published;
+mod run;
+mod scores;
+mod sets;
+mod setting;
+mod setup;
+mod similarity;
+mod summary;
+mod sweep;
+
+pub use files::Missing;
+pub use folder::{Folder, Kind};
+
+use experiment::Experiment;
+use judged::Judged;
+use maud::{Markup, html};
+use page::{Section, command, page};
+
+/// The page, and what is missing on it. `command`: what was typed to make it.
+pub fn html(folders: &[Folder], command: &str) -> (String, Vec<Missing>) {
+    let experiments: Vec<&Experiment> = folders.iter().filter_map(|folder| folder.experiment.as_ref()).collect();
+    let judged: Vec<Option<Judged>> = experiments.iter().map(|experiment| Judged::of(experiment)).collect();
+    let (beside_paper, lacking) = paper::section(folders);
+    let missing: Vec<Missing> = folders.iter().flat_map(|folder| folder.missing.clone()).chain(lacking).collect();
+    let section = |id, title, body| Section { id, title, body };
+    let mut sections = vec![
+        section("summary", "Summary", summary::section(folders, &experiments, &judged, &missing)),
+        section("scores", "Scores", scores::section(folders, &experiments)),
+        section("curves", "Learning curves", curves::section(&experiments)),
+        section("emotions", "Emotions", sets::section(&experiments, &judged)),
+        section("calibration", "Calibration", calibration::section(&experiments)),
+        section("encoders", "Encoders", encoders::section(&experiments)),
+        section("similarity", "Similarity", similarity::section(&experiments)),
+        section("paper", "Beside the paper", beside_paper),
+        section("setup", "Set-up", setup::section(folders, &experiments, command)),
+        section("missing", "What is missing", list(&missing)),
+    ];
+    sections.retain(|section| !section.body.0.is_empty());
+    let names: Vec<&str> = folders.iter().map(|folder| folder.name.as_str()).collect();
+    let kinds: Vec<String> = folders.iter().map(what).collect();
+    (page(&names.join(" · "), &kinds.join(" · "), &sections), missing)
+}
+
+/// `cross-validation, 5 folds, 2456 clips of blemore, encoders: 8 multimodal`
+fn what(folder: &Folder) -> String {
+    let mut parts = vec![folder.kind.word().to_owned()];
+    if let Some(experiment) = folder.experiment.as_ref().filter(|experiment| experiment.scored().next().is_some()) {
+        let pool = experiment.data.as_ref().map(|data| format!(" of {}", data.name)).unwrap_or_default();
+        parts.extend([experiment.shape(), experiment.clips() + &pool, format!("encoders: {}", experiment.setting.pool())]);
+    }
+    parts.join(", ")
+}
+
+fn list(missing: &[Missing]) -> Markup {
+    html! {
+        @if !missing.is_empty() {
+            ul.missing {
+                @for missing in missing {
+                    li {
+                        b { (missing.what) }
+                        div.why { (missing.why) }
+                        @if let Some(remedy) = &missing.remedy { (command(remedy)) }
+                    }
+                }
+            }
+        }
+    }
+}

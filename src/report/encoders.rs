@@ -1,0 +1,213 @@
+//! What the gate does with the encoders: figures 3 to 6 of the paper.
+
+use super::chart::bars::{Bar, bars};
+use super::chart::boxes::{Distribution, boxes};
+use super::chart::heatmap::{self, heatmap};
+use super::experiment::Experiment;
+use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
+use crate::analysis::{self, Importance, Weights};
+use crate::data::Modality;
+use maud::{Markup, html};
+
+/// Encoders in a figure; the table has them all.
+const DRAWN: usize = 40;
+
+pub fn section(experiments: &[&Experiment]) -> Markup {
+    each(experiments, |experiment| Some(of_experiment(experiment, experiment.weights.as_ref()?)))
+}
+
+/// Colour of a modality, by number.
+pub fn colour(modality: Modality) -> usize {
+    match modality {
+        Modality::Video => 0,
+        Modality::Audio => 1,
+        Modality::Multimodal => 2,
+        Modality::Unknown => 5,
+    }
+}
+
+/// Which colour is which modality, of those that occur.
+pub fn legend(modalities: impl Iterator<Item = Modality>) -> Markup {
+    let mut all: Vec<Modality> = modalities.collect();
+    all.sort_by_key(|modality| colour(*modality));
+    all.dedup();
+    html! { p.legend { @for modality in all { span { i class=(format!("chip s{}", colour(modality))) {} (modality) } } } }
+}
+
+fn of_experiment(experiment: &Experiment, weights: &Weights) -> Markup {
+    let mut ranked = analysis::importance(weights);
+    ranked.sort_by_key(|encoder| encoder.rank);
+    let drawn = &ranked[..ranked.len().min(DRAWN)];
+    let clips = experiment.clips();
+    let of = if drawn.len() < ranked.len() {
+        format!(" The {DRAWN} most important of {} encoders.", ranked.len())
+    } else {
+        String::new()
+    };
+    let share = experiment.setting.n().map(|n| (n, n as f64 / ranked.len() as f64));
+    html! {
+        (legend(ranked.iter().map(|encoder| encoder.modality)))
+        (WideGrid(vec![
+            by_modality(&ranked, &clips),
+            selection(drawn, share, &format!("{clips}.{of}")),
+            stability(weights, drawn, &of),
+            distribution(drawn, ranked.len(), &format!("{clips}.{of}")),
+        ]))
+        (folded("Every encoder as a table", table(&ranked)))
+    }
+}
+
+fn by_modality(importance: &[Importance], clips: &str) -> Markup {
+    let groups = analysis::by_modality(importance);
+    let bar = |group: &analysis::ModalityImportance| Bar {
+        label: format!("{} ({})", group.modality, group.encoders),
+        value: group.mean,
+        colour: colour(group.modality),
+        tip: format!(
+            "{}: {} encoders\nmean weight of one {:.4}\nall together {:.1} % of the weight\nkept for {:.1} % of the clips",
+            group.modality,
+            group.encoders,
+            group.mean,
+            100.0 * group.total,
+            100.0 * group.selection_frequency
+        ),
+    };
+    let drawing: Vec<Bar> = groups.iter().map(bar).collect();
+    let totals: Vec<String> =
+        groups.iter().map(|group| format!("{} {:.1} %", group.modality, 100.0 * group.total)).collect();
+    let caption = html! {
+        "Mean weight of one encoder of each group, over " (clips) "; dashed: 1/K, all alike. All weight together: " (totals.join(", ")) "."
+        span.paper { "Published: visual encoders weigh most, audio encoders add less." }
+    };
+    let uniform = 1.0 / importance.len() as f64;
+    figure(
+        "Figure 3: importance by modality",
+        caption,
+        bars("Importance by modality", "mean weight of an encoder", &drawing, Some((uniform, "1/K"))),
+    )
+}
+
+fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str) -> Markup {
+    let mut by_frequency: Vec<&Importance> = drawn.iter().collect();
+    by_frequency.sort_by(|a, b| b.selection_frequency.total_cmp(&a.selection_frequency));
+    let bar = |encoder: &&Importance| Bar {
+        label: encoder.name.clone(),
+        value: encoder.selection_frequency,
+        colour: colour(encoder.modality),
+        tip: format!(
+            "{}\nkept for {:.1} % of the clips\nmean weight {:.4}",
+            encoder.name,
+            100.0 * encoder.selection_frequency,
+            encoder.mean
+        ),
+    };
+    let drawing: Vec<Bar> = by_frequency.iter().map(bar).collect();
+    let caption = html! {
+        "Share of clips for which each encoder is among those kept, over " (from)
+        @if let Some((n, _)) = share { " With n = " (n) " kept, all alike would be at the dashed line." }
+        span.paper { "Published: a few encoders are kept for most clips, the others ever less, gradually." }
+    };
+    let reference = share.map(|(_, share)| (share, "n/K"));
+    figure(
+        "Figure 4: how often each encoder is kept",
+        caption,
+        bars("Selection frequency", "share of clips", &drawing, reference),
+    )
+}
+
+fn distribution(drawn: &[Importance], k: usize, from: &str) -> Markup {
+    let one = |encoder: &Importance| {
+        let [least, p5, p25, median, p75, p95, most] = encoder.quantiles;
+        Distribution {
+            label: encoder.name.clone(),
+            quantiles: encoder.quantiles,
+            mean: encoder.mean,
+            colour: colour(encoder.modality),
+            tip: format!(
+                "{}\nmean {:.4} ± {:.4}\nmedian {median:.4}, middle half {p25:.4} to {p75:.4}\n5th to 95th percentile {p5:.4} to {p95:.4}\nleast {least:.4}, greatest {most:.4}",
+                encoder.name, encoder.mean, encoder.std
+            ),
+        }
+    };
+    let drawing: Vec<Distribution> = drawn.iter().map(one).collect();
+    let caption = html! {
+        "Boxes span the middle half of the clips, whiskers the 5th to the 95th percentile; bar: median, ring: mean. Over " (from)
+        span.paper { "Published: OpenFace is always high, emotion2vec high but broad, CLAP and HiCMAE low." }
+    };
+    figure(
+        "Figure 6: distribution of weights",
+        caption,
+        boxes("Distribution of weights", "weight", &drawing, Some((1.0 / k as f64, "1/K"))),
+    )
+}
+
+fn stability(weights: &Weights, drawn: &[Importance], of: &str) -> Markup {
+    let highest = drawn.iter().flat_map(|encoder| &encoder.per_run).copied().fold(f64::MIN_POSITIVE, f64::max);
+    let rows: Vec<String> = drawn.iter().map(|encoder| encoder.name.clone()).collect();
+    let columns = run_names(weights);
+    let cell = |i: usize, j: usize| {
+        let value = drawn[i].per_run[j];
+        heatmap::Cell {
+            shade: value / highest,
+            text: if columns.len() <= 10 { format!("{:.1}", 100.0 * value) } else { String::new() },
+            tip: format!("{}, {}: mean weight {value:.4}", rows[i], columns[j]),
+            framed: false,
+        }
+    };
+    let width = if columns.len() <= 10 { 34.0 } else { 14.0 };
+    let drawing = heatmap("Mean weight of every encoder in every run", &rows, &columns, (width, 18.0), cell);
+    let correlations: Vec<f64> = analysis::stability(weights).iter().filter_map(|pair| pair.spearman).collect();
+    let caption = html! {
+        "Mean weight in percent over each run's own validation clips." (of) " "
+        @if let Some((mean, least)) = mean_and_least(&correlations) {
+            "Between two runs the encoders' ranks agree with Spearman's ρ = " (format!("{mean:.2}")) " on average, " (format!("{least:.2}")) " at least."
+        } @else { "Agreement between runs takes at least two of them." }
+        span.paper { "Published: the ranking is largely the same in all folds." }
+    };
+    figure("Figure 5: importance fold by fold", caption, drawing)
+}
+
+/// Without the seed where all have the same.
+fn run_names(weights: &Weights) -> Vec<String> {
+    let names = || weights.runs.iter().map(|run| run.name.as_str());
+    let seed = |name: &str| name.split_once(" fold").map(|(seed, _)| seed.to_owned());
+    let first = names().next().and_then(seed);
+    let one_seed = first.is_some() && names().all(|name| seed(name) == first);
+    names()
+        .map(|name| {
+            if one_seed {
+                name.split_once(" fold").map_or(name.into(), |(_, fold)| format!("fold{fold}"))
+            } else {
+                name.into()
+            }
+        })
+        .collect()
+}
+
+/// `None` of no values.
+pub fn mean_and_least(values: &[f64]) -> Option<(f64, f64)> {
+    let least = values.iter().copied().min_by(f64::total_cmp)?;
+    Some((values.iter().sum::<f64>() / values.len() as f64, least))
+}
+
+fn table(ranked: &[Importance]) -> Table<'static> {
+    let row = |encoder: &Importance| {
+        Row::from(vec![
+            Cell::Count(encoder.rank),
+            Cell::Text(encoder.name.clone()),
+            Cell::Text(encoder.modality.to_string()),
+            Cell::Precise(encoder.mean),
+            Cell::Precise(encoder.std),
+            Cell::Number(encoder.selection_frequency),
+            Cell::Precise(encoder.quantiles[1]),
+            Cell::Precise(encoder.quantiles[3]),
+            Cell::Precise(encoder.quantiles[5]),
+        ])
+    };
+    Table {
+        caption: "Weights of every encoder over all clips of all runs.",
+        groups: &[],
+        columns: &["rank", "encoder", "modality", "mean weight", "std", "kept", "5 %", "median", "95 %"],
+        rows: ranked.iter().map(row).collect(),
+    }
+}

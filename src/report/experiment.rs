@@ -1,0 +1,204 @@
+//! What was trained and how it went: one run, or the runs of a cross-validation, as far as their folder can be read.
+
+use super::files::{self, Missing};
+use super::run::Run;
+use super::setting::Setting;
+use crate::analysis::{Analysis, RunWeights, Weights};
+use crate::cv::{CvSummary, DataInfo};
+use crate::decode::Thresholds;
+use crate::engine::DeviceInfo;
+use crate::metrics::{self, Score};
+use crate::model::checkpoint::Header;
+use crate::scores::{Row, Scores};
+use crate::train::Versions;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// A configuration that was trained.
+pub struct Experiment {
+    /// What tells it from the others in the report
+    pub name: String,
+    pub path: PathBuf,
+    pub command: Option<String>,
+    pub versions: Option<Versions>,
+    pub device: Option<DeviceInfo>,
+    pub seconds: Option<f64>,
+    pub setting: Setting,
+    /// C names; empty where no file told them
+    pub classes: Vec<String>,
+    /// Index of the class that never blends
+    pub neutral: Option<usize>,
+    /// Of a finished cross-validation
+    pub data: Option<DataInfo>,
+    /// Seed by seed, fold by fold
+    pub runs: Vec<Run>,
+    /// What it reaches; `None` where no run can tell
+    pub row: Option<Row>,
+    /// What is reached on the same clips without looking
+    pub trivial: Vec<Row>,
+    /// Of all runs together, for a model that is trained on every clip
+    pub thresholds: Option<Thresholds>,
+    pub weights: Option<Weights>,
+    pub analysis: Option<Analysis>,
+}
+
+impl Experiment {
+    /// One run.
+    pub fn of_run(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Self {
+        let run = Run::read(path, "run", missing);
+        let mut experiment = Self::new(path, name, vec![run], missing);
+        if let Some(summary) = &experiment.runs[0].summary {
+            experiment.command = Some(summary.command.clone());
+            experiment.versions = Some(summary.versions.clone());
+            experiment.device = Some(summary.device.clone());
+            experiment.seconds = Some(summary.seconds);
+            experiment.thresholds = summary.thresholds;
+        }
+        experiment.complete(missing);
+        experiment
+    }
+
+    /// A cross-validation; `summary` is `None` where it has not ended or its summary cannot be read.
+    pub fn of_cv(path: &Path, name: &str, summary: Option<CvSummary>, missing: &mut Vec<Missing>) -> Self {
+        let folders = match &summary {
+            Some(summary) => summary.runs.iter().map(|run| run.folder.clone()).collect(),
+            None => files::run_folders(path),
+        };
+        let mut runs: Vec<Run> =
+            folders.iter().map(|folder| Run::read(&path.join(folder), &files::run_name(folder), missing)).collect();
+        if let Some(summary) = &summary {
+            for (run, told) in runs.iter_mut().zip(&summary.runs) {
+                run.name = format!("seed {} fold {}", told.seed, told.fold);
+                run.fold = Some(told.fold);
+                run.seed = Some(told.seed);
+                run.official = Some(told.official);
+                run.honest = told.honest;
+            }
+        }
+        let mut experiment = Self::new(path, name, runs, missing);
+        if let Some(summary) = summary {
+            experiment.command = Some(summary.command);
+            experiment.versions = Some(summary.versions);
+            experiment.device = Some(summary.device);
+            experiment.seconds = Some(summary.seconds);
+            experiment.thresholds = Some(summary.thresholds);
+            experiment.classes.clone_from(&summary.data.classes);
+            experiment.neutral = summary.data.neutral;
+            experiment.setting.encoders.clone_from(&summary.data.encoders);
+            experiment.data = Some(summary.data);
+            experiment.trivial = summary.trivial;
+            let runs = summary.runs.len();
+            experiment.row =
+                Some(Row { name: name.to_owned(), runs, official: summary.official, honest: summary.honest });
+        }
+        experiment.complete(missing);
+        experiment
+    }
+
+    /// With what the runs' own files tell.
+    fn new(path: &Path, name: &str, runs: Vec<Run>, missing: &mut Vec<Missing>) -> Self {
+        let config = files::toml(&path.join("config.toml"));
+        let config = config.unwrap_or_else(|why| {
+            missing.push(Missing::new(format!("configuration of {name}"), why, None));
+            toml::Table::new()
+        });
+        let headers = runs.iter().map(|run| Header::read(&run.path.join("model.safetensors")));
+        let header = headers.flatten().next();
+        let command = runs.iter().find_map(|run| run.summary.as_ref()).map(|summary| summary.command.clone());
+        let device = runs.iter().find_map(|run| run.summary.as_ref()).map(|summary| summary.device.clone());
+        Self {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            command,
+            versions: None,
+            device,
+            seconds: None,
+            setting: Setting { config, encoders: header.as_ref().map(|h| h.encoders.clone()).unwrap_or_default() },
+            classes: header.as_ref().map(|header| header.classes.clone()).unwrap_or_default(),
+            neutral: header.and_then(|header| header.neutral),
+            data: None,
+            runs,
+            row: None,
+            trivial: Vec::new(),
+            thresholds: None,
+            weights: None,
+            analysis: None,
+        }
+    }
+
+    /// What follows from all of it: scores and weights over the runs, the analysis, and what is missing of them.
+    fn complete(&mut self, missing: &mut Vec<Missing>) {
+        if self.row.is_none() {
+            let scores: Vec<Score> = self.runs.iter().filter_map(Run::score).collect();
+            let official = (!scores.is_empty()).then(|| Scores::of(&scores));
+            self.row =
+                official.map(|official| Row { name: self.name.clone(), runs: scores.len(), official, honest: None });
+        }
+        if self.trivial.is_empty() && !self.classes.is_empty() {
+            let truths: Vec<_> = self.scored().flat_map(|scored| scored.truths.iter().cloned()).collect();
+            if !truths.is_empty() {
+                let pair = metrics::trivial_baselines(&truths, self.classes.len());
+                let row = |(name, score)| Row { name, runs: 1, official: Scores::of(&[score]), honest: None };
+                self.trivial = pair.map(row).into();
+            }
+        }
+        let k = self.setting.encoders.len();
+        let weights = |run: &Run| Some((run.name.clone(), run.scored.as_ref()?.w.clone()));
+        let runs: Vec<RunWeights> =
+            self.runs.iter().filter_map(weights).map(|(name, w)| RunWeights { name, w }).collect();
+        if !runs.is_empty() && runs.iter().all(|run| run.w.ncols() == k) {
+            let encoders = self.setting.encoders.clone();
+            self.weights = Some(Weights { encoders, runs, unfinished: Vec::new(), held_out: true });
+        } else if !runs.is_empty() {
+            let why =
+                format!("the runs' weights are not those of {k} encoders: no model.safetensors tells their names");
+            missing.push(Missing::new(format!("encoder weights of {}", self.name), why, None));
+        }
+        self.read_analysis(missing);
+    }
+
+    fn read_analysis(&mut self, missing: &mut Vec<Missing>) {
+        let folder = self.path.join("analysis");
+        let (why, damage) = match Analysis::read(&folder) {
+            Ok(analysis) if analysis.cka.is_some() => return self.analysis = Some(analysis),
+            Ok(_) => ("the analysis was made without the pool".to_owned(), false),
+            Err(_) if !folder.exists() => ("it is computed from the models and the pool, which takes a command of its own".to_owned(), false),
+            Err(error) => (format!("{error:#}"), true),
+        };
+        let remedy = format!("blendfuse analyze {} --data {}", files::shown(&self.path), self.data_argument());
+        let what = format!("CKA of {} (figures 7 and 8)", self.name);
+        missing.push(Missing { damage, ..Missing::new(what, why, Some(remedy)) });
+    }
+
+    /// The pool as it was named on the command line; DATA where nobody knows.
+    pub fn data_argument(&self) -> String {
+        self.command.as_deref().and_then(files::data_argument).unwrap_or_else(|| "DATA".into())
+    }
+
+    /// What the runs that can be read said about their validation clips.
+    pub fn scored(&self) -> impl Iterator<Item = &super::run::Scored> {
+        self.runs.iter().filter_map(|run| run.scored.as_ref())
+    }
+
+    /// `2456 clips`, or `2456 clips × 3 seeds`: what figures over all runs are made from.
+    pub fn clips(&self) -> String {
+        let all: usize = self.scored().map(|scored| scored.names.len()).sum();
+        let different: HashSet<&String> = self.scored().flat_map(|scored| &scored.names).collect();
+        match (all, different.len()) {
+            (all, different) if all == different => format!("{all} clips"),
+            (all, different) if all % different == 0 => format!("{different} clips × {} seeds", all / different),
+            (all, different) => format!("{all} judgements of {different} clips"),
+        }
+    }
+
+    /// `5 folds`, `5 folds × 3 seeds` or `1 run`.
+    pub fn shape(&self) -> String {
+        let folds: HashSet<_> = self.runs.iter().map(|run| run.fold).collect();
+        match (self.runs.len(), folds.len()) {
+            (1, _) => "1 run".into(),
+            (runs, folds) if runs == folds => format!("{folds} folds"),
+            (runs, folds) if runs % folds == 0 => format!("{folds} folds × {} seeds", runs / folds),
+            (runs, _) => format!("{runs} runs"),
+        }
+    }
+}

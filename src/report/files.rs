@@ -1,0 +1,99 @@
+//! Small readers whose errors become lines of the report's list of what is missing.
+
+use crate::ui;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+/// Something that a complete folder would have shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub what: String,
+    pub why: String,
+    /// The command that would give it
+    pub remedy: Option<String>,
+    /// Of a folder that is damaged or not finished; else nobody asked for it yet
+    pub damage: bool,
+}
+
+impl Missing {
+    pub fn new(what: impl Into<String>, why: impl Into<String>, remedy: Option<String>) -> Self {
+        Self { what: what.into(), why: why.into(), remedy, damage: true }
+    }
+
+    /// What further commands would add to a folder that is complete.
+    pub fn more(what: impl Into<String>, why: impl Into<String>, remedy: Option<String>) -> Self {
+        Self { damage: false, ..Self::new(what, why, remedy) }
+    }
+}
+
+/// # Errors
+/// A line that says why there is none.
+pub fn json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+    let text = text(path)?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: not as expected: {error}", path.display()))
+}
+
+/// # Errors
+/// As [`json`].
+pub fn toml(path: &Path) -> Result<toml::Table, String> {
+    text(path)?
+        .parse()
+        .map_err(|error: toml::de::Error| format!("{}: not as expected: {}", path.display(), error.message()))
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!("{}: found no such file", path.display()),
+        _ => format!("{}: cannot be read: {error}", path.display()),
+    })
+}
+
+/// `seed-S/fold-F` below a cross-validation, seed by seed, fold by fold.
+pub fn run_folders(path: &Path) -> Vec<String> {
+    let numbers = |path: &Path, prefix: &str| -> Vec<u64> {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut numbers: Vec<u64> = names.filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    let of_seed = |seed: u64| {
+        let folds = numbers(&path.join(format!("seed-{seed}")), "fold-");
+        folds.into_iter().map(move |fold| format!("seed-{seed}/fold-{fold}"))
+    };
+    numbers(path, "seed-").into_iter().flat_map(of_seed).collect()
+}
+
+/// `seed-0/fold-1` as `seed 0 fold 1`.
+pub fn run_name(folder: &str) -> String {
+    folder.replace('-', " ").replace('/', " ")
+}
+
+/// A path as one would type it.
+pub fn shown(path: &Path) -> String {
+    ui::quoted(&path.display().to_string())
+}
+
+/// What follows `--data` in a command, still quoted.
+pub fn data_argument(command: &str) -> Option<String> {
+    let rest = command.split_once(" --data ").or_else(|| command.split_once(" --data="))?.1;
+    let end = match rest.strip_prefix('\'') {
+        Some(inside) => inside.find('\'')? + 2,
+        None => rest.find(' ').unwrap_or(rest.len()),
+    };
+    Some(rest[..end].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pool_is_found_in_a_command() {
+        let found = |command: &str| data_argument(command);
+        assert_eq!(found("blendfuse cv --data pool --out cv"), Some("pool".into()));
+        assert_eq!(found("blendfuse cv --out cv --data='my pool' --folds 1"), Some("'my pool'".into()));
+        assert_eq!(found("blendfuse cv --out cv --data pool"), Some("pool".into()));
+        assert_eq!(found("blendfuse cv --out cv"), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! One run folder, as far as it can be read.
+
+use super::files::{self, Missing};
+use crate::cv::Judgement;
+use crate::data::npz::NpzReader;
+use crate::metrics::{self, Score, Truth};
+use crate::train::{EpochLog, Selection, Summary};
+use anyhow::{Context as _, Result, bail, ensure};
+use ndarray::Array2;
+use std::path::{Path, PathBuf};
+
+pub struct Run {
+    /// `seed 0 fold 1`
+    pub name: String,
+    pub path: PathBuf,
+    pub seed: Option<u64>,
+    pub fold: Option<u32>,
+    pub log: Vec<EpochLog>,
+    pub summary: Option<Summary>,
+    /// Thresholds searched on the clips that are scored; of an unfinished run they are not known
+    pub official: Option<Judgement>,
+    /// Thresholds from the other folds
+    pub honest: Option<Judgement>,
+    pub scored: Option<Scored>,
+}
+
+/// `validation.npz`: clips that were not trained on.
+pub struct Scored {
+    /// N
+    pub names: Vec<String>,
+    /// (N, C)
+    pub scores: Array2<f32>,
+    /// (N, K)
+    pub w: Array2<f32>,
+    /// (N, C), soft
+    pub targets: Array2<f32>,
+    /// N
+    pub truths: Vec<Truth>,
+}
+
+impl Run {
+    /// Reads what is there; what is not goes to `missing`.
+    pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Self {
+        let mut miss =
+            |what: &str, why: String, remedy| missing.push(Missing::new(format!("{what} of {name}"), why, remedy));
+        let resume = format!("blendfuse train --data DATA --out {} --resume", files::shown(path));
+        let summary: Option<Summary> = match files::json(&path.join("summary.json")) {
+            Ok(summary) => Some(summary),
+            Err(why) => {
+                miss("summary and final scores", format!("{why}; the run may not have ended"), Some(resume.clone()));
+                None
+            }
+        };
+        let (log, broken) = read_log(&path.join("metrics.jsonl"));
+        if let Some(why) = broken {
+            miss(if log.is_empty() { "learning curves" } else { "part of the learning curves" }, why, None);
+        }
+        let held_out = summary.as_ref().is_none_or(|summary| summary.selection != Selection::All);
+        let scored = match Scored::read(&path.join("validation.npz")) {
+            Ok(scored) => Some(scored),
+            Err(error) if held_out => {
+                let again = summary.as_ref().map_or(resume, |summary| summary.command.clone());
+                miss("clip by clip scores and encoder weights", format!("{error:#}"), Some(again));
+                None
+            }
+            Err(_) => {
+                let why = "it was trained on all clips, none were held out".to_owned();
+                let again =
+                    format!("blendfuse cv --data DATA --out CV --config {}", files::shown(&path.join("config.toml")));
+                missing.push(Missing::more(format!("scores of {name} on clips it has not seen"), why, Some(again)));
+                None
+            }
+        };
+        let (seed, fold) = match &summary {
+            Some(summary) => (Some(summary.seed), fold(summary.selection)),
+            None => (None, None),
+        };
+        let official = summary.as_ref().and_then(judgement);
+        let name = name.to_owned();
+        Self { name, path: path.to_owned(), seed, fold, log, summary, official, honest: None, scored }
+    }
+}
+
+impl Run {
+    /// By the official rule: of an unfinished run that of its best epoch.
+    pub fn score(&self) -> Option<Score> {
+        let best = self.log.iter().rev().find(|epoch| epoch.best);
+        let so_far = || Some(Score { presence: best?.presence?, salience: best?.salience? });
+        self.official.map(|official| official.score).or_else(so_far)
+    }
+}
+
+fn fold(selection: Selection) -> Option<u32> {
+    match selection {
+        Selection::Fold(fold) => Some(fold),
+        Selection::All => None,
+    }
+}
+
+fn judgement(summary: &Summary) -> Option<Judgement> {
+    let score = Score { presence: summary.presence?, salience: summary.salience? };
+    Some(Judgement { thresholds: summary.thresholds?, score, mean: score.mean() })
+}
+
+/// Epochs up to the first line that cannot be read, and why it cannot.
+fn read_log(path: &Path) -> (Vec<EpochLog>, Option<String>) {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => return (Vec::new(), Some(format!("{}: cannot be read: {error}", path.display()))),
+    };
+    let mut log = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        match serde_json::from_str(line) {
+            Ok(epoch) => log.push(epoch),
+            Err(error) => {
+                return (log, Some(format!("{}: line {number} is not an epoch: {error}", path.display())));
+            }
+        }
+    }
+    let broken = log.is_empty().then(|| format!("{}: found no epoch", path.display()));
+    (log, broken)
+}
+
+impl Scored {
+    fn read(path: &Path) -> Result<Self> {
+        let what = path.display();
+        ensure!(path.exists(), "{what}: found no such file");
+        let mut npz = NpzReader::open(path)?;
+        let names = npz.strings("filenames")?;
+        let (scores, w) = (npz.matrix("scores")?, npz.matrix("w")?);
+        let targets = npz.matrix("targets").with_context(|| {
+            format!("{what}: no readable targets, so nothing to hold the scores against; older versions wrote none")
+        })?;
+        let n = names.len();
+        if scores.nrows() != n || w.nrows() != n || targets.dim() != scores.dim() || n == 0 || scores.ncols() == 0 {
+            let (a, b, c) = (scores.dim(), w.dim(), targets.dim());
+            bail!(
+                "{what}: found {n} names, scores {a:?}, w {b:?} and targets {c:?}, expected one row per clip in each"
+            );
+        }
+        let finite = [&scores, &w, &targets].into_iter().flatten().all(|value| value.is_finite() && *value >= 0.0);
+        ensure!(finite, "{what}: found values that are negative or not finite, expected shares");
+        let truths: Vec<Truth> = targets.rows().into_iter().map(|row| metrics::truth(&row.to_vec())).collect();
+        Ok(Self { names, scores, w, targets, truths })
+    }
+}

@@ -1,0 +1,196 @@
+//! What is reached: every method by both protocols, and every run.
+
+use super::chart::dots::{self, Mark, dots};
+use super::experiment::Experiment;
+use super::folder::{Folder, Kind, Method};
+use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
+use crate::metrics::Score;
+use crate::scores::Scores;
+use maud::{Markup, html};
+use std::cmp::Ordering;
+
+/// Methods in the chart; the table has them all.
+const DRAWN: usize = 40;
+
+const METRICS: [(&str, fn(&Score) -> f64); 3] =
+    [("presence", |score| score.presence), ("salience", |score| score.salience), ("mean", Score::mean)];
+
+pub fn section(folders: &[Folder], experiments: &[&Experiment]) -> Markup {
+    let methods = methods(folders);
+    let runs: Vec<Markup> = experiments.iter().enumerate().filter_map(|(colour, e)| by_run(e, colour)).collect();
+    html! {
+        p {
+            "Presence is the share of clips whose set of emotions is found, salience the share of blends whose ratio is found too; the score is their mean. \
+             The " b { "official" } " protocol searches its two thresholds on the very clips that it scores; the " b { "honest" }
+            " one takes them from the other folds. Spread is the sample standard deviation over runs."
+        }
+        (WideGrid([figure("Scores of all methods", caption(&methods), chart(&methods))].into_iter().chain(runs).collect()))
+        (table(&methods, folders.len() > 1))
+        (each(experiments, run_table))
+        @for folder in folders.iter().filter(|folder| folder.kind == Kind::Sweep) { (trials(folder)) }
+    }
+}
+
+/// A method, whether it is one of the report's own, and what folder it is from.
+struct Named {
+    method: Method,
+    strong: bool,
+    from: String,
+}
+
+/// The experiments, then what stands beside them, then what is reached without looking: each once.
+fn methods(folders: &[Folder]) -> Vec<Named> {
+    let mut all = Vec::new();
+    for folder in folders {
+        let own = |method| Named { method, strong: folder.methods.is_empty(), from: folder.name.clone() };
+        all.extend(folder.all_methods().into_iter().map(own));
+    }
+    let trivial = folders.iter().filter_map(|folder| Some((folder, folder.experiment.as_ref()?)));
+    for (folder, experiment) in trivial {
+        for row in &experiment.trivial {
+            let same = |named: &Named| named.method.row.name == row.name && named.method.row.official == row.official;
+            if !all.iter().any(same) {
+                let method = Method { row: row.clone(), setting: None };
+                all.push(Named { method, strong: false, from: folder.name.clone() });
+            }
+        }
+    }
+    // One's own in their order, the others from the best down.
+    let mean = |named: &Named| named.method.row.official.mean.mean;
+    all.sort_by(|a, b| {
+        b.strong.cmp(&a.strong).then(if a.strong { Ordering::Equal } else { mean(b).total_cmp(&mean(a)) })
+    });
+    all
+}
+
+fn caption(methods: &[Named]) -> Markup {
+    html! {
+        i.chip.full.s0 {} "official, " i.chip.hollow.s1 {} "honest; whiskers are one standard deviation over runs. "
+        @if methods.len() > DRAWN { "The first " (DRAWN) " of " (methods.len()) " methods; the table has all." }
+    }
+}
+
+fn chart(methods: &[Named]) -> Markup {
+    let mark = |scores: &Scores, kind: &str, colour, filled| Mark {
+        value: scores.mean.mean,
+        deviation: scores.mean.std,
+        colour,
+        filled,
+        tip: format!(
+            "{kind}: mean {}\npresence {}\nsalience {}",
+            scores.mean.text(),
+            scores.presence.text(),
+            scores.salience.text()
+        ),
+    };
+    let line = |named: &Named| {
+        let row = &named.method.row;
+        let honest = row.honest.as_ref().map(|scores| mark(scores, "honest", 1, false));
+        let marks = [Some(mark(&row.official, "official", 0, true)), honest].into_iter().flatten().collect();
+        dots::Line { label: row.name.clone(), strong: named.strong, marks }
+    };
+    let lines: Vec<_> = methods.iter().take(DRAWN).map(line).collect();
+    dots("Mean score of every method", "mean of presence and salience", &lines)
+}
+
+/// `from`: say which folder each is from.
+fn table(methods: &[Named], from: bool) -> Markup {
+    let cells = |named: &Named| {
+        let row = &named.method.row;
+        let spreads = |scores: Option<Scores>| {
+            [scores.map(|s| s.presence), scores.map(|s| s.salience), scores.map(|s| s.mean)].map(Cell::spread)
+        };
+        let folder = from.then(|| Cell::Text(named.from.clone()));
+        let first = [Some(Cell::Text(row.name.clone())), folder, Some(Cell::Count(row.runs))];
+        let cells = first.into_iter().flatten().chain(spreads(Some(row.official))).chain(spreads(row.honest)).collect();
+        Row { cells, strong: named.strong }
+    };
+    let metrics = ["presence", "salience", "mean"];
+    let first = if from { &["method", "from", "runs"][..] } else { &["method", "runs"] };
+    let columns = [first, &metrics, &metrics].concat();
+    let groups = [("", first.len()), ("official", 3), ("honest", 3)];
+    let rows = methods.iter().map(cells).collect();
+    html! { (Table { caption: "Mean ± standard deviation over runs.", groups: &groups, columns: &columns, rows }) }
+}
+
+/// Every fold's scores on one axis; nothing to see of a single run.
+fn by_run(experiment: &Experiment, colour: usize) -> Option<Markup> {
+    let runs: Vec<_> = experiment.runs.iter().filter(|run| run.official.is_some()).collect();
+    let row = experiment.row.as_ref().filter(|_| runs.len() > 1)?;
+    let mut lines = Vec::new();
+    for (metric, value) in METRICS {
+        for (kind, filled) in [("official", true), ("honest", false)] {
+            let of = |run: &&super::run::Run| {
+                let judgement = if filled { run.official } else { run.honest }?;
+                let at = value(&judgement.score);
+                Some(Mark {
+                    value: at,
+                    deviation: None,
+                    colour,
+                    filled,
+                    tip: format!("{}: {metric} {at:.3} ({kind})", run.name),
+                })
+            };
+            let marks: Vec<Mark> = runs.iter().filter_map(of).collect();
+            if !marks.is_empty() {
+                lines.push(dots::Line { label: format!("{metric}, {kind}"), strong: metric == "mean", marks });
+            }
+        }
+    }
+    let caption = format!(
+        "{} over {}; each mark is one run: official filled, honest hollow.",
+        experiment.clips(),
+        experiment.shape()
+    );
+    Some(figure(&format!("{}: run by run", row.name), caption, dots("Scores of every run", "score", &lines)))
+}
+
+fn run_table(experiment: &Experiment) -> Option<Markup> {
+    let cells = |run: &super::run::Run| {
+        let judged = |judgement: Option<crate::cv::Judgement>| {
+            let score = judgement.map(|judgement| judgement.score);
+            let thresholds = judgement.map(|judgement| judgement.thresholds);
+            [
+                thresholds.map(|t| t.alpha),
+                thresholds.map(|t| t.beta),
+                score.map(|s| s.presence),
+                score.map(|s| s.salience),
+                score.map(|s| s.mean()),
+            ]
+            .map(Cell::number)
+        };
+        let best = run.log.iter().rev().find(|epoch| epoch.best).map(|epoch| epoch.epoch as usize);
+        let clips = run.scored.as_ref().map(|scored| scored.names.len());
+        let count = |count: Option<usize>| count.map_or(Cell::None, Cell::Count);
+        let first = [Cell::Text(run.name.clone()), count(clips), Cell::Count(run.log.len()), count(best)];
+        Row::from(first.into_iter().chain(judged(run.official)).chain(judged(run.honest)).collect::<Vec<_>>())
+    };
+    let rows: Vec<Row> = experiment.runs.iter().map(cells).collect();
+    let judged = ["α", "β", "presence", "salience", "mean"];
+    let columns = [&["run", "clips", "epochs", "best epoch"][..], &judged, &judged].concat();
+    let groups = [("", 4), ("official", 5), ("honest", 5)];
+    let caption = "Every run: validation clips, epochs trained, the epoch that was kept, thresholds and scores.";
+    Some(folded("Every run as a table", Table { caption, groups: &groups, columns: &columns, rows }))
+}
+
+fn trials(folder: &Folder) -> Markup {
+    let row = |trial: &super::sweep::Trial| {
+        let scores = trial.method.as_ref().map(|method| &method.row);
+        let set: Vec<String> = trial.set.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        Row::from(vec![
+            Cell::Text(trial.name.clone()),
+            Cell::Text(set.join(", ")),
+            Cell::Text(trial.status.clone()),
+            Cell::spread(scores.map(|row| row.official.mean)),
+            Cell::spread(scores.and_then(|row| Some(row.honest?.mean))),
+            trial.seconds.map_or(Cell::None, |seconds| Cell::Count(seconds.round() as usize)),
+        ])
+    };
+    let table = Table {
+        caption: "Every trial, what tells it from the others, and its mean score.",
+        groups: &[],
+        columns: &["trial", "settings", "status", "official", "honest", "seconds"],
+        rows: folder.trials.iter().map(row).collect(),
+    };
+    html! { h3 { "Trials of " (folder.name) } (table) }
+}

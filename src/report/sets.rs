@@ -1,0 +1,151 @@
+//! Which emotions are told apart: per set, per ratio, and what is taken for what.
+
+use super::chart::dots::{self, Mark, dots};
+use super::chart::heatmap::{self, heatmap};
+use super::experiment::Experiment;
+use super::judged::{Judged, Part};
+use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, legend};
+use crate::metrics;
+use maud::{Markup, html};
+
+/// Experiments with their decisions, by their place in the report.
+type Known<'a> = Vec<(usize, &'a Experiment, &'a Judged)>;
+
+pub fn section(experiments: &[&Experiment], judged: &[Option<Judged>]) -> Markup {
+    let known: Known = experiments
+        .iter()
+        .zip(judged)
+        .enumerate()
+        .filter_map(|(i, (e, judged))| Some((i, *e, judged.as_ref()?)))
+        .collect();
+    if known.is_empty() {
+        return html! {};
+    }
+    let parts = |of: fn(&Judged, &[String]) -> Vec<Part>| -> Vec<(usize, &Experiment, Vec<Part>)> {
+        known.iter().map(|(i, experiment, judged)| (*i, *experiment, of(judged, &experiment.classes))).collect()
+    };
+    let (sets, ratios) = (parts(Judged::by_set), parts(Judged::by_ratio));
+    let caption = html! {
+        i.chip.full.s5 {} "presence, " i.chip.hollow.s5 {} "salience (blends only), official thresholds. From " (clips(&known)) "."
+    };
+    let confusions = known.iter().map(|(_, experiment, judged)| confusion(experiment, judged, experiments.len() > 1));
+    let by_set = figure("Accuracy by set of emotions", &caption, chart("Accuracy by set of emotions", &sets));
+    let of_blends = html! { (caption) " First and second emotion in the order of the classes." };
+    let by_ratio = figure("Accuracy of blends by ratio", of_blends, chart("Accuracy by ratio", &ratios));
+    let figures = [by_set].into_iter().chain(confusions).chain([by_ratio]).collect();
+    html! {
+        (legend(experiments))
+        (WideGrid(figures))
+        (each(experiments, |experiment| {
+            let (_, _, judged) = known.iter().find(|(_, known, _)| std::ptr::eq(*known, experiment))?;
+            Some(tables(experiment, judged))
+        }))
+    }
+}
+
+fn clips(known: &Known) -> String {
+    let mut told: Vec<String> = known.iter().map(|(_, experiment, _)| experiment.clips()).collect();
+    told.dedup();
+    told.join(" and ")
+}
+
+fn chart(label: &str, all: &[(usize, &Experiment, Vec<Part>)]) -> Markup {
+    let mut names: Vec<&String> = Vec::new();
+    for part in all.iter().flat_map(|(_, _, parts)| parts) {
+        if !names.contains(&&part.name) {
+            names.push(&part.name);
+        }
+    }
+    let marks = |name: &String| -> Vec<Mark> {
+        let of = |(colour, experiment, parts): &(usize, &Experiment, Vec<Part>)| -> Option<Vec<Mark>> {
+            let part = parts.iter().find(|part| part.name == *name)?;
+            let mark = |value: f64, what: &str, filled| Mark {
+                value,
+                deviation: None,
+                colour: *colour,
+                filled,
+                tip: format!("{}, {name}: {what} {value:.3} of {} clips", experiment.name, part.clips),
+            };
+            let presence = mark(part.official.presence, "presence", true);
+            let salience = part.blend.then(|| mark(part.official.salience, "salience", false));
+            Some([Some(presence), salience].into_iter().flatten().collect())
+        };
+        all.iter().filter_map(of).flatten().collect()
+    };
+    let lines: Vec<_> =
+        names.into_iter().map(|name| dots::Line { label: name.clone(), strong: false, marks: marks(name) }).collect();
+    dots(label, "share of clips", &lines)
+}
+
+fn confusion(experiment: &Experiment, judged: &Judged, named: bool) -> Markup {
+    let confusion = judged.confusion(&experiment.classes);
+    let totals: Vec<usize> = confusion.counts.iter().map(|row| row.iter().sum()).collect();
+    let cell = |i: usize, j: usize| {
+        let (count, total) = (confusion.counts[i][j], totals[i]);
+        let share = count as f64 / total.max(1) as f64;
+        let (truth, answer) = (&confusion.truths[i], &confusion.predicted[j]);
+        heatmap::Cell {
+            shade: share,
+            text: if share >= 0.005 { format!("{:.0}", 100.0 * share) } else { String::new() },
+            tip: format!("{truth} answered as {answer}:\n{count} of {total} clips ({:.1} %)", 100.0 * share),
+            framed: truth == answer,
+        }
+    };
+    let drawing = heatmap("Confusion of emotion sets", &confusion.truths, &confusion.predicted, (26.0, 22.0), cell);
+    let title =
+        if named { format!("{}: what is taken for what", experiment.name) } else { "What is taken for what".into() };
+    let score = judged.score();
+    let caption = format!(
+        "Rows are what {} show, columns what was answered, in percent of the row; framed cells are right. \
+         All clips together: presence {:.3}, salience {:.3} (official thresholds of each run).",
+        experiment.clips(),
+        score.presence,
+        score.salience
+    );
+    figure(&title, caption, drawing)
+}
+
+fn tables(experiment: &Experiment, judged: &Judged) -> Markup {
+    let row = |part: &Part| {
+        let honest = part.honest;
+        let salience = |score: metrics::Score| if part.blend { Cell::Number(score.salience) } else { Cell::None };
+        let mistaken = part.mistaken_for.as_ref().map(|(name, count)| format!("{name} ({count})"));
+        Row::from(vec![
+            Cell::Text(part.name.clone()),
+            Cell::Count(part.clips),
+            Cell::Number(part.official.presence),
+            salience(part.official),
+            Cell::number(honest.map(|score| score.presence)),
+            honest.map_or(Cell::None, salience),
+            Cell::Text(mistaken.unwrap_or_else(|| "–".into())),
+        ])
+    };
+    let columns = ["shown", "clips", "presence", "salience", "presence", "salience", "most often mistaken for"];
+    let groups = [("", 2), ("official", 2), ("honest", 2), ("", 1)];
+    let table = |caption, parts: Vec<Part>| Table {
+        caption,
+        groups: &groups,
+        columns: &columns,
+        rows: parts.iter().map(row).collect(),
+    };
+    let classes = metrics::per_class(&judged.official, &judged.truths, &experiment.classes);
+    let class = |report: metrics::ClassReport| {
+        let figures = [report.precision, report.recall, report.f1].map(Cell::Number);
+        let first = [Cell::Text(report.class), Cell::Count(report.support)];
+        Row::from(first.into_iter().chain(figures).collect::<Vec<_>>())
+    };
+    let classes = Table {
+        caption: "Every emotion, alone or in a blend, by official thresholds.",
+        groups: &[],
+        columns: &["emotion", "clips", "precision", "recall", "F1"],
+        rows: classes.into_iter().map(class).collect(),
+    };
+    folded(
+        "Sets, ratios and emotions as tables",
+        html! {
+            (table("By set of emotions.", judged.by_set(&experiment.classes)))
+            (table("Blends by ratio.", judged.by_ratio(&experiment.classes)))
+            (classes)
+        },
+    )
+}

@@ -1,0 +1,119 @@
+//! Do encoders say the same, and does the gate keep such ones together: figures 7 and 8 of the paper.
+
+use super::chart::heatmap::{self, heatmap};
+use super::chart::scatter::{Point, scatter};
+use super::encoders::colour;
+use super::experiment::Experiment;
+use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
+use crate::analysis::{Analysis, EncoderPair};
+use maud::{Markup, html};
+
+/// Encoders in a matrix or a cloud of pairs; `analyze` writes all of them.
+const DRAWN: usize = 60;
+
+pub fn section(experiments: &[&Experiment]) -> Markup {
+    each(experiments, |experiment| Some(of_experiment(experiment.analysis.as_ref()?)))
+}
+
+fn of_experiment(analysis: &Analysis) -> Markup {
+    let Some(cka) = &analysis.cka else { return html! {} };
+    let drawn = drawn(analysis);
+    let names: Vec<String> = drawn.iter().map(|&k| analysis.encoders[k].name.clone()).collect();
+    html! {
+        (WideGrid(vec![matrix(analysis, cka, &drawn, &names), cloud(analysis, &names)]))
+        (folded("The pairs most alike as a table", pairs(analysis)))
+    }
+}
+
+/// In the pool's order by modality; of many encoders the most important ones.
+fn drawn(analysis: &Analysis) -> Vec<usize> {
+    let mut order: Vec<usize> =
+        (0..analysis.encoders.len()).filter(|&k| analysis.importance[k].rank <= DRAWN).collect();
+    order.sort_by_key(|&k| colour(analysis.encoders[k].modality));
+    order
+}
+
+fn matrix(analysis: &Analysis, cka: &[Vec<f64>], drawn: &[usize], names: &[String]) -> Markup {
+    let cell = |i: usize, j: usize| {
+        let (a, b) = (drawn[i], drawn[j]);
+        heatmap::Cell {
+            shade: cka[a][b],
+            text: if drawn.len() <= 12 { format!("{:.2}", cka[a][b]) } else { String::new() },
+            tip: format!(
+                "{}\n{}\nCKA {:.3}\nkept together for {:.1} % of the clips",
+                names[i],
+                names[j],
+                cka[a][b],
+                100.0 * analysis.co_selection[a][b]
+            ),
+            framed: false,
+        }
+    };
+    let size = if drawn.len() <= 12 { (32.0, 26.0) } else { (12.0, 13.0) };
+    let caption = html! {
+        "Linear CKA between the projected embeddings of every two encoders, from 0 (nothing in common, faint) to 1 (the same up to \
+         rotation and scale), mean over " (analysis.runs.len()) " models, each on its own clips (" (analysis.clips) " in all)."
+        span.paper { "Published: clusters within families of encoders; video and audio have little in common." }
+    };
+    figure("Figure 7: how alike encoders are", caption, heatmap("CKA between encoders", names, names, size, cell))
+}
+
+fn cloud(analysis: &Analysis, names: &[String]) -> Markup {
+    let modality = |name: &String| analysis.encoders.iter().find(|e| e.name == *name).map(|encoder| encoder.modality);
+    let point = |pair: &EncoderPair| {
+        let same = modality(&pair.a).filter(|a| modality(&pair.b) == Some(*a));
+        Some(Point {
+            x: pair.cka?,
+            y: pair.co_selection,
+            colour: same.map_or(3, colour),
+            tip: format!(
+                "{}\n{}\nCKA {:.3}\nkept together for {:.1} % of the clips",
+                pair.a,
+                pair.b,
+                pair.cka?,
+                100.0 * pair.co_selection
+            ),
+        })
+    };
+    let shown = analysis.pairs.iter().filter(|pair| names.contains(&pair.a) && names.contains(&pair.b));
+    let points: Vec<Point> = shown.filter_map(point).collect();
+    let told = |r: Option<f64>| r.map_or("undefined".to_owned(), |r| format!("{r:.2}"));
+    let caption = html! {
+        (points.len()) " pairs of encoders: how alike they are, and for what share of " (analysis.clips) " clips both are kept. "
+        @if let Some(correlation) = &analysis.correlation {
+            "Correlation: Pearson's r = " (told(correlation.pearson)) ", Spearman's ρ = " (told(correlation.spearman)) ". "
+        }
+        i.chip.full.s0 {} "both video, " i.chip.full.s1 {} "both audio, " i.chip.full.s2 {} "both multimodal, " i.chip.full.s3 {} "mixed."
+        span.paper { "Published: a falling trend, alike encoders are rarely kept together." }
+    };
+    let drawing = scatter("CKA against co-selection", ("CKA", "kept together"), &points, trend(&points));
+    figure("Figure 8: alike and kept together?", caption, drawing)
+}
+
+/// Least squares; `None` where all points have the same x.
+fn trend(points: &[Point]) -> Option<(f64, f64)> {
+    let n = points.len() as f64;
+    let (x, y) = (points.iter().map(|p| p.x).sum::<f64>() / n, points.iter().map(|p| p.y).sum::<f64>() / n);
+    let spread: f64 = points.iter().map(|p| (p.x - x).powi(2)).sum();
+    let slope = points.iter().map(|p| (p.x - x) * (p.y - y)).sum::<f64>() / spread;
+    (spread > 0.0).then_some((y - slope * x, slope))
+}
+
+fn pairs(analysis: &Analysis) -> Table<'static> {
+    let mut all: Vec<&EncoderPair> = analysis.pairs.iter().filter(|pair| pair.cka.is_some()).collect();
+    all.sort_by(|a, b| b.cka.unwrap_or(0.0).total_cmp(&a.cka.unwrap_or(0.0)));
+    let row = |pair: &&EncoderPair| {
+        Row::from(vec![
+            Cell::Text(pair.a.clone()),
+            Cell::Text(pair.b.clone()),
+            Cell::number(pair.cka),
+            Cell::Number(pair.co_selection),
+        ])
+    };
+    Table {
+        caption: "The 30 pairs of highest CKA; analysis/ in the folder has all as csv.",
+        groups: &[],
+        columns: &["encoder", "encoder", "CKA", "kept together"],
+        rows: all.iter().take(30).map(row).collect(),
+    }
+}

@@ -1,0 +1,407 @@
+//! `report`: the page against the folders it is made from, whole, unfinished or damaged.
+
+use crate::results::{CLASSES, Plan, device, write_json};
+use crate::workspace::{SMALL, Workspace};
+use blendfuse::analysis::{self, Weights};
+use blendfuse::config::SalienceRule;
+use blendfuse::cv::CvSummary;
+use blendfuse::decode::{self, Decision};
+use blendfuse::metrics::{self, Truth};
+use blendfuse::scores::{Row, Scores};
+use blendfuse::train::{EpochLog, Versions};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+/// Decisions by the official thresholds of every run, and the truth.
+fn decided(work: &Workspace, cv: &str, summary: &CvSummary) -> (Vec<Option<Decision>>, Vec<Truth>) {
+    let (mut decisions, mut truths) = (Vec::new(), Vec::new());
+    for run in &summary.runs {
+        let npz = format!("{cv}/{}/validation.npz", run.folder);
+        for row in work.matrix(&npz, "scores").rows() {
+            let row = row.to_vec();
+            decisions.push(Some(decode::decide(&row, run.official.thresholds, SalienceRule::Official, Some(5))));
+        }
+        truths.extend(work.matrix(&npz, "targets").rows().into_iter().map(|row| metrics::truth(&row.to_vec())));
+    }
+    (decisions, truths)
+}
+
+#[test]
+fn figures_of_a_cross_validation_are_those_of_its_files() {
+    let work = Workspace::empty();
+    let summary = Plan::small().write(&work.path("cv"));
+    Plan::small().write_analysis(&work.path("cv"));
+    let said = work.ok("report cv --out report.html");
+    assert!(said.stdout.starts_with("report.html (0."), "{}", said.stdout);
+    assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    let page = Page::read(&work, "report.html");
+
+    let scores = page.table("Mean ± standard deviation over runs.");
+    let honest = summary.honest.unwrap();
+    let spreads = |scores: Scores| [scores.presence, scores.salience, scores.mean].map(|spread| spread.text());
+    let expected = [vec!["cv".into(), "3".into()], spreads(summary.official).into(), spreads(honest).into()].concat();
+    assert_eq!(scores[0], expected);
+    assert_eq!(scores.len(), 3, "and the two trivial ones: {scores:?}");
+    let runs = page.table("Every run: validation clips");
+    for (row, run) in runs.iter().zip(&summary.runs) {
+        let judged = |j: blendfuse::cv::Judgement| {
+            [j.thresholds.alpha, j.thresholds.beta, j.score.presence, j.score.salience, j.mean].map(three)
+        };
+        assert_eq!(row[0], format!("seed 0 fold {}", run.fold));
+        assert_eq!((&row[2], &row[3]), (&run.epochs.to_string(), &run.best_epoch.to_string()));
+        assert_eq!(row[4..], [judged(run.official), judged(run.honest.unwrap())].concat());
+    }
+
+    let (decisions, truths) = decided(&work, "cv", &summary);
+    let classes: Vec<String> = CLASSES.map(str::to_owned).into();
+    for row in page.table("By set of emotions.") {
+        let of_set = |truth: &Truth| metrics::set_name(truth, &classes) == row[0];
+        let rows: Vec<usize> = (0..truths.len()).filter(|&i| of_set(&truths[i])).collect();
+        let own: (Vec<_>, Vec<_>) = rows.iter().map(|&i| (decisions[i], truths[i].clone())).unzip();
+        let score = metrics::score(&own.0, &own.1);
+        assert_eq!((&row[1], &row[2]), (&rows.len().to_string(), &three(score.presence)));
+        assert_eq!(row[3], if row[0].contains('+') { three(score.salience) } else { "–".into() });
+    }
+    for ratio in metrics::per_ratio(&decisions, &truths) {
+        let row = page.table("Blends by ratio.").into_iter().find(|row| row[0] == ratio.ratio).unwrap();
+        assert_eq!(row[1..4], [ratio.clips.to_string(), three(ratio.score.presence), three(ratio.score.salience)]);
+    }
+    let confusion = metrics::confusion(&decisions, &truths, &classes);
+    for (i, truth) in confusion.truths.iter().enumerate() {
+        let total: usize = confusion.counts[i].iter().sum();
+        for (j, answer) in confusion.predicted.iter().enumerate() {
+            let tip = format!("{truth} answered as {answer}:\n{} of {total} clips", confusion.counts[i][j]);
+            assert!(page.text.contains(&tip), "{tip}");
+        }
+    }
+
+    let weights = Weights::read(&work.path("cv")).unwrap();
+    let table = page.table("Weights of every encoder");
+    for encoder in analysis::importance(&weights) {
+        let row = &table[encoder.rank - 1];
+        let expected = [
+            encoder.rank.to_string(),
+            encoder.name.clone(),
+            encoder.modality.to_string(),
+            format!("{:.5}", encoder.mean),
+        ];
+        assert_eq!(row[..4], expected);
+        assert_eq!(row[5], three(encoder.selection_frequency));
+    }
+    let correlation = analysis::Analysis::read(&work.path("cv/analysis")).unwrap().correlation.unwrap();
+    assert!(page.text.contains(&format!("Pearson's r = {:.2}", correlation.pearson.unwrap())));
+
+    let ece = ece(&work, &summary);
+    assert!(page.text.contains(&format!("ECE {ece:.3} over {} scores", 90 * 6)), "{ece}");
+    assert!(page.text.contains("blendfuse cv --data 'my pool' --out cv"), "what makes it again");
+    let log: Vec<EpochLog> = log(&work, "cv/seed-0/fold-0");
+    assert!(page.text.contains("epoch 1\n") && log.len() == 12);
+    let losses: Vec<f64> = (0..3).map(|fold| log_of(&work, fold)[0].validation_loss.unwrap()).collect();
+    let mean = format!("cv: {:.4} (", losses.iter().sum::<f64>() / 3.0);
+    assert!(page.text.contains(&mean), "{mean}");
+    for figure in [3, 4, 5, 6, 7, 8] {
+        assert!(page.text.contains(&format!("<b>Figure {figure}: ")), "figure {figure}");
+    }
+}
+
+fn log_of(work: &Workspace, fold: usize) -> Vec<EpochLog> {
+    log(work, &format!("cv/seed-0/fold-{fold}"))
+}
+
+fn log(work: &Workspace, run: &str) -> Vec<EpochLog> {
+    work.text(&format!("{run}/metrics.jsonl")).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Of all scores against the shares in the labels, ten bins.
+fn ece(work: &Workspace, summary: &CvSummary) -> f64 {
+    let mut bins = vec![Vec::new(); 10];
+    for run in &summary.runs {
+        let npz = format!("cv/{}/validation.npz", run.folder);
+        let (scores, targets) = (work.matrix(&npz, "scores"), work.matrix(&npz, "targets"));
+        for (&score, &target) in scores.iter().zip(&targets) {
+            bins[((f64::from(score) * 10.0) as usize).min(9)].push((f64::from(score), f64::from(target)));
+        }
+    }
+    let all: usize = bins.iter().map(Vec::len).sum();
+    let error = |bin: &Vec<(f64, f64)>| (bin.iter().map(|(score, target)| score - target).sum::<f64>()).abs();
+    bins.iter().map(error).sum::<f64>() / all as f64
+}
+
+/// 36 encoders, five folds, 2 456 clips, with CKA: under 10 s and 3 MB.
+#[test]
+fn a_page_of_the_papers_size() {
+    let work = Workspace::empty();
+    Plan::paper().write(&work.path("cv"));
+    Plan::paper().write_analysis(&work.path("cv"));
+    let begun = Instant::now();
+    work.ok("report cv --out report.html");
+    let seconds = begun.elapsed().as_secs_f64();
+    let bytes = work.bytes("report.html").len();
+    assert!(seconds < 10.0 && bytes < 3_000_000, "{seconds} s, {bytes} bytes");
+    let page = Page::read(&work, "report.html");
+    assert!(page.text.contains("630 pairs of encoders") && page.text.contains("2456 clips"));
+    println!("36 encoders, 5 folds of 2456 clips: {seconds:.2} s, {:.2} MB", bytes as f64 / 1e6);
+}
+
+#[test]
+fn two_cross_validations_side_by_side() {
+    let work = Workspace::empty();
+    let a = Plan::small().write(&work.path("one/cv"));
+    let mut plan = Plan::small().with_top_n(2);
+    plan.noise = 0.4;
+    let b = plan.write(&work.path("two/cv"));
+    work.ok("report one/cv two/cv --out report.html");
+    let page = Page::read(&work, "report.html");
+    assert!(page.text.contains("<h1>one/cv · two/cv</h1>"), "two of the same name are told apart");
+    let table = page.table("Mean ± standard deviation over runs; ECE");
+    assert_eq!((&table[0][6], &table[1][6]), (&a.official.mean.text(), &b.official.mean.text()));
+    let gain: Vec<f64> = a.runs.iter().zip(&b.runs).map(|(a, b)| b.official.mean - a.official.mean).collect();
+    let better = gain.iter().filter(|gain| **gain > 0.0).count();
+    let mean = gain.iter().sum::<f64>() / 3.0;
+    let said = format!("official {mean:+.3} ± ");
+    assert!(page.text.contains(&said) && page.text.contains(&format!("better in {better} of 3 runs")), "{said}");
+    let keys = page.table("Keys that are not at their default.");
+    assert_eq!(keys, [["model.top_n", "auto", "auto", "2"]]);
+    // n = 2 and n = 2, the default of 4 encoders, are one value; it takes two for a curve.
+    assert!(page.missing().contains("Figure 2 and table V"));
+}
+
+#[test]
+fn a_sweep_with_a_trial_that_failed() {
+    let work = Workspace::empty();
+    let plans: Vec<Plan> = [1, 3, 4].map(|n| Plan::small().with_top_n(n)).into();
+    let row =
+        |plan: &Plan, s: &CvSummary| Row { name: plan.name.clone(), runs: 3, official: s.official, honest: s.honest };
+    let mut trials = Vec::new();
+    for (id, plan) in plans.iter().enumerate() {
+        let summary = plan.write(&work.path(&format!("sweep/trials/{id:04}")));
+        trials.push(
+            json!({ "id": id, "name": plan.name, "set": { "model.top_n": plan.n() }, "status": "done", "error": null,
+                            "row": row(plan, &summary), "seconds": 1.0 }),
+        );
+    }
+    trials.push(json!({ "id": 3, "name": "top_n=9", "set": { "model.top_n": 9 }, "status": "failed",
+                        "error": "`model.top_n`: found n = 9", "row": null, "seconds": null }));
+    work.write("sweep/sweep.toml", "");
+    let summary = json!({ "kind": "sweep", "command": "blendfuse sweep --data pool --out sweep --spec top_n",
+                          "versions": Versions::here(), "device": device(), "data": {}, "trials": trials, "seconds": 9.0 });
+    write_json(&work.path("sweep/summary.json"), &summary);
+    let said = work.ok("report sweep --out report.html");
+    assert!(said.stderr.contains("trial top_n=9") && said.stderr.contains("found n = 9"), "{}", said.stderr);
+    let page = Page::read(&work, "report.html");
+    let by_n: Vec<String> =
+        page.table("This data, in cross-validation.").into_iter().map(|row| row[..2].join(" of ")).collect();
+    assert_eq!(by_n, ["1 of 25 %", "3 of 75 %", "4 of 100 %"]);
+    assert_eq!(page.table("Published, in cross-validation.").len(), 8);
+    assert_eq!(page.table("Every trial").len(), 4);
+    assert!(!page.missing().contains("Figure 2") && page.missing().contains("Table II"));
+
+    // Without its summary the trials' own folders tell.
+    fs::remove_file(work.path("sweep/summary.json")).unwrap();
+    work.write("sweep/trials/0003/error.txt", "`model.top_n`: found n = 9");
+    work.ok("report sweep --out report.html");
+    let page = Page::read(&work, "report.html");
+    assert_eq!(page.table("This data, in cross-validation.").len(), 3);
+    assert!(page.missing().contains("found n = 9") && page.missing().contains("summary of sweep"));
+}
+
+#[test]
+fn baselines_stand_beside_a_cross_validation() {
+    let work = Workspace::empty();
+    let summary = Plan::small().write(&work.path("cv"));
+    let row = Row { name: "imagebind, linear".into(), runs: 3, official: summary.official, honest: None };
+    let rows = [summary.trivial.clone(), vec![row]].concat();
+    let told = json!({ "kind": "baselines", "command": "blendfuse baselines --data pool --out baselines", "versions": Versions::here(),
+                       "device": device(), "data": summary.data, "rows": rows, "seconds": 2.0 });
+    fs::create_dir(work.path("baselines")).unwrap();
+    write_json(&work.path("baselines/summary.json"), &told);
+    work.ok("report cv baselines --out report.html");
+    let page = Page::read(&work, "report.html");
+    let names: Vec<String> =
+        page.table("Mean ± standard deviation over runs.").into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 4, "the trivial ones stand there once: {names:?}");
+    assert!(page.table("Published on the test clips first").iter().any(|row| row[0] == "imagebind, linear"));
+    assert!(!page.missing().contains("Baselines"));
+    work.ok("report baselines --out alone.html");
+    assert!(Page::read(&work, "alone.html").text.contains("imagebind, linear"));
+}
+
+#[test]
+fn what_is_missing_is_named_and_the_rest_reported() {
+    let work = Workspace::empty();
+    Plan::small().write(&work.path("cv"));
+    let run = |fold: usize, file: &str| format!("cv/seed-0/fold-{fold}/{file}");
+    fs::remove_file(work.path("cv/summary.json")).unwrap();
+    fs::remove_file(work.path(&run(0, "summary.json"))).unwrap();
+    let text = work.text(&run(0, "metrics.jsonl"));
+    work.write(&run(0, "metrics.jsonl"), &text[..text.len() - 40]);
+    let npz = work.bytes(&run(1, "validation.npz"));
+    fs::write(work.path(&run(1, "validation.npz")), &npz[..npz.len() / 2]).unwrap();
+    fs::remove_file(work.path(&run(2, "validation.npz"))).unwrap();
+    let said = work.ok("report cv --out report.html");
+    let page = Page::read(&work, "report.html");
+    for part in [
+        "honest scores, and folds that have not ended, of cv",
+        "summary and final scores of seed 0 fold 0",
+        "part of the learning curves of seed 0 fold 0",
+        "clip by clip scores and encoder weights of seed 0 fold 1",
+        "clip by clip scores and encoder weights of seed 0 fold 2",
+    ] {
+        assert!(page.missing().contains(part) && said.stderr.contains(part), "{part}\n{}", said.stderr);
+    }
+    for command in [
+        "blendfuse cv --data 'my pool' --out cv",
+        "blendfuse train --data DATA --out cv/seed-0/fold-0 --resume",
+        "blendfuse analyze cv --data 'my pool'",
+        "blendfuse sweep --data 'my pool' --out top_n --spec top_n",
+        "blendfuse baselines --data 'my pool' --out baselines",
+    ] {
+        assert!(page.missing().contains(command), "{command}");
+    }
+    assert!(page.text.contains("Not complete") && page.text.contains("Accuracy") | page.text.contains("Figure 4"));
+    assert_eq!(page.table("Every run: validation clips").len(), 3);
+
+    work.write("cv/summary.json", "{ \"kind\": \"cv\", ");
+    work.ok("report cv --out report.html");
+    assert!(Page::read(&work, "report.html").missing().contains("summary.json: not as expected"));
+    work.write("cv/analysis/analysis.json", "[]");
+    work.ok("report cv --out report.html");
+    assert!(Page::read(&work, "report.html").missing().contains("CKA of cv"));
+}
+
+#[test]
+fn a_folder_with_nothing_to_report_is_an_error() {
+    let work = Workspace::empty();
+    work.fails("report nowhere --out report.html", &["nowhere: found no such folder"]);
+    fs::create_dir(work.path("empty")).unwrap();
+    work.fails("report empty --out report.html", &["empty: found none of the files"]);
+    work.write("broken/metrics.jsonl", "{");
+    work.write("broken/summary.json", "{");
+    work.write("broken/validation.npz", "PK");
+    work.fails(
+        "report broken --out report.html",
+        &["broken: found nothing that can be read", "line 1 is not an epoch"],
+    );
+    Plan::small().write(&work.path("cv"));
+    work.fails("report cv broken --out report.html", &["broken: found nothing"]);
+    work.fails("report cv --out nowhere/report.html", &["nowhere/report.html: cannot be written"]);
+    assert_eq!(work.run("report --out report.html").code, 2);
+    assert_eq!(work.run("report cv").code, 2);
+}
+
+#[test]
+fn names_are_text_whatever_is_in_them() {
+    let work = Workspace::empty();
+    let mut plan = Plan::small();
+    plan.encoders[1].name = "<script>alert(\"1\")</script> & 'é'".into();
+    plan.write(&work.path("cv <b>"));
+    plan.write_analysis(&work.path("cv <b>"));
+    // The workspace splits lines at spaces.
+    fs::rename(work.path("cv <b>"), work.path("<b>&")).unwrap();
+    work.ok("report <b>& --out report.html");
+    let page = Page::read(&work, "report.html");
+    assert!(page.text.contains("<script>alert(\"1\")</script> & 'é'"), "as text");
+    assert!(!page.html.contains("<script>alert") && !page.html.contains("<h1><b>"));
+}
+
+#[test]
+fn real_runs() {
+    let work = Workspace::with_pool();
+    work.train("cpu", "--out run --fold 1");
+    work.train("cpu", "--out all --all");
+    work.ok("report run --out run.html");
+    let page = Page::read(&work, "run.html");
+    let summary = work.json("run/summary.json");
+    assert_eq!(page.table("Mean ± standard deviation over runs.")[0][2], three(summary["presence"].as_f64().unwrap()));
+    assert!(page.text.contains(&format!(
+        "blendfuse train --data pool --device cpu {}",
+        SMALL.split_whitespace().collect::<Vec<_>>().join(" ")
+    )));
+    let said = work.ok("report all --out all.html");
+    assert!(!said.stderr.contains("warning"), "nothing is wrong with a run on all clips: {}", said.stderr);
+    assert!(Page::read(&work, "all.html").missing().contains("it was trained on all clips"));
+
+    // A run that was stopped.
+    fs::remove_file(work.path("run/summary.json")).unwrap();
+    fs::remove_file(work.path("run/validation.npz")).unwrap();
+    work.ok("report run --out run.html");
+    let page = Page::read(&work, "run.html");
+    assert!(page.missing().contains("--out run --resume"));
+    let best = work.log("run").into_iter().rev().find(|epoch| epoch["best"] == true).unwrap();
+    assert_eq!(page.table("Mean ± standard deviation over runs.")[0][2], three(best["presence"].as_f64().unwrap()));
+}
+
+fn three(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+/// A page, checked as every page is: well-formed, complete in itself, no id twice.
+struct Page {
+    html: String,
+    /// With its entities resolved
+    text: String,
+}
+
+impl Page {
+    fn read(work: &Workspace, name: &str) -> Self {
+        let html = work.text(name);
+        for outside in ["http:", "https:", "src=", "url(", "@import", "<link", "<img"] {
+            assert!(!html.contains(outside), "{name}: {outside}");
+        }
+        well_formed(&html, Path::new(name));
+        let text = html.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+        Self { html, text }
+    }
+
+    /// Cells of the first table whose caption begins so.
+    fn table(&self, caption: &str) -> Vec<Vec<String>> {
+        let begins = format!("<caption>{caption}");
+        let (_, rest) = self.text.split_once(&begins).unwrap_or_else(|| panic!("no table {caption:?}"));
+        let body = rest.split_once("<tbody>").unwrap().1.split_once("</tbody>").unwrap().0;
+        let cells = |row: &str| {
+            row.split("<td")
+                .skip(1)
+                .map(|cell| cell.split_once('>').unwrap().1.split("</td>").next().unwrap().to_owned())
+                .collect()
+        };
+        body.split("<tr").skip(1).map(cells).collect()
+    }
+
+    /// The list of what is missing.
+    fn missing(&self) -> &str {
+        self.text.split_once("<section id=\"missing\"").map_or("", |(_, rest)| rest)
+    }
+}
+
+/// Every element that begins ends in its place; no attribute and no id stands twice.
+fn well_formed(html: &str, name: &Path) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut ids = BTreeSet::new();
+    let mut rest = html.strip_prefix("<!DOCTYPE html>").expect("a doctype");
+    while let Some((_, after)) = rest.split_once('<') {
+        let (tag, after) = after.split_once('>').expect("tags end");
+        rest = after;
+        let element = tag.trim_start_matches('/').split_whitespace().next().unwrap();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(element), "{}: </{element}>", name.display());
+            continue;
+        }
+        let mut attributes = BTreeSet::new();
+        for part in tag.split('"').step_by(2).filter_map(|part| part.trim().strip_suffix('=')) {
+            assert!(attributes.insert(part.split_whitespace().last().unwrap()), "{}: <{tag}>", name.display());
+        }
+        if let Some((_, id)) = tag.split_once(" id=\"") {
+            assert!(ids.insert(id.split('"').next().unwrap()), "{}: id twice in <{tag}>", name.display());
+        }
+        if element != "meta" {
+            open.push(element);
+        }
+        if ["style", "script"].contains(&element) {
+            rest = &rest[rest.find(&format!("</{element}>")).expect("it ends")..];
+        }
+    }
+    assert!(open.is_empty(), "{}: {open:?} left open", name.display());
+}
