@@ -59,7 +59,11 @@ fn what(folder: &Folder) -> String {
     let mut parts = vec![folder.kind.word().to_owned()];
     if let Some(experiment) = folder.experiment.as_ref().filter(|experiment| experiment.scored().next().is_some()) {
         let pool = experiment.data.as_ref().map(|data| format!(" of {}", data.name)).unwrap_or_default();
-        parts.extend([experiment.shape(), experiment.clips() + &pool, format!("encoders: {}", experiment.setting.pool())]);
+        parts.extend([
+            experiment.shape(),
+            experiment.clips() + &pool,
+            format!("encoders: {}", experiment.setting.pool()),
+        ]);
     }
     parts.join(", ")
 }

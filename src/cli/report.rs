@@ -31,7 +31,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     for Missing { what, why, .. } in missing.iter().filter(|missing| missing.damage) {
         ui.warn(format!("no {what}: {why}"));
     }
-    if missing.len() > 0 {
+    if !missing.is_empty() {
         ui.say(format!(
             "{} things are missing; the page lists them with the commands that would give them",
             missing.len()

@@ -162,7 +162,9 @@ impl Experiment {
         let (why, damage) = match Analysis::read(&folder) {
             Ok(analysis) if analysis.cka.is_some() => return self.analysis = Some(analysis),
             Ok(_) => ("the analysis was made without the pool".to_owned(), false),
-            Err(_) if !folder.exists() => ("it is computed from the models and the pool, which takes a command of its own".to_owned(), false),
+            Err(_) if !folder.exists() => {
+                ("it is computed from the models and the pool, which takes a command of its own".to_owned(), false)
+            }
             Err(error) => (format!("{error:#}"), true),
         };
         let remedy = format!("blendfuse analyze {} --data {}", files::shown(&self.path), self.data_argument());

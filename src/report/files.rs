@@ -66,7 +66,7 @@ pub fn run_folders(path: &Path) -> Vec<String> {
 
 /// `seed-0/fold-1` as `seed 0 fold 1`.
 pub fn run_name(folder: &str) -> String {
-    folder.replace('-', " ").replace('/', " ")
+    folder.replace(['-', '/'], " ")
 }
 
 /// A path as one would type it.

@@ -12,7 +12,10 @@ use std::cmp::Ordering;
 /// Methods in the chart; the table has them all.
 const DRAWN: usize = 40;
 
-const METRICS: [(&str, fn(&Score) -> f64); 3] =
+/// A metric's name and value.
+type Metric = (&'static str, fn(&Score) -> f64);
+
+const METRICS: [Metric; 3] =
     [("presence", |score| score.presence), ("salience", |score| score.salience), ("mean", Score::mean)];
 
 pub fn section(folders: &[Folder], experiments: &[&Experiment]) -> Markup {

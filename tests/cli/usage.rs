@@ -2,7 +2,7 @@
 
 use crate::workspace::{SMALL, Workspace, adapter};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "devices",
     "demo",
     "synth",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 16] = [
     "analyze",
     "predict",
     "evaluate",
+    "report",
     "check",
     "bench",
     "tune",
