@@ -11,6 +11,9 @@ use maud::{Markup, html};
 /// Encoders in a matrix or a cloud of pairs; `analyze` writes all of them.
 const DRAWN: usize = 60;
 
+/// Encoders in a matrix whose values are written into their cells.
+const WRITTEN: usize = 12;
+
 pub fn section(experiments: &[&Experiment]) -> Markup {
     each(experiments, |experiment| Some(of_experiment(experiment.analysis.as_ref()?)))
 }
@@ -20,7 +23,9 @@ fn of_experiment(analysis: &Analysis) -> Markup {
     let drawn = drawn(analysis);
     let names: Vec<String> = drawn.iter().map(|&k| analysis.encoders[k].name.clone()).collect();
     html! {
-        (WideGrid(vec![matrix(analysis, cka, &drawn, &names), cloud(analysis, &names)]))
+        // A large matrix takes the whole width.
+        @if drawn.len() > WRITTEN { (matrix(analysis, cka, &drawn, &names)) (WideGrid(vec![cloud(analysis, &names)])) }
+        @else { (WideGrid(vec![matrix(analysis, cka, &drawn, &names), cloud(analysis, &names)])) }
         (folded("The pairs most alike as a table", pairs(analysis)))
     }
 }
@@ -38,7 +43,7 @@ fn matrix(analysis: &Analysis, cka: &[Vec<f64>], drawn: &[usize], names: &[Strin
         let (a, b) = (drawn[i], drawn[j]);
         heatmap::Cell {
             shade: cka[a][b],
-            text: if drawn.len() <= 12 { format!("{:.2}", cka[a][b]) } else { String::new() },
+            text: if drawn.len() <= WRITTEN { format!("{:.2}", cka[a][b]) } else { String::new() },
             tip: format!(
                 "{}\n{}\nCKA {:.3}\nkept together for {:.1} % of the clips",
                 names[i],
@@ -49,7 +54,7 @@ fn matrix(analysis: &Analysis, cka: &[Vec<f64>], drawn: &[usize], names: &[Strin
             framed: false,
         }
     };
-    let size = if drawn.len() <= 12 { (32.0, 26.0) } else { (12.0, 13.0) };
+    let size = if drawn.len() <= WRITTEN { (32.0, 26.0) } else { (16.0, 15.0) };
     let caption = html! {
         "Linear CKA between the projected embeddings of every two encoders, from 0 (nothing in common, faint) to 1 (the same up to \
          rotation and scale), mean over " (analysis.runs.len()) " models, each on its own clips (" (analysis.clips) " in all)."
