@@ -6,6 +6,7 @@ mod cka;
 mod distribution;
 mod files;
 mod importance;
+mod planted;
 mod ranks;
 mod runs;
 mod similarity;
@@ -14,6 +15,7 @@ mod weights;
 pub use cka::cka;
 pub use distribution::{Distribution, distributions, representative};
 pub use importance::{Importance, ModalityImportance, Pair, by_modality, co_selection, importance, stability};
+pub use planted::Recovery;
 pub use ranks::{mid_ranks, pearson, spearman};
 pub use runs::{Run, Runs};
 pub use similarity::{Similarity, measure};
@@ -52,6 +54,9 @@ pub struct Analysis {
     pub pairs: Vec<EncoderPair>,
     /// Of CKA with co-selection over the pairs whose embeddings vary; `None` without CKA
     pub correlation: Option<Correlation>,
+    /// Against what was planted, where the pool is a synthetic one
+    #[serde(default)]
+    pub planted: Option<Recovery>,
 }
 
 /// Two encoders: how alike what they say is, and how often both are kept.
@@ -68,6 +73,8 @@ pub struct EncoderPair {
 pub struct Correlation {
     pub pearson: Option<f64>,
     pub spearman: Option<f64>,
+    /// Pairs that count
+    pub pairs: usize,
 }
 
 impl Analysis {
@@ -101,6 +108,7 @@ impl Analysis {
             correlation: cka.map(|cka| Correlation::of(cka, &co_selection, &pairs)),
             co_selection: rows(&co_selection),
             cka: cka.map(rows),
+            planted: None,
         }
     }
 
@@ -133,7 +141,7 @@ impl Correlation {
         let varies = |k: usize| cka[[k, k]] >= DEAD;
         let pairs = pairs.iter().filter(|&&(a, b)| varies(a) && varies(b));
         let (x, y): (Vec<f64>, Vec<f64>) = pairs.map(|&(a, b)| (cka[[a, b]], co_selection[[a, b]])).unzip();
-        Self { pearson: pearson(&x, &y), spearman: spearman(&x, &y) }
+        Self { pearson: pearson(&x, &y), spearman: spearman(&x, &y), pairs: x.len() }
     }
 }
 

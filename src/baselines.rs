@@ -74,10 +74,10 @@ pub fn measure(engine: &Arc<Engine>, config: &Config, options: &cv::Options, ui:
     })
 }
 
-/// Both of the challenge's classifiers on each of some encoders, on the CPU.
+/// All of the challenge's classifiers on each of some encoders, on the CPU.
 fn heads(pool: &Pool, encoders: &[usize], config: &Config, folds: &[u32], seeds: &[u64], ui: Ui) -> Result<Vec<Row>> {
     let methods: Vec<(usize, Kind)> =
-        encoders.iter().flat_map(|&encoder| [Kind::Linear, Kind::Mlp].map(|kind| (encoder, kind))).collect();
+        encoders.iter().flat_map(|&encoder| Kind::ALL.map(|kind| (encoder, kind))).collect();
     let bar = ui.bar((methods.len() * folds.len()) as u64, "classifiers");
     let row = |&(encoder, kind): &(usize, Kind)| -> Result<Row> {
         let mut runs = Vec::new();

@@ -11,13 +11,13 @@ pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement};
 use crate::config::Config;
 use crate::data::{Pool, Split};
 use crate::engine::Engine;
-use crate::files::write_atomically;
+use crate::files::{claim, write_atomically};
 use crate::metrics::{self, Score, Truth};
 use crate::scores::{Row, Scores};
 use crate::train::shared::SharedPool;
 use crate::train::{Outcome, Selection, Versions};
 use crate::ui::{self, Ui};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -45,6 +45,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     let begun = Instant::now();
     let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
     let jobs = runs::jobs(engine, options.jobs)?;
+    ensure!(!options.seeds.is_empty(), "found no seed, expected at least one");
     check_folder(options.out, &config)?;
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let pool = Pool::load(options.data, &config.data.options(split, options.allow_missing), ui)?;
@@ -54,9 +55,16 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     let data = DataInfo::of(options.data, &pool);
     let pool = SharedPool::new(pool, &selections, options.seeds.len())?;
     pool.dims(&config)?;
+    runs::check_done(&pool, &config, options, &folds)?;
     make_folder(options.out, &config)?;
+    let Some(_claim) = claim(&options.out.join(".running"))? else {
+        bail!(
+            "{}: found another process at this cross-validation; wait for it, or choose another --out",
+            options.out.display()
+        );
+    };
     runs::train_all(engine, &pool, &config, options, &folds, jobs, ui)?;
-    let outcomes = runs::read_all(&pool, options, &folds)?;
+    let outcomes = runs::read_all(options, &folds)?;
     let summary = sum_up(engine, &config, options, folds, data, outcomes, begun);
     let text = serde_json::to_string_pretty(&summary)?;
     write_atomically(&options.out.join("summary.json"), |file| Ok(writeln!(file, "{text}")?))?;
@@ -69,6 +77,11 @@ fn check_folder(out: &Path, config: &Config) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
+    ensure!(
+        !out.join("metrics.jsonl").exists(),
+        "{}: found a run of `blendfuse train`, expected a new folder or that of a cross-validation; choose another --out",
+        out.display()
+    );
     let differing = Config::load(Some(&path), &[])?.differing_keys(config);
     ensure!(
         differing.is_empty(),

@@ -23,6 +23,9 @@ pub struct DeviceInfo {
     pub kind: String,
 }
 
+/// Of the whole program: a run that shares the cores with others has fewer.
+static THREADS: LazyLock<usize> = LazyLock::new(rayon::current_num_threads);
+
 /// An executor of kernels and owner of buffers.
 pub enum Engine {
     Gpu(Box<Gpu>),
@@ -49,6 +52,7 @@ impl Engine {
     /// # Errors
     /// No such adapter, or one whose limits are too small; the message lists what there is.
     pub fn open(device: &str, ui: Ui) -> Result<Self> {
+        LazyLock::force(&THREADS);
         if device == "cpu" {
             return Ok(Self::Cpu);
         }
@@ -133,7 +137,7 @@ impl Engine {
             Self::Gpu(gpu) => {
                 format!("{} ({}, {} {})", gpu.info.name, gpu.info.backend, gpu.info.driver, gpu.info.driver_info)
             }
-            Self::Cpu => format!("built-in CPU engine ({} threads)", rayon::current_num_threads()),
+            Self::Cpu => format!("built-in CPU engine ({} threads)", *THREADS),
             Self::Wide => "built-in CPU engine in f64".into(),
             Self::Planned(_) => "none".into(),
         }

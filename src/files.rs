@@ -1,7 +1,7 @@
 //! Writing files so that nobody ever sees half of one.
 
 use anyhow::{Context as _, Result, bail};
-use std::fs::File;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
@@ -73,6 +73,22 @@ pub fn check_new_file(path: &Path) -> Result<()> {
         bail!("{}: found a file of that name, expected a new one; remove it or choose another name", path.display());
     }
     Ok(())
+}
+
+/// Claims a folder for this process by a file in it, until what is returned is dropped; `None` where another process has it.
+///
+/// The system takes the claim back when a process ends, however it ends.
+///
+/// # Errors
+/// Where no file can be made.
+pub fn claim(path: &Path) -> Result<Option<File>> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    let file = file.with_context(|| format!("{}: cannot be made", path.display()))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(None),
+        // Some network file systems have no locks; then it is up to the user.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(file)),
+    }
 }
 
 /// Makes a folder for results.

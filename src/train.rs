@@ -17,7 +17,6 @@ pub use outcome::Outcome;
 use crate::config::{Config, TemperatureMode, Threshold};
 use crate::data::{Pool, Split};
 use crate::engine::Engine;
-use crate::fnv::fnv1a;
 use crate::infer::Network;
 use crate::kernel::Call;
 use crate::model::checkpoint::{Checkpoint, Header, Snapshot};
@@ -30,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use shared::{Rows, SharedPool};
 use state::{Best, State};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use steps::mean_losses;
@@ -112,8 +112,7 @@ impl Trainer {
         if let Some(init) = &init {
             init.header.check_pool(&header)?;
         }
-        let used = [&train, &validation, &targets].into_iter().flatten();
-        let clips = fnv1a(used.flat_map(|&row| pool.clips[row].name.bytes().chain([0])));
+        let clips = pool.fingerprint(selection, config);
         let held_out = !validation.is_empty();
         let validation = Validation::new(pool, if held_out { validation } else { train.clone() }, held_out);
         let size = config.train.batch.min(train.len());
@@ -121,10 +120,7 @@ impl Trainer {
             train.len().div_ceil(size) <= LOSS_SLOTS,
             "train.batch = {size} makes more than {LOSS_SLOTS} steps an epoch; use a larger batch"
         );
-        // Alike for all folds, so that they can share streamed features.
-        let largest = config.train.batch.min(pool.indices(Split::Train).len());
-        let capacity = if targets.is_empty() { largest } else { 2 * largest };
-        let network = pool.network(engine, config, dims, &standard, capacity)?;
+        let network = pool.network(engine, config, dims, &standard, pool.capacity(config))?;
         ui.say(&network.fit.why);
         let batches = Batches {
             sources: train.iter().map(|&row| row as u32).collect(),
@@ -158,7 +154,7 @@ impl Trainer {
     /// A checkpoint of another pool or configuration, or one without what resuming needs.
     pub fn resume(&mut self, last: Checkpoint, best: Option<Checkpoint>) -> Result<u32> {
         last.header.check_pool(&self.header)?;
-        let state = State::of(&last)?;
+        let state = State::of(&last.header)?;
         ensure!(
             (state.selection, state.clips) == (self.state.selection, self.state.clips),
             "the run was trained on other clips; resume it with the pool and the fold it was started with"
@@ -197,7 +193,24 @@ impl Trainer {
     /// # Errors
     /// It holds no training state.
     pub fn selection_of(last: &Checkpoint) -> Result<Selection> {
-        Ok(State::of(last)?.selection)
+        Ok(State::of(&last.header)?.selection)
+    }
+
+    /// Whether a run that has ended was trained on these clips and encoders.
+    ///
+    /// # Errors
+    /// It was not, or its files cannot be read.
+    pub fn check_done(run: &Path, pool: &SharedPool, config: &Config, selection: Selection) -> Result<()> {
+        let header = Header::read(&run.join("model.safetensors"))?;
+        header.check_pool(&Header {
+            encoders: pool.encoders.clone(),
+            classes: pool.classes.clone(),
+            ..header.clone()
+        })?;
+        let last = Header::read(&run.join("last.safetensors"))?;
+        let clips = State::of(&last)?.clips;
+        ensure!(clips == pool.fingerprint(selection, config), "it was trained on other clips than the pool has now");
+        Ok(())
     }
 
     /// Trains to the end and writes the run folder.

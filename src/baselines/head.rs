@@ -11,31 +11,28 @@ use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-/// The challenge's settings.
-const LEARNING_RATE: f64 = 5e-4;
-const WEIGHT_DECAY: f32 = 1e-4;
-const BATCH: usize = 32;
-const DROPOUT: f32 = 0.2;
-
 /// Which of the challenge's classifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Linear,
-    Mlp,
+    /// Its hidden units
+    Mlp(usize),
 }
 
 impl Kind {
-    pub fn name(self) -> &'static str {
+    pub const ALL: [Self; 3] = [Self::Linear, Self::Mlp(256), Self::Mlp(512)];
+
+    pub fn name(self) -> String {
         match self {
-            Self::Linear => "linear",
-            Self::Mlp => "MLP",
+            Self::Linear => "linear".into(),
+            Self::Mlp(hidden) => format!("MLP {hidden}"),
         }
     }
 
-    fn hidden(self) -> &'static [usize] {
+    fn hidden(self) -> Vec<usize> {
         match self {
-            Self::Linear => &[],
-            Self::Mlp => &[128, 64],
+            Self::Linear => Vec::new(),
+            Self::Mlp(hidden) => vec![hidden],
         }
     }
 }
@@ -49,22 +46,23 @@ pub struct Rows {
 }
 
 /// Trains on some rows and scores others, (N, C) with rows summing to 1. The epoch with the best loss on those others is
-/// kept; training stops as `config.train` says (`max_epochs`, `patience`, `min_delta`). The same seed gives the same scores.
+/// kept. Of `config.train` it takes lr, weight_decay, batch, max_epochs, patience and min_delta; the learning rate stays. The
+/// same seed gives the same scores.
 pub fn fit(kind: Kind, train: &Rows, validation: &Rows, config: &Config, seed: u64) -> Array2<f32> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let widths = [&[train.x.ncols()], kind.hidden(), &[train.y.ncols()]].concat();
+    let widths = [vec![train.x.ncols()], kind.hidden(), vec![train.y.ncols()]].concat();
     let mut layers: Vec<Layer> = widths.windows(2).map(|pair| Layer::new(pair[0], pair[1], &mut random)).collect();
     let mut order: Vec<usize> = (0..train.x.nrows()).collect();
     let (mut best, mut waited, mut steps) = (None::<(f64, Array2<f32>)>, 0, 0);
     for _ in 0..config.train.max_epochs {
         order.shuffle(&mut random);
-        for batch in order.chunks(BATCH) {
+        for batch in order.chunks(config.train.batch) {
             let (x, y) = (train.x.select(Axis(0), batch), train.y.select(Axis(0), batch));
-            let step = Step::default().with_update(steps, LEARNING_RATE);
-            train_step(&mut layers, x, &y, &Adam::new(&step, 0, WEIGHT_DECAY), &mut random);
+            let step = Step::default().with_update(steps, f64::from(config.train.lr));
+            train_step(&mut layers, x, &y, &Adam::new(&step, 0, config.train.weight_decay));
             steps += 1;
         }
-        let logits = forward(&layers, validation.x.clone(), None).pop().expect("at least one layer");
+        let logits = forward(&layers, validation.x.clone()).pop().expect("at least one layer");
         let loss = mean_loss(&logits, &validation.y);
         let better = best.as_ref().is_none_or(|(best, _)| loss < best - config.train.min_delta);
         waited = if better { 0 } else { waited + 1 };
@@ -99,8 +97,8 @@ impl Layer {
     }
 }
 
-/// The input of every layer and, last, the logits; hidden units are dropped where `random` is given.
-fn forward(layers: &[Layer], x: Array2<f32>, mut random: Option<&mut ChaCha8Rng>) -> Vec<Array2<f32>> {
+/// The input of every layer and, last, the logits.
+fn forward(layers: &[Layer], x: Array2<f32>) -> Vec<Array2<f32>> {
     let mut values = vec![x];
     for (i, layer) in layers.iter().enumerate() {
         let x = values.last().expect("the input at least");
@@ -109,17 +107,14 @@ fn forward(layers: &[Layer], x: Array2<f32>, mut random: Option<&mut ChaCha8Rng>
         y += &layer.bias[0];
         if i + 1 < layers.len() {
             y.mapv_inplace(|y| y.max(0.0));
-            if let Some(random) = &mut random {
-                y.mapv_inplace(|y| if random.random::<f32>() < DROPOUT { 0.0 } else { y / (1.0 - DROPOUT) });
-            }
         }
         values.push(y);
     }
     values
 }
 
-fn train_step(layers: &mut [Layer], x: Array2<f32>, y: &Array2<f32>, adam: &Adam<f32>, random: &mut ChaCha8Rng) {
-    let mut values = forward(layers, x, Some(random));
+fn train_step(layers: &mut [Layer], x: Array2<f32>, y: &Array2<f32>, adam: &Adam<f32>) {
+    let mut values = forward(layers, x);
     let logits = values.pop().expect("at least one layer");
     // d(mean over rows of −Σ y log softmax) = (softmax − y) / B
     let mut dy = (softmax(logits) - y) / y.nrows() as f32;
@@ -128,8 +123,8 @@ fn train_step(layers: &mut [Layer], x: Array2<f32>, y: &Array2<f32>, adam: &Adam
         let mut dx = Array2::zeros(if i > 0 { x.dim() } else { (0, 0) });
         if i > 0 {
             matmul(dy.view(), layer.weight[0].view(), dx.view_mut());
-            // Through dropout and ReLU of the layer before: what is 0 there passes nothing.
-            Zip::from(&mut dx).and(&x).for_each(|dx, &x| *dx = if x > 0.0 { *dx / (1.0 - DROPOUT) } else { 0.0 });
+            // Through the ReLU of the layer before: what is 0 there passes nothing.
+            Zip::from(&mut dx).and(&x).for_each(|dx, &x| *dx = if x > 0.0 { *dx } else { 0.0 });
         }
         let mut dweight = Array2::zeros(layer.weight[0].dim());
         matmul(dy.t(), x.view(), dweight.view_mut());
@@ -174,14 +169,10 @@ mod tests {
             let mut random = ChaCha8Rng::seed_from_u64(2);
             [5, 4, 3].windows(2).map(|pair| Layer::new(pair[0], pair[1], &mut random)).collect::<Vec<_>>()
         };
-        // Dropout drops the same units again: the generator begins alike.
-        let loss = |layers: &[Layer]| {
-            let mut random = ChaCha8Rng::seed_from_u64(3);
-            mean_loss(&forward(layers, x.clone(), Some(&mut random)).pop().unwrap(), &y)
-        };
+        let loss = |layers: &[Layer]| mean_loss(&forward(layers, x.clone()).pop().unwrap(), &y);
         let mut stepped = make();
-        let step = Step::default().with_update(0, LEARNING_RATE);
-        train_step(&mut stepped, x.clone(), &y, &Adam::new(&step, 0, 0.0), &mut ChaCha8Rng::seed_from_u64(3));
+        let step = Step::default().with_update(0, 1e-3);
+        train_step(&mut stepped, x.clone(), &y, &Adam::new(&step, 0, 0.0));
         let mut compared = 0;
         for layer in 0..2 {
             for at in 0..stepped[layer].weight[0].len() {
@@ -211,7 +202,7 @@ mod tests {
             Rows { x, y }
         };
         let (train, validation) = (rows(400), rows(100));
-        for kind in [Kind::Linear, Kind::Mlp] {
+        for kind in Kind::ALL {
             let scores = fit(kind, &train, &validation, &Config::default(), 0);
             let right =
                 scores.rows().into_iter().zip(validation.y.rows()).filter(|(s, y)| (s[1] > s[0]) == (y[1] > 0.5));

@@ -1,7 +1,7 @@
 //! `blendfuse analyze`: which encoders trained gates weigh, how steadily, and how alike those are that they keep.
 
 use super::device::DeviceArgs;
-use crate::analysis::{Analysis, Runs, Weights, importance, measure, representative};
+use crate::analysis::{Analysis, Recovery, Runs, Weights, importance, measure, representative};
 use crate::model::checkpoint::EncoderInfo;
 use crate::outln;
 use crate::train::Selection;
@@ -71,7 +71,10 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         }
     };
     let chosen = chosen.unwrap_or_else(|| representative(&importance(&weights)));
-    let analysis = Analysis::new(&weights, &chosen, cka.as_ref());
+    let mut analysis = Analysis::new(&weights, &chosen, cka.as_ref());
+    if let Some(data) = &args.data {
+        analysis.planted = Recovery::of(data, &analysis.importance)?;
+    }
     if !analysis.dead().is_empty() {
         ui.warn(format!("embeddings that are the same for every clip, CKA 0: {}", analysis.dead().join(", ")));
     }
@@ -136,8 +139,13 @@ fn print(analysis: &Analysis) {
         let (pearson, spearman) = (text(correlation.pearson), text(correlation.spearman));
         outln!(
             "CKA against co-selection: Pearson's r {pearson}, Spearman's ρ {spearman} ({} pairs)",
-            analysis.pairs.len()
+            correlation.pairs
         );
+    }
+    if let Some(planted) = &analysis.planted {
+        let rho = planted.spearman.map_or("–".to_owned(), |rho| format!("{rho:.3}"));
+        let (noise, all) = (&planted.noise_ranks, analysis.importance.len());
+        outln!("planted reliability against mean weight: Spearman's ρ {rho}; noise has ranks {noise:?} of {all}");
     }
 }
 

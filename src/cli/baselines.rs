@@ -12,9 +12,9 @@ use std::io::Write as _;
 const EXAMPLE: &str = "Example:
   blendfuse baselines --data pool --out baselines
 
-Methods: the most frequent single emotion and pair; the challenge's linear and MLP (128, 64) classifiers on each encoder and
-on all of them concatenated (trained on the CPU with its learning rate, decay and batch); and this model with the same weight
-for every encoder (in --out/uniform).";
+Methods: the most frequent single emotion and pair; the challenge's classifiers (linear, MLP with 256 or 512 hidden units) on
+each encoder and on all of them concatenated, trained on the CPU with this configuration's [train]; and this model with the
+same weight for every encoder (in --out/uniform).";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]

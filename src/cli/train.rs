@@ -1,7 +1,7 @@
 //! `blendfuse train`: one run.
 
 use super::device::DeviceArgs;
-use crate::config::Config;
+use crate::config::{Config, ReversalSchedule, TemperatureMode};
 use crate::cv::CvSummary;
 use crate::data::{Pool, Split};
 use crate::engine::Engine;
@@ -69,6 +69,9 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let config = config(&args)?;
     if !args.resume {
         files::check_new_folder(&args.out)?;
+    }
+    if args.epochs_from.is_some() {
+        warn_of_schedules(&config, ui);
     }
     let engine = args.device.open(ui)?;
     let options = Options {
@@ -184,6 +187,17 @@ fn config_of_final(dir: &Path, set: &[String]) -> Result<Config> {
         values.push(format!("data.encoders={names:?}"));
     }
     Config::load(Some(&path), &[&values, set].concat())
+}
+
+/// They run over `train.max_epochs`, which are fewer here than in the cross-validation.
+fn warn_of_schedules(config: &Config, ui: Ui) {
+    let annealed = config.model.temperature.mode == TemperatureMode::Anneal;
+    let ramped = config.adaptation.enabled && config.adaptation.schedule == ReversalSchedule::Dann;
+    for key in
+        [annealed.then_some("model.temperature.mode"), ramped.then_some("adaptation.schedule")].into_iter().flatten()
+    {
+        ui.warn(format!("{key}: its schedule runs to its end in {} epochs here", config.train.max_epochs));
+    }
 }
 
 fn print(summary: &Summary, out: &Path) {

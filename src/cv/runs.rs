@@ -2,12 +2,13 @@
 
 use super::Options;
 use crate::config::{Config, Train};
-use crate::engine::Engine;
+use crate::engine::{Engine, Room};
+use crate::model::Mode;
+use crate::model::fit::Request;
 use crate::train::shared::SharedPool;
 use crate::train::{Outcome, RunFolder, Selection, Trainer};
 use crate::ui::Ui;
-use anyhow::{Context as _, Result, bail, ensure};
-use std::path::PathBuf;
+use anyhow::{Context as _, Result, bail};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -31,6 +32,27 @@ pub fn jobs(engine: &Engine, asked: Option<usize>) -> Result<usize> {
     }
 }
 
+/// Sees that runs that are done before belong to this pool.
+///
+/// # Errors
+/// The first one that was trained on other clips or encoders.
+pub(super) fn check_done(pool: &SharedPool, config: &Config, options: &Options, folds: &[u32]) -> Result<()> {
+    for &seed in &options.seeds {
+        for &fold in folds {
+            let path = options.out.join(folder(seed, fold));
+            if path.join("summary.json").exists() {
+                Trainer::check_done(&path, pool, config, Selection::Fold(fold)).with_context(|| {
+                    format!(
+                        "{}: found a run on another pool; expected the pool it began with; give that one, or choose another --out",
+                        path.display()
+                    )
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Trains every fold with every seed, seed by seed, sharing the cores evenly among `jobs` runs.
 pub(super) fn train_all(
     engine: &Arc<Engine>,
@@ -43,7 +65,11 @@ pub(super) fn train_all(
 ) -> Result<()> {
     let all: Vec<(u64, u32)> =
         options.seeds.iter().flat_map(|&seed| folds.iter().map(move |&fold| (seed, fold))).collect();
-    let jobs = jobs.min(all.len());
+    let affordable = if options.jobs.is_some() { jobs } else { affordable(engine, pool, config)? };
+    if affordable < jobs.min(all.len()) {
+        ui.say(format!("{affordable} run(s) at the same time, as memory allows; --jobs takes more"));
+    }
+    let jobs = jobs.min(all.len()).min(affordable);
     let threads = (rayon::current_num_threads() / jobs).max(1);
     let bar = ui.bar(all.len() as u64, "runs");
     let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
@@ -73,6 +99,17 @@ pub(super) fn train_all(
     })?;
     bar.finish_and_clear();
     failure.into_inner().expect("nothing panics here").map_or(Ok(()), Err)
+}
+
+/// Runs that the machine has memory for at the same time, at least 1.
+fn affordable(engine: &Engine, pool: &SharedPool, config: &Config) -> Result<usize> {
+    let Some(Room::Host(room)) = engine.room() else { return Ok(usize::MAX) };
+    let dims = pool.dims(config)?;
+    let (clips, capacity) = (pool.clips.len(), pool.capacity(config));
+    let plan = Request { engine, config, dims: &dims, clips, capacity, mode: Mode::Training }.fit()?.plan;
+    // Beside what computes: the best weights so far, and, while they are written, weights and moments once more.
+    let run = plan.beyond() + 3 * plan.weights + 2 * plan.moments;
+    Ok(usize::try_from(room / run.max(1)).unwrap_or(usize::MAX).max(1))
 }
 
 /// One run, if it is not done; what to say about it.
@@ -110,16 +147,9 @@ fn train(
 }
 
 /// What all runs came to: (seed, fold, outcome), seed by seed.
-pub(super) fn read_all(pool: &SharedPool, options: &Options, folds: &[u32]) -> Result<Vec<(u64, u32, Outcome)>> {
+pub(super) fn read_all(options: &Options, folds: &[u32]) -> Result<Vec<(u64, u32, Outcome)>> {
     let read = |(seed, fold): (u64, u32)| {
-        let path: PathBuf = options.out.join(folder(seed, fold));
-        let outcome = Outcome::read(&path)?;
-        let expected = pool.rows(Selection::Fold(fold)).validation.iter().map(|&row| pool.clips[row].name.as_str());
-        ensure!(
-            outcome.names.iter().map(String::as_str).eq(expected),
-            "{}: found a run that was validated on other clips; expected those of fold {fold}; remove it, or choose another --out",
-            path.display()
-        );
+        let outcome = Outcome::read(&options.out.join(folder(seed, fold)))?;
         Ok((seed, fold, outcome))
     };
     options.seeds.iter().flat_map(|&seed| folds.iter().map(move |&fold| (seed, fold))).map(read).collect()

@@ -11,10 +11,10 @@ use super::plan::Plan;
 use super::settings::Settings;
 use crate::config::Config;
 use crate::cv::CvSummary;
-use crate::files::{new_folder, write_atomically};
+use crate::files::{self, new_folder, write_atomically};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +55,12 @@ pub struct TrialFolder {
 /// # Errors
 /// Where the folder holds anything else, or cannot be written.
 pub fn prepare(out: &Path, plan: &Plan, data: &Path, allow_missing: bool) -> Result<Vec<TrialFolder>> {
+    let differs = plan.trials.iter().any(|trial| trial.set.contains_key("data.encoders"));
+    ensure!(
+        !(allow_missing && differs),
+        "--allow-missing: trials with other encoders would be scored on other clips; add the rows that are missing, or take \
+         the clips out of the labels"
+    );
     if !out.join("sweep.toml").exists() {
         new_folder(out)?;
     }
@@ -126,7 +132,10 @@ impl TrialFolder {
     /// Where a summary is there that cannot be read.
     pub fn state(&self) -> Result<State> {
         if self.path.join("summary.json").exists() {
-            return CvSummary::read(&self.path).map(|summary| State::Done(summary.into()));
+            return Ok(match CvSummary::read(&self.path) {
+                Ok(summary) => State::Done(summary.into()),
+                Err(error) => State::Failed(format!("{error:#}; remove it to run the trial again")),
+            });
         }
         let error = fs::read_to_string(self.path.join("error.txt"));
         Ok(error.map_or(State::Pending, |error| State::Failed(error.trim_end().to_owned())))
@@ -139,14 +148,7 @@ impl TrialFolder {
     /// # Errors
     /// Where no file can be made.
     pub fn claim(&self) -> Result<Option<File>> {
-        let path = self.path.join("lock");
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        let file = file.with_context(|| format!("{}: cannot be made", path.display()))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => Ok(None),
-            // Some network file systems have no locks; then it is up to the user.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(file)),
-        }
+        files::claim(&self.path.join("lock"))
     }
 
     /// # Errors

@@ -73,6 +73,7 @@ impl Plan {
 
 fn check_folds(spec: &Spec, survey: &Survey) -> Result<()> {
     let there: BTreeSet<u32> = survey.data.folds.iter().map(|fold| fold.fold).collect();
+    ensure!(there.len() > 1, "found folds {there:?}, expected at least two to cross-validate; add folds to the labels");
     for fold in spec.folds.iter().flatten() {
         ensure!(there.contains(fold), "fold {fold} is not there: found folds {there:?}; choose among them");
     }
@@ -85,7 +86,8 @@ impl Common<'_> {
         let file = self.file.map(Layer::file).transpose()?;
         let of_spec = Layer { values: spec.set.clone(), source: source.to_owned() };
         let flags: Vec<Layer> = self.flags.iter().map(|flag| Layer::flag(flag)).collect::<Result<_>>()?;
-        let searched = flatten(&spec.search);
+        let mut searched = flatten(&spec.search);
+        searched.extend(spec.named.iter().flat_map(|trial| flatten(&trial.set)));
         for flag in &flags {
             for key in flatten(&flag.values).keys() {
                 ensure!(

@@ -4,6 +4,7 @@ use super::Selection;
 use crate::config::Config;
 use crate::data::{Clip, Encoder, EncoderInfo, Pool, Split};
 use crate::engine::Engine;
+use crate::fnv::fnv1a;
 use crate::infer::{Network, Placed};
 use crate::model::{Dims, Mode, Standard};
 use anyhow::{Result, ensure};
@@ -74,6 +75,14 @@ impl SharedPool {
         (0..self.clips.len()).filter(|&row| self.clips[row].split == split).collect()
     }
 
+    /// Fingerprint of the clips of a selection, in their order, and of those that adaptation takes.
+    pub fn fingerprint(&self, selection: Selection, config: &Config) -> u64 {
+        let Rows { train, validation, .. } = self.rows(selection);
+        let targets = if config.adaptation.enabled { self.indices(Split::Test) } else { Vec::new() };
+        let used = [train, validation, &targets].into_iter().flatten();
+        fnv1a(used.flat_map(|&row| self.clips[row].name.bytes().chain([0])))
+    }
+
     /// Sizes of a network for it.
     ///
     /// # Errors
@@ -85,6 +94,12 @@ impl SharedPool {
         );
         let widths: Vec<usize> = self.encoders.iter().map(|encoder| encoder.width).collect();
         Dims::new(config, &widths, self.classes.len())
+    }
+
+    /// Rows of a batch at most; alike for all folds, so that they can share streamed features.
+    pub fn capacity(&self, config: &Config) -> usize {
+        let labelled = config.train.batch.min(self.indices(Split::Train).len());
+        if config.adaptation.enabled { 2 * labelled } else { labelled }
     }
 
     /// A network for one run, in batches of at most `capacity` rows. The first one takes the features to the device.
@@ -104,6 +119,7 @@ impl SharedPool {
         if let Some(placed) = &state.placed {
             return placed.network(engine, config, dims, standard);
         }
+        ensure!(!state.features.is_empty(), "another run could not take the pool to the device; see its error");
         let kept = dims.half && state.runs > 0;
         let encoders = if kept { state.features.clone() } else { std::mem::take(&mut state.features) };
         let (classes, clips) = (self.classes.clone(), self.clips.clone());

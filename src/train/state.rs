@@ -3,7 +3,7 @@
 use super::Selection;
 use super::schedule::{EarlyStop, Plateau};
 use crate::config::Config;
-use crate::model::checkpoint::Checkpoint;
+use crate::model::checkpoint::Header;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
@@ -40,8 +40,8 @@ impl State {
 
 impl State {
     /// The state that a run's `last.safetensors` holds.
-    pub fn of(last: &Checkpoint) -> Result<Self> {
-        let state = last.header.resume.as_deref();
+    pub fn of(last: &Header) -> Result<Self> {
+        let state = last.resume.as_deref();
         let state = state.context("the checkpoint holds no training state; resuming needs a run's last.safetensors")?;
         serde_json::from_str(state).context("the checkpoint's training state cannot be read; it is of another version")
     }

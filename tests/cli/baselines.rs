@@ -10,11 +10,11 @@ fn every_method_over_the_same_folds() {
     work.ok(&line);
     let summary = work.json("b/summary.json");
     let rows = summary["rows"].as_array().unwrap();
-    // Two trivial ones, two classifiers for each of 8 encoders and for all of them, uniform fusion.
-    assert_eq!(rows.len(), 2 + 2 * 9 + 1);
+    // Two trivial ones, three classifiers for each of 8 encoders and for all of them, uniform fusion.
+    assert_eq!(rows.len(), 2 + 3 * 9 + 1);
     let named = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("no row {name}"));
     let encoder = work.json("pool/truth.json")["encoders"][0]["name"].as_str().unwrap().to_owned();
-    for name in [&format!("{encoder}, linear"), &format!("{encoder}, MLP"), "all concatenated, linear"] {
+    for name in [&format!("{encoder}, linear"), &format!("{encoder}, MLP 256"), "all concatenated, MLP 512"] {
         let row = named(name);
         assert_eq!(row["runs"], 2);
         assert!(row["official"]["mean"]["mean"].as_f64() >= row["honest"]["mean"]["mean"].as_f64(), "{name}: {row}");
@@ -23,7 +23,7 @@ fn every_method_over_the_same_folds() {
     assert_eq!(named("uniform fusion")["official"], uniform["official"]);
     // All planted encoders together tell more than the answer that is right most often.
     let presence = |row: &Value| row["official"]["presence"]["mean"].as_f64().unwrap();
-    assert!(presence(named("all concatenated, MLP")) > 2.0 * presence(&rows[0]));
+    assert!(presence(named("all concatenated, MLP 512")) > 2.0 * presence(&rows[0]));
     assert_eq!(work.table("b/baselines.csv").len(), rows.len());
 
     // The same seed, the same figures.

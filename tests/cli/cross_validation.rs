@@ -162,6 +162,17 @@ fn bad_input_is_found_before_anything_is_written() {
         &["found a cross-validation with another train.lr"],
     );
     assert!(work.json("cv/summary.json")["honest"].is_null(), "one fold has no other to take thresholds from");
+    work.train("cpu", "--out run --fold 0");
+    work.fails(&format!("cv --data pool --out run --device cpu {SMALL}"), &["found a run of `blendfuse train`"]);
+    // Another pool under the same name: encoders that came or went, and other clips.
+    let same = format!("cv --data pool --out cv --device cpu {SMALL} --folds 0");
+    let labels = work.text("pool/train_metadata.csv");
+    let shorter = labels.lines().take(300).collect::<Vec<_>>().join("\n");
+    work.write("pool/train_metadata.csv", &shorter);
+    work.fails(&same, &["found a run on another pool", "it was trained on other clips"]);
+    work.write("pool/train_metadata.csv", &labels);
+    work.write("pool/encoders.toml", "[[encoder]]\nname = \"clip\"\n");
+    work.fails(&same, &["found a run on another pool", "encoder 0: the checkpoint was trained on"]);
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn shipped_specs_run_by_name() {
     {
         assert!(listed.lines().any(|line| line.trim().starts_with(name)), "{name} is missing in\n{listed}");
     }
-    assert_eq!(work.ok("sweep --list --json").json().as_array().unwrap().len(), 6);
+    assert_eq!(work.ok("sweep --list --json").json().as_array().unwrap().len(), 7);
     for (name, trials) in
         [("ablation", 3), ("temperature", 6), ("concatenation", 3), ("adaptation_selection", 4), ("single_encoders", 8)]
     {
