@@ -228,7 +228,7 @@ impl Plan {
 
 /// Shares of one or two classes.
 fn label(row: usize, random: &mut u64) -> Vec<(usize, f32)> {
-    if row % 2 == 0 {
+    if row.is_multiple_of(2) {
         return vec![((6.0 * uniform(random)) as usize, 1.0)];
     }
     let first = (5.0 * uniform(random)) as usize;
