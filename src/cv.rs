@@ -18,7 +18,7 @@ use crate::train::shared::SharedPool;
 use crate::train::{Outcome, Selection, Versions};
 use crate::ui::{self, Ui};
 use anyhow::{Context as _, Result, bail, ensure};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,12 +45,12 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     let begun = Instant::now();
     let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
     let jobs = runs::jobs(engine, options.jobs)?;
-    ensure!(!options.seeds.is_empty(), "found no seed, expected at least one");
+    check_seeds(&config, &options.seeds)?;
     check_folder(options.out, &config)?;
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let pool = Pool::load(options.data, &config.data.options(split, options.allow_missing), ui)?;
     let folds = chosen_folds(&pool, options.folds.as_deref())?;
-    warn_of_absent_classes(&pool, &folds, ui);
+    warn_of_folds(&pool, &folds, ui);
     let selections: Vec<Selection> = folds.iter().map(|&fold| Selection::Fold(fold)).collect();
     let data = DataInfo::of(options.data, &pool);
     let pool = SharedPool::new(pool, &selections, options.seeds.len())?;
@@ -64,6 +64,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
         );
     };
     runs::train_all(engine, &pool, &config, options, &folds, jobs, ui)?;
+    warn_of_left_out(options, &folds, ui);
     let outcomes = runs::read_all(options, &folds)?;
     let summary = sum_up(engine, &config, options, folds, data, outcomes, begun);
     let text = serde_json::to_string_pretty(&summary)?;
@@ -92,6 +93,32 @@ fn check_folder(out: &Path, config: &Config) -> Result<()> {
     Ok(())
 }
 
+fn check_seeds(config: &Config, seeds: &[u64]) -> Result<()> {
+    let different: BTreeSet<u64> = seeds.iter().copied().collect();
+    ensure!(!seeds.is_empty(), "found no seed, expected at least one");
+    ensure!(different.len() == seeds.len(), "found seeds {seeds:?}, expected each once");
+    for &seed in seeds {
+        let mut config = config.clone();
+        config.train.seed = seed;
+        config.validate()?;
+    }
+    Ok(())
+}
+
+/// What was done before and is not asked for now stays, but is not summed up.
+fn warn_of_left_out(options: &Options, folds: &[u32], ui: Ui) {
+    let Ok(before) = CvSummary::read(options.out) else { return };
+    let left = |run: &&CvRun| !(folds.contains(&run.fold) && options.seeds.contains(&run.seed));
+    let count = before.runs.iter().filter(left).count();
+    if count > 0 {
+        ui.warn(format!(
+            "{}: {count} of the {} runs that the summary had are of other folds or seeds, and left out of it now",
+            options.out.display(),
+            before.runs.len()
+        ));
+    }
+}
+
 fn make_folder(out: &Path, config: &Config) -> Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be made", out.display()))?;
     write_atomically(&out.join("config.toml"), |file| Ok(file.write_all(config.to_toml().as_bytes())?))
@@ -99,6 +126,7 @@ fn make_folder(out: &Path, config: &Config) -> Result<()> {
 
 fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
     let there: BTreeSet<u32> = pool.clips.iter().filter_map(|clip| clip.fold).collect();
+    ensure!(chosen.is_none_or(|chosen| !chosen.is_empty()), "found no fold, expected at least one");
     ensure!(!there.is_empty(), "no clip has a fold; add folds to the labels to cross-validate");
     let folds: BTreeSet<u32> = chosen.map_or(there, |chosen| chosen.iter().copied().collect());
     // Each must have clips to validate on and others to train on.
@@ -106,8 +134,18 @@ fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
     Ok(folds.into_iter().collect())
 }
 
-/// Training cannot learn, and validation cannot see, a class without clips.
-fn warn_of_absent_classes(pool: &Pool, folds: &[u32], ui: Ui) {
+/// Training cannot learn, and validation cannot see, a class without clips; and actors should be in one fold only.
+fn warn_of_folds(pool: &Pool, folds: &[u32], ui: Ui) {
+    let mut folds_of: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    for clip in &pool.clips {
+        if let (Some(actor), Some(fold)) = (&clip.actor, clip.fold) {
+            folds_of.entry(actor).or_default().insert(fold);
+        }
+    }
+    let several = folds_of.values().filter(|folds| folds.len() > 1).count();
+    if several > 0 {
+        ui.warn(format!("{several} actors are in several folds: scores will flatter, since training has seen them"));
+    }
     for &fold in folds {
         let Ok((train, validation)) = pool.fold_rows(fold) else { continue };
         for (rows, what) in [(train, "training clips"), (validation, "validation clips")] {

@@ -1,6 +1,7 @@
 //! Writing files so that nobody ever sees half of one.
 
 use anyhow::{Context as _, Result, bail};
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,20 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) ->
     partial.publish(file)
 }
 
+/// Removes what a process that was killed left of files it was writing. Only in a folder that no other process writes to.
+pub fn remove_partials(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_partial(&entry.file_name()) {
+            // One that cannot be removed is in nobody's way.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn is_partial(name: &OsStr) -> bool {
+    name.as_encoded_bytes().ends_with(b".partial")
+}
+
 /// Sees, before work begins, that a file for results can be made.
 ///
 /// # Errors
@@ -105,14 +120,17 @@ pub fn new_folder(path: &Path) -> Result<()> {
 /// # Errors
 /// Where it exists and is not empty.
 pub fn check_new_folder(path: &Path) -> Result<()> {
-    if let Ok(mut entries) = std::fs::read_dir(path) {
-        if let Some(entry) = entries.next() {
+    if let Ok(entries) = std::fs::read_dir(path) {
+        for entry in entries {
             let entry = entry?.file_name();
-            bail!(
-                "{}: found a folder that is not empty ({} is in it), expected a new or empty one; choose another name",
-                path.display(),
-                entry.display()
-            );
+            // What was left of a file that a killed process was writing is nothing to lose.
+            if !is_partial(&entry) {
+                bail!(
+                    "{}: found a folder that is not empty ({} is in it), expected a new or empty one; choose another name",
+                    path.display(),
+                    entry.display()
+                );
+            }
         }
     } else if path.exists() {
         bail!("{}: found a file, expected a new or empty folder; choose another name", path.display());

@@ -196,12 +196,13 @@ impl Trainer {
         Ok(State::of(&last.header)?.selection)
     }
 
-    /// Whether a run that has ended was trained on these clips and encoders.
+    /// Whether a run that has ended was trained on these clips, encoders and features.
     ///
     /// # Errors
     /// It was not, or its files cannot be read.
     pub fn check_done(run: &Path, pool: &SharedPool, config: &Config, selection: Selection) -> Result<()> {
-        let header = Header::read(&run.join("model.safetensors"))?;
+        let model = Checkpoint::read(&run.join("model.safetensors"))?;
+        let header = &model.header;
         header.check_pool(&Header {
             encoders: pool.encoders.clone(),
             classes: pool.classes.clone(),
@@ -210,6 +211,8 @@ impl Trainer {
         let last = Header::read(&run.join("last.safetensors"))?;
         let clips = State::of(&last)?.clips;
         ensure!(clips == pool.fingerprint(selection, config), "it was trained on other clips than the pool has now");
+        let same = model.standard()? == pool.rows(selection).standard;
+        ensure!(same, "it was trained on other features than the pool has now");
         Ok(())
     }
 

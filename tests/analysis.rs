@@ -166,7 +166,7 @@ fn one_encoder_has_no_pairs() {
     assert_eq!(analysis.co_selection, [[1.0]]);
     assert!(analysis.pairs.is_empty());
     assert_eq!(analysis.stability[0].spearman, None);
-    assert_eq!(analysis.correlation, Some(Correlation { pearson: None, spearman: None }));
+    assert_eq!(analysis.correlation, Some(Correlation { pearson: None, spearman: None, pairs: 0 }));
     let text = serde_json::to_string(&analysis).unwrap();
     assert_eq!(serde_json::from_str::<Analysis>(&text).unwrap(), analysis);
 }

@@ -22,7 +22,7 @@ column, computed in float64. Clips without a usable frame are an error, unless
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Folder of frame features: <clip>.npy, or OpenFace's <clip>.csv
+    /// Folder of frame features: `<clip>.npy`, or OpenFace's `<clip>.csv`
     #[arg(long, value_name = "DIR")]
     input: PathBuf,
     /// The encoder's name in the pool, which is the stem of its file

@@ -28,7 +28,10 @@ pub struct Args {
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     let config = args.cv.config()?;
-    files::check_new_folder(&args.cv.out)?;
+    // One that was interrupted goes on, with uniform fusion where it stopped.
+    if !args.cv.out.join("uniform").exists() {
+        files::check_new_folder(&args.cv.out)?;
+    }
     let engine = args.cv.device.open(ui)?;
     let found = baselines::measure(&engine, &config, &args.cv.options(&config), ui)?;
     let text = serde_json::to_string_pretty(&found)?;

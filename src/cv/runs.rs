@@ -3,6 +3,7 @@
 use super::Options;
 use crate::config::{Config, Train};
 use crate::engine::{Engine, Room};
+use crate::files;
 use crate::model::Mode;
 use crate::model::fit::Request;
 use crate::train::shared::SharedPool;
@@ -43,7 +44,8 @@ pub(super) fn check_done(pool: &SharedPool, config: &Config, options: &Options, 
             if path.join("summary.json").exists() {
                 Trainer::check_done(&path, pool, config, Selection::Fold(fold)).with_context(|| {
                     format!(
-                        "{}: found a run on another pool; expected the pool it began with; give that one, or choose another --out",
+                        "{}: found a run that does not belong to this pool, or is damaged; give the pool it was trained on, choose \
+                         another --out, or remove it to train it again",
                         path.display()
                     )
                 })?;
@@ -128,6 +130,7 @@ fn train(
     }
     let begun = Instant::now();
     let config = Config { train: Train { seed, ..config.train.clone() }, ..config.clone() };
+    files::remove_partials(&path);
     let mut trainer = Trainer::sharing(engine, pool, &config, Selection::Fold(fold), None, ui.silent())?;
     let mut folder = match path.join("config.toml").exists() {
         true => RunFolder::open(&path)?,
@@ -149,7 +152,9 @@ fn train(
 /// What all runs came to: (seed, fold, outcome), seed by seed.
 pub(super) fn read_all(options: &Options, folds: &[u32]) -> Result<Vec<(u64, u32, Outcome)>> {
     let read = |(seed, fold): (u64, u32)| {
-        let outcome = Outcome::read(&options.out.join(folder(seed, fold)))?;
+        let path = options.out.join(folder(seed, fold));
+        let outcome = Outcome::read(&path)
+            .with_context(|| format!("{}: a damaged run; remove it to train it again", path.display()))?;
         Ok((seed, fold, outcome))
     };
     options.seeds.iter().flat_map(|&seed| folds.iter().map(move |&fold| (seed, fold))).map(read).collect()

@@ -39,7 +39,7 @@ pub struct CvSummary {
 }
 
 /// What was trained on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataInfo {
     /// Name of the pool's folder
     pub name: String,
@@ -51,7 +51,7 @@ pub struct DataInfo {
     pub folds: Vec<FoldInfo>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoldInfo {
     pub fold: u32,
     pub clips: usize,

@@ -9,8 +9,9 @@
 
 use super::plan::Plan;
 use super::settings::Settings;
+use super::summary::SweepSummary;
 use crate::config::Config;
-use crate::cv::CvSummary;
+use crate::cv::{CvSummary, DataInfo};
 use crate::files::{self, new_folder, write_atomically};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,13 @@ pub fn prepare(out: &Path, plan: &Plan, data: &Path, allow_missing: bool) -> Res
     );
     if !out.join("sweep.toml").exists() {
         new_folder(out)?;
+    } else if let Ok(before) = SweepSummary::read(out) {
+        // A pool may have moved, or have another name.
+        ensure!(
+            DataInfo { name: plan.data.name.clone(), ..before.data } == plan.data,
+            "{}: found a sweep over a pool with other encoders, classes or folds; give the pool it began with, or another --out",
+            out.display()
+        );
     }
     let data = std::path::absolute(data).with_context(|| format!("{}: has no place", data.display()))?;
     let file = |planned: &super::plan::Planned| TrialFile {

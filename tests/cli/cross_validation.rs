@@ -118,7 +118,15 @@ fn goes_on_where_it_stopped_and_does_not_depend_on_jobs() {
             assert!(one == two, "fold {fold}: {file} differs");
         }
     }
-    // More of it may be asked for later.
+    assert!(
+        !work.path("two/seed-0/fold-1").read_dir().unwrap().any(|e| e
+            .unwrap()
+            .path()
+            .extension()
+            .is_some_and(|e| e == "partial"))
+    );
+    // More of it may be asked for later, or less.
+    assert!(cv(&work, "--out two --folds 0,1").contains("warning: two: 1 of the 3 runs"));
     cv(&work, "--out two --folds 0,1,2,4");
     let figures = |name: &str| {
         work.json(name)["runs"].as_array().unwrap().iter().map(|r| r["official"].clone()).collect::<Vec<_>>()
@@ -169,10 +177,10 @@ fn bad_input_is_found_before_anything_is_written() {
     let labels = work.text("pool/train_metadata.csv");
     let shorter = labels.lines().take(300).collect::<Vec<_>>().join("\n");
     work.write("pool/train_metadata.csv", &shorter);
-    work.fails(&same, &["found a run on another pool", "it was trained on other clips"]);
+    work.fails(&same, &["does not belong to this pool", "it was trained on other clips"]);
     work.write("pool/train_metadata.csv", &labels);
     work.write("pool/encoders.toml", "[[encoder]]\nname = \"clip\"\n");
-    work.fails(&same, &["found a run on another pool", "encoder 0: the checkpoint was trained on"]);
+    work.fails(&same, &["does not belong to this pool", "encoder 0: the checkpoint was trained on"]);
 }
 
 #[test]
