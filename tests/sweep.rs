@@ -219,9 +219,17 @@ fn settings_lie_over_each_other() {
     let file = pool.folder.path().join("F.toml");
     fs::write(&file, "[train]\nlr = 0.5\nbatch = 8\nmax_epochs = 7\nseed = 3\n").unwrap();
     let spec = parse("[set]\ntrain.lr = 0.4\ntrain.batch = 16\n[[trial]]\nname = \"x\"\nset.train.patience = 2");
-    let flags = ["train.lr=0.3".to_owned(), "train.patience=5".to_owned()];
+    let flags = ["train.lr=0.3".to_owned()];
     let common = Common { file: Some(&file), flags: &flags };
     let survey = Survey::of(&pool.path()).unwrap();
+    // A flag may not take the meaning from a trial that was named by hand.
+    let flag = ["train.patience=5".to_owned()];
+    let refused =
+        Plan::new(spec.clone(), "S.toml", &Common { file: None, flags: &flag }, &survey).map(drop).unwrap_err();
+    assert!(
+        refused.to_string().contains("--set train.patience=5: S.toml tries values of `train.patience`"),
+        "{refused}"
+    );
     let plan = Plan::new(spec, "S.toml", &common, &survey).unwrap();
     let train = &plan.trials[0].config.train;
     assert_eq!((train.max_epochs, train.batch, train.lr, train.patience), (7, 16, 0.3, 2));
@@ -284,7 +292,7 @@ fn every_bad_setting_is_told_at_once() {
     }
     let search = "[search]\ntrain.batch = [8, 16]";
     for (flag, message) in [
-        ("train.batch=4", "--set train.batch=4: S.toml searches `train.batch`"),
+        ("train.batch=4", "--set train.batch=4: S.toml tries values of `train.batch`"),
         ("train.seed=4", "--set train.seed=4: the runs of a sweep have seeds of their own"),
         ("train.rate=4", "unknown key `train.rate` in --set train.rate=4"),
     ] {

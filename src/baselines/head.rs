@@ -202,8 +202,10 @@ mod tests {
             Rows { x, y }
         };
         let (train, validation) = (rows(400), rows(100));
+        let mut config = Config::default();
+        config.train.lr = 0.01;
         for kind in Kind::ALL {
-            let scores = fit(kind, &train, &validation, &Config::default(), 0);
+            let scores = fit(kind, &train, &validation, &config, 0);
             let right =
                 scores.rows().into_iter().zip(validation.y.rows()).filter(|(s, y)| (s[1] > s[0]) == (y[1] > 0.5));
             let right = right.count();

@@ -96,7 +96,7 @@ impl Common<'_> {
                     flag.source
                 );
                 let is_free = !searched.contains_key(key);
-                ensure!(is_free, "{}: {source} searches `{key}`; leave it out, or change the spec", flag.source);
+                ensure!(is_free, "{}: {source} tries values of `{key}`; leave it out, or change the spec", flag.source);
             }
         }
         let settings = |Layer { values, source }| {

@@ -253,7 +253,7 @@ fn bad_settings_are_told_before_any_trial_starts() {
     work.write("many.toml", "[search]\nmodel.top_n = [4, 99]\n");
     work.fails(&line("--spec many.toml"), &["trial `top_n=99`: `model.top_n`: found n = 99, expected at most K = 8"]);
     work.fails(&line("--spec top_n --folds 9"), &["fold 9 is not there: found folds {0, 1, 2, 3, 4}"]);
-    work.fails(&line("--spec top_n --set model.top_n=3"), &["top_n searches `model.top_n`"]);
+    work.fails(&line("--spec top_n --set model.top_n=3"), &["top_n tries values of `model.top_n`"]);
     work.fails(&line("--spec nowhere"), &["nowhere: the spec cannot be read", "or one of top_n, ablation"]);
     work.fails("sweep --data nowhere --out sweep --spec top_n --device cpu", &["nowhere: found no such folder"]);
     work.fails(&format!("sweep --data pool --out sweep --spec top_n --device gpu:none {SMALL}"), &["gpu:none"]);
@@ -279,9 +279,10 @@ fn a_sweep_that_is_killed() {
 fn a_trial_that_is_killed_is_recorded() {
     let work = Workspace::with_pool();
     let spec = "folds = [0]\n[[trial]]\nname = \"endless\"\nset.train = { max_epochs = 1000000, patience = 1000000 }\n\
-                [[trial]]\nname = \"short\"\n";
+                [[trial]]\nname = \"short\"\nset.train.max_epochs = 3\n";
     work.write("spec.toml", spec);
-    let said = work.run_while(&line("-q --spec spec.toml"), |sweep| {
+    let endless = line("-q --spec spec.toml").replace("--set train.max_epochs=3", "");
+    let said = work.run_while(&endless, |sweep| {
         let begun = Instant::now();
         while !work.path("sweep/trials/0000/seed-0/fold-0/metrics.jsonl").exists() {
             assert!(begun.elapsed() < Duration::from_secs(60), "no trial runs");
