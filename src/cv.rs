@@ -144,7 +144,7 @@ fn warn_of_folds(pool: &Pool, folds: &[u32], ui: Ui) {
     }
     let several = folds_of.values().filter(|folds| folds.len() > 1).count();
     if several > 0 {
-        ui.warn(format!("{several} actors are in several folds: scores will flatter, since training has seen them"));
+        ui.warn(format!("actors in more than one fold: {several}; scores will flatter, since training has seen them"));
     }
     for &fold in folds {
         let Ok((train, validation)) = pool.fold_rows(fold) else { continue };

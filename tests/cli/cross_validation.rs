@@ -178,7 +178,11 @@ fn bad_input_is_found_before_anything_is_written() {
     let fewer = labels.replacen(",4\n", ",0\n", 1);
     assert_ne!(fewer, labels, "a clip of fold 4 is in fold 0 now");
     work.write("pool/train_metadata.csv", &fewer);
-    work.fails(&same, &["does not belong to this pool", "it was trained on other clips"]);
+    let said = work.run(&same);
+    assert_eq!(said.code, 1, "{}", said.stderr);
+    assert!(said.stderr.contains("warning: actors in more than one fold: 1"), "{}", said.stderr);
+    assert!(said.stderr.contains("does not belong to this pool"), "{}", said.stderr);
+    assert!(said.stderr.contains("it was trained on other clips"), "{}", said.stderr);
     work.write("pool/train_metadata.csv", &labels);
     work.write("pool/encoders.toml", "[[encoder]]\nname = \"clip\"\n");
     work.fails(&same, &["does not belong to this pool", "encoder 0: the checkpoint was trained on"]);
