@@ -185,7 +185,7 @@ fn bad_input_is_found_before_anything_is_written() {
     assert!(said.stderr.contains("it was trained on other clips"), "{}", said.stderr);
     work.write("pool/train_metadata.csv", &labels);
     work.write("pool/encoders.toml", "[[encoder]]\nname = \"clip\"\n");
-    work.fails(&same, &["does not belong to this pool", "encoder 0: the checkpoint was trained on"]);
+    work.fails(&same, &["does not belong to this pool", "the checkpoint was trained on 8 encoders, the pool has 1"]);
 }
 
 #[test]
