@@ -55,7 +55,7 @@ pub(super) fn check_done(pool: &SharedPool, config: &Config, options: &Options, 
     Ok(())
 }
 
-/// Trains every fold with every seed, seed by seed, sharing the cores evenly among `jobs` runs.
+/// Trains every fold with every seed, seed by seed, `jobs` of them at the same time.
 pub(super) fn train_all(
     engine: &Arc<Engine>,
     pool: &SharedPool,
@@ -72,7 +72,6 @@ pub(super) fn train_all(
         ui.say(format!("{affordable} run(s) at the same time, as memory allows; --jobs takes more"));
     }
     let jobs = jobs.min(all.len()).min(affordable);
-    let threads = (rayon::current_num_threads() / jobs).max(1);
     let bar = ui.bar(all.len() as u64, "runs");
     let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
     let work = || {
@@ -89,16 +88,11 @@ pub(super) fn train_all(
             bar.inc(1);
         }
     };
-    std::thread::scope(|scope| -> Result<()> {
-        let mut others = Vec::new();
-        for _ in 1..jobs {
-            let cores = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-            others.push(scope.spawn(move || cores.install(work)));
-        }
-        let cores = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        cores.install(work);
-        Ok(())
-    })?;
+    // All compute on the program's cores together, so that the last run has what the others leave.
+    std::thread::scope(|scope| {
+        (1..jobs).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
     bar.finish_and_clear();
     failure.into_inner().expect("nothing panics here").map_or(Ok(()), Err)
 }
