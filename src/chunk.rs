@@ -2,7 +2,7 @@
 
 use crate::matmul::matrix;
 use crate::packed;
-use crate::real::Real;
+use crate::real::{Real, vectorised};
 use ndarray::Array2;
 
 /// Words of a chunk in its buffer.
@@ -46,9 +46,16 @@ impl Chunk {
         let mut out = Array2::zeros((rows.len(), length));
         for (mut out, &row) in out.rows_mut().into_iter().zip(rows) {
             let x = &x[start + row as usize * width + column..][..length];
-            for (((out, &x), &mean), &rstd) in out.iter_mut().zip(x).zip(mean).zip(rstd) {
-                *out = (x - mean) * rstd;
-            }
+            let out = out.as_slice_mut().expect("it was just made");
+            // Spelled out, since whether it becomes vectors by itself changes with what else is compiled.
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (((out, &x), &mean), &rstd) in out.iter_mut().zip(x).zip(mean).zip(rstd) {
+                        *out = (x - mean) * rstd;
+                    }
+                },
+            );
         }
         out
     }
