@@ -21,8 +21,9 @@ pub use runs::{Run, Runs};
 pub use similarity::{Similarity, measure};
 pub use weights::{RunWeights, Weights};
 
+use crate::files::read_json;
 use crate::model::checkpoint::EncoderInfo;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -117,12 +118,8 @@ impl Analysis {
     /// # Errors
     /// It is missing or not such a file.
     pub fn read(dir: &Path) -> Result<Self> {
-        let path = dir.join("analysis.json");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("{}: cannot be read; write it with `blendfuse analyze`", path.display()))?;
-        serde_json::from_str(&text).with_context(|| {
-            format!("{}: not what this version's `blendfuse analyze` writes; run it again", path.display())
-        })
+        let what = "what this version's `blendfuse analyze` writes";
+        read_json(&dir.join("analysis.json"), what, "run it again")
     }
 
     /// Encoders of which some model's embeddings are the same for every clip.

@@ -5,7 +5,8 @@ mod head;
 
 use crate::config::{Attention, Config};
 use crate::cv::{self, DataInfo, Scored, judge};
-use crate::data::{CONCATENATION, Pool, Split};
+use crate::data::standardize::columns;
+use crate::data::{CONCATENATION, Pool, Split, targets};
 use crate::engine::{DeviceInfo, Engine};
 use crate::metrics;
 use crate::scores::Row;
@@ -13,7 +14,7 @@ use crate::train::Versions;
 use crate::ui::{self, Ui};
 use anyhow::Result;
 use head::{Kind, Rows};
-use ndarray::{Array2, Axis};
+use ndarray::Axis;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -84,7 +85,7 @@ fn heads(pool: &Pool, encoders: &[usize], config: &Config, folds: &[u32], seeds:
         for &fold in folds {
             let (train, validation) = pool.fold_rows(fold)?;
             let [train, held_out] = standardised(pool, encoder, [&train, &validation]);
-            let truths: Vec<_> = held_out.y.rows().into_iter().map(|row| metrics::truth(&row.to_vec())).collect();
+            let truths = metrics::truths(held_out.y.view());
             runs.extend(seeds.iter().map(|&seed| Scored {
                 seed,
                 fold,
@@ -105,14 +106,9 @@ fn heads(pool: &Pool, encoders: &[usize], config: &Config, folds: &[u32], seeds:
 /// Some rows of an encoder, by mean and deviation of the first of them.
 fn standardised(pool: &Pool, encoder: usize, rows: [&Vec<usize>; 2]) -> [Rows; 2] {
     let features = &pool.encoders[encoder].features;
-    let (mean, std) = crate::data::standardize::columns(features.view(), rows[0]);
-    rows.map(|rows| {
-        let mut y = Array2::zeros((rows.len(), pool.classes.len()));
-        for (mut y, &row) in y.rows_mut().into_iter().zip(rows) {
-            if let Some(target) = &pool.clips[row].target {
-                y.assign(&ndarray::aview1(target));
-            }
-        }
-        Rows { x: (features.select(Axis(0), rows) - &mean) / &std, y }
+    let (mean, std) = columns(features.view(), rows[0]);
+    rows.map(|rows| Rows {
+        x: (features.select(Axis(0), rows) - &mean) / &std,
+        y: targets(&pool.clips, rows.iter().copied(), pool.classes.len()),
     })
 }

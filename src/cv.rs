@@ -5,20 +5,20 @@ mod runs;
 mod summary;
 
 pub use judge::Scored;
-pub use runs::jobs;
+pub use runs::{folder, jobs, run_folders};
 pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement};
 
 use crate::config::Config;
-use crate::data::{Pool, Split};
+use crate::data::{Pool, Split, shared_actors};
 use crate::engine::Engine;
-use crate::files::{claim, write_atomically};
+use crate::files::{claim, read_json, write_atomically, write_json};
 use crate::metrics::{self, Score, Truth};
 use crate::scores::{Row, Scores};
 use crate::train::shared::SharedPool;
 use crate::train::{Outcome, Selection, Versions};
 use crate::ui::{self, Ui};
 use anyhow::{Context as _, Result, bail, ensure};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -67,8 +67,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     warn_of_left_out(options, &folds, ui);
     let outcomes = runs::read_all(options, &folds)?;
     let summary = sum_up(engine, &config, options, folds, data, outcomes, begun);
-    let text = serde_json::to_string_pretty(&summary)?;
-    write_atomically(&options.out.join("summary.json"), |file| Ok(writeln!(file, "{text}")?))?;
+    write_json(&options.out.join("summary.json"), &summary)?;
     Ok(summary)
 }
 
@@ -95,8 +94,8 @@ fn check_folder(out: &Path, config: &Config) -> Result<()> {
 
 fn check_seeds(config: &Config, seeds: &[u64]) -> Result<()> {
     let different: BTreeSet<u64> = seeds.iter().copied().collect();
-    ensure!(!seeds.is_empty(), "found no seed, expected at least one");
-    ensure!(different.len() == seeds.len(), "found seeds {seeds:?}, expected each once");
+    ensure!(!seeds.is_empty(), "found no seed, expected at least one; give some");
+    ensure!(different.len() == seeds.len(), "found seeds {seeds:?}, expected each once; remove those that stand twice");
     for &seed in seeds {
         let mut config = config.clone();
         config.train.seed = seed;
@@ -126,7 +125,10 @@ fn make_folder(out: &Path, config: &Config) -> Result<()> {
 
 fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
     let there: BTreeSet<u32> = pool.clips.iter().filter_map(|clip| clip.fold).collect();
-    ensure!(chosen.is_none_or(|chosen| !chosen.is_empty()), "found no fold, expected at least one");
+    ensure!(
+        chosen.is_none_or(|chosen| !chosen.is_empty()),
+        "found no fold, expected at least one; give some, or leave them out for all"
+    );
     ensure!(!there.is_empty(), "no clip has a fold; add folds to the labels to cross-validate");
     let folds: BTreeSet<u32> = chosen.map_or(there, |chosen| chosen.iter().copied().collect());
     // Each must have clips to validate on and others to train on.
@@ -136,15 +138,9 @@ fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
 
 /// Training cannot learn, and validation cannot see, a class without clips; and actors should be in one fold only.
 fn warn_of_folds(pool: &Pool, folds: &[u32], ui: Ui) {
-    let mut folds_of: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
-    for clip in &pool.clips {
-        if let (Some(actor), Some(fold)) = (&clip.actor, clip.fold) {
-            folds_of.entry(actor).or_default().insert(fold);
-        }
-    }
-    let several = folds_of.values().filter(|folds| folds.len() > 1).count();
-    if several > 0 {
-        ui.warn(format!("actors in more than one fold: {several}; scores will flatter, since training has seen them"));
+    let actors = shared_actors(&pool.clips).len();
+    if actors > 0 {
+        ui.warn(format!("actors in more than one fold: {actors}; scores will flatter, since training has seen them"));
     }
     for &fold in folds {
         let Ok((train, validation)) = pool.fold_rows(fold) else { continue };
@@ -171,22 +167,18 @@ fn sum_up(
     begun: Instant,
 ) -> CvSummary {
     let neutral = data.neutral;
-    let scored: Vec<Scored> = outcomes
-        .iter()
-        .map(|(seed, fold, outcome)| Scored {
-            seed: *seed,
-            fold: *fold,
-            scores: outcome.scores.clone(),
-            truths: outcome.truths().collect(),
-        })
-        .collect();
+    let scored = |(seed, fold, outcome): &(u64, u32, Outcome)| Scored {
+        seed: *seed,
+        fold: *fold,
+        scores: outcome.clips.scores.clone(),
+        truths: outcome.clips.truths.clone(),
+    };
+    let scored: Vec<Scored> = outcomes.iter().map(scored).collect();
     let honest = judge::honest(&scored, &config.decode, neutral);
-    let runs: Vec<CvRun> = outcomes
-        .iter()
-        .zip(honest)
-        .map(|((seed, fold, outcome), honest)| CvRun::of(*seed, *fold, outcome, honest))
-        .collect();
-    let Row { official, honest, .. } = judge::row("", &scored, &config.decode, neutral);
+    let run = |((seed, fold, outcome), honest): (&(u64, u32, Outcome), _)| CvRun::of(*seed, *fold, outcome, honest);
+    let runs: Vec<CvRun> = outcomes.iter().zip(honest).map(run).collect();
+    let official = judge::scores(runs.iter().map(|run| run.official));
+    let honest = runs.iter().map(|run| run.honest).collect::<Option<Vec<_>>>().map(judge::scores);
     let best_epoch = runs.iter().map(|run| f64::from(run.best_epoch)).sum::<f64>() / runs.len() as f64;
     // Every clip once: of one seed.
     let truths: Vec<_> =
@@ -222,12 +214,7 @@ impl CvSummary {
     /// # Errors
     /// It is not there, or not one.
     pub fn read(dir: &Path) -> Result<Self> {
-        let path = dir.join("summary.json");
-        let text = std::fs::read_to_string(&path).with_context(|| {
-            format!("{}: cannot be read; give the folder of a `blendfuse cv` that has ended", path.display())
-        })?;
-        serde_json::from_str(&text)
-            .with_context(|| format!("{}: not the summary of a `blendfuse cv`; give its folder", path.display()))
+        read_json(&dir.join("summary.json"), "the summary of a `blendfuse cv`", "give the folder of one that has ended")
     }
 
     /// It as a line of a table.

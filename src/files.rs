@@ -1,9 +1,11 @@
 //! Writing files so that nobody ever sees half of one.
 
 use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 /// A file that takes its name when it is complete, and is gone if it never is.
@@ -59,6 +61,25 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) ->
     let mut file = partial.create()?;
     write(&mut file).with_context(|| format!("{}: cannot be written", path.display()))?;
     partial.publish(file)
+}
+
+/// Writes a value as JSON, whole or not at all.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    write_atomically(path, |file| Ok(writeln!(file, "{text}")?))
+}
+
+/// Reads what [`write_json`] wrote. `what` the file should be and `advice` go into messages.
+///
+/// # Errors
+/// It is not there, or something else.
+pub fn read_json<T: DeserializeOwned>(path: &Path, what: &str, advice: &str) -> Result<T> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{}: cannot be read, expected {what}; {advice}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{}: not {what}; {advice}", path.display()))
 }
 
 /// Removes what a process that was killed left of files it was writing. Only in a folder that no other process writes to.

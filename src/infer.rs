@@ -2,7 +2,7 @@
 
 use crate::buffer::{Buffer, NoMemory};
 use crate::config;
-use crate::data::Pool;
+use crate::data::{self, Pool};
 use crate::engine::Engine;
 use crate::kernel::Call;
 use crate::matmul::matrix;
@@ -11,7 +11,7 @@ use crate::model::{Dims, Extent, Features, Mode, Model, Standard};
 use crate::packed;
 use crate::step::Step;
 use anyhow::{Error, Result};
-use ndarray::{Array2, Array3, ArrayViewMut2, Axis, aview1, concatenate, s};
+use ndarray::{Array2, Array3, ArrayViewMut2, Axis, concatenate, s};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -72,12 +72,7 @@ impl Network {
             placed = place(&fit);
         }
         let (model, mut features) = placed.map_err(|error| no_memory(error, &fit))?;
-        let mut targets = Array2::zeros((clips, model.dims.classes));
-        for (clip, mut row) in pool.clips.iter().zip(targets.rows_mut()) {
-            if let Some(target) = &clip.target {
-                row.assign(&aview1(target));
-            }
-        }
+        let targets = data::targets(&pool.clips, 0..clips, model.dims.classes);
         let encoders = std::mem::take(&mut pool.encoders);
         let encoders = packed::features(encoders, &pool.clips, standard, model.dims.half)?;
         if fit.streamed {

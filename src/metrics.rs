@@ -3,6 +3,7 @@
 //! Everywhere `predictions[i]` belongs to `truths[i]`, and `None` is a clip without a prediction: wrong.
 
 use crate::decode::{Decision, Share};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +65,11 @@ impl Score {
 pub fn truth(target: &[f32]) -> Truth {
     let present = target.iter().enumerate().filter(|(_, share)| **share > 0.0);
     present.map(|(class, share)| (class, (100.0 * f64::from(*share)).round() as u32)).collect()
+}
+
+/// The truths in soft targets (N, C).
+pub fn truths(targets: ArrayView2<f32>) -> Vec<Truth> {
+    targets.rows().into_iter().map(|row| truth(&row.to_vec())).collect()
 }
 
 /// ACC_presence and ACC_salience.

@@ -12,7 +12,7 @@ mod steps;
 mod validation;
 
 pub use folder::{EpochLog, RunFolder, Summary, Versions};
-pub use outcome::Outcome;
+pub use outcome::{Outcome, ValidationClips};
 
 use crate::config::{Config, TemperatureMode, Threshold};
 use crate::data::{Pool, Split};
@@ -43,6 +43,16 @@ pub enum Selection {
     Fold(u32),
     /// Every training clip; nothing validates, so training runs its full length
     All,
+}
+
+impl Selection {
+    /// That validates.
+    pub fn fold(self) -> Option<u32> {
+        match self {
+            Self::Fold(fold) => Some(fold),
+            Self::All => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Selection {

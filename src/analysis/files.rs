@@ -1,9 +1,8 @@
 //! The files of an analysis: `analysis.json`, and every table of it as csv.
 
 use super::{Analysis, EncoderPair};
-use crate::files::write_atomically;
+use crate::files::{write_atomically, write_json};
 use anyhow::{Context as _, Result};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 impl Analysis {
@@ -42,8 +41,7 @@ impl Analysis {
             }
             None => {}
         }
-        let text = serde_json::to_string_pretty(self)?;
-        write_atomically(&json, |file| Ok(writeln!(file, "{text}")?))?;
+        write_json(&json, self)?;
         written.push(json);
         Ok(written)
     }

@@ -1,8 +1,9 @@
 //! The run folders that an analysis reads: one, or those of a cross-validation, `seed-S/fold-F`.
 
+use crate::cv;
 use crate::model::checkpoint::{EncoderInfo, Header};
 use crate::train::{Selection, Summary};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 
 /// Run folders, by seed and fold.
@@ -31,22 +32,20 @@ impl Runs {
     pub fn find(dir: &Path) -> Result<Self> {
         ensure!(dir.is_dir(), "{}: found no such folder, expected that of a run or a cross-validation", dir.display());
         let folds: Vec<PathBuf> =
-            below(dir, "seed-")?.iter().map(|seed| below(seed, "fold-")).collect::<Result<Vec<_>>>()?.concat();
+            cv::run_folders(dir).into_iter().map(|(seed, fold)| dir.join(cv::folder(seed, fold))).collect();
         if folds.is_empty() {
             return Ok(Self { finished: vec![Self::single(dir)?], unfinished: Vec::new(), ended: true });
         }
         let (finished, unfinished): (Vec<_>, Vec<_>) = folds.into_iter().partition(|path| has_summary(path));
         let name = |path: &PathBuf| path.strip_prefix(dir).expect("it is below").display().to_string();
-        let mut unfinished: Vec<String> = unfinished.iter().map(name).collect();
-        unfinished.sort();
+        let unfinished: Vec<String> = unfinished.iter().map(name).collect();
         ensure!(
             !finished.is_empty(),
             "{}: found no run that has ended ({}), expected one at least; let the cross-validation go on first",
             dir.display(),
             unfinished.join(", ")
         );
-        let mut finished = finished.iter().map(|path| Run::read(path)).collect::<Result<Vec<_>>>()?;
-        finished.sort_by_key(|run| (run.summary.seed, run.fold()));
+        let finished = finished.iter().map(|path| Run::read(path)).collect::<Result<_>>()?;
         Ok(Self { finished, unfinished, ended: has_summary(dir) })
     }
 
@@ -94,38 +93,15 @@ fn describe(encoder: Option<&EncoderInfo>) -> String {
 
 impl Run {
     fn read(path: &Path) -> Result<Self> {
-        let file = path.join("summary.json");
-        let text = std::fs::read_to_string(&file).with_context(|| format!("{}: cannot be read", file.display()))?;
-        let summary: Summary = serde_json::from_str(&text).with_context(|| {
-            format!("{}: not the summary of a run; give the folder of a run or a cross-validation", file.display())
-        })?;
+        let summary = Summary::read(path)?;
         let name = match summary.selection {
             Selection::Fold(fold) => format!("seed {} fold {fold}", summary.seed),
             Selection::All => format!("seed {}", summary.seed),
         };
         Ok(Self { name, path: path.to_owned(), summary })
     }
-
-    fn fold(&self) -> Option<u32> {
-        match self.summary.selection {
-            Selection::Fold(fold) => Some(fold),
-            Selection::All => None,
-        }
-    }
 }
 
 fn has_summary(path: &Path) -> bool {
     path.join("summary.json").exists()
-}
-
-/// Folders right below `dir` whose names begin so.
-fn below(dir: &Path, prefix: &str) -> Result<Vec<PathBuf>> {
-    let unreadable = || format!("{}: cannot be read", dir.display());
-    let entries: Vec<PathBuf> = std::fs::read_dir(dir)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
-        .with_context(unreadable)?;
-    let wanted = |path: &PathBuf| {
-        path.is_dir() && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
-    };
-    Ok(entries.into_iter().filter(wanted).collect())
 }

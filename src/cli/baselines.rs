@@ -2,12 +2,11 @@
 
 use super::cv::CvArgs;
 use crate::baselines;
-use crate::files::{self, write_atomically};
+use crate::files::{self, write_atomically, write_json};
 use crate::outln;
 use crate::scores;
 use crate::ui::Ui;
 use anyhow::Result;
-use std::io::Write as _;
 
 const EXAMPLE: &str = "Example:
   blendfuse baselines --data pool --out baselines
@@ -34,11 +33,10 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     }
     let engine = args.cv.device.open(ui)?;
     let found = baselines::measure(&engine, &config, &args.cv.options(&config), ui)?;
-    let text = serde_json::to_string_pretty(&found)?;
-    write_atomically(&args.cv.out.join("summary.json"), |file| Ok(writeln!(file, "{text}")?))?;
+    write_json(&args.cv.out.join("summary.json"), &found)?;
     write_atomically(&args.cv.out.join("baselines.csv"), |file| Ok(scores::write_csv(&found.rows, file)?))?;
     if args.json {
-        outln!("{text}");
+        outln!("{}", serde_json::to_string_pretty(&found)?);
     } else {
         outln!("{}", scores::table(&found.rows));
     }

@@ -20,13 +20,17 @@ pub struct Scored {
 
 /// A method as a line of a table, from the scores of all its runs.
 pub fn row(name: &str, runs: &[Scored], decode: &Decode, neutral: Option<usize>) -> Row {
-    let scores = |judged: Vec<Judgement>| Scores::of(&judged.iter().map(|judged| judged.score).collect::<Vec<_>>());
     Row {
         name: name.into(),
         runs: runs.len(),
-        official: scores(runs.iter().map(|run| official(run, decode, neutral)).collect()),
-        honest: honest(runs, decode, neutral).into_iter().collect::<Option<_>>().map(scores),
+        official: scores(runs.iter().map(|run| official(run, decode, neutral))),
+        honest: honest(runs, decode, neutral).into_iter().collect::<Option<Vec<_>>>().map(scores),
     }
+}
+
+/// Of at least one judgement.
+pub fn scores(judged: impl IntoIterator<Item = Judgement>) -> Scores {
+    Scores::of(&judged.into_iter().map(|judged| judged.score).collect::<Vec<_>>())
 }
 
 /// With the thresholds that are best on these very clips.

@@ -2,9 +2,9 @@
 
 use super::Modality;
 use anyhow::{Result, ensure};
-use ndarray::{Array2, s};
+use ndarray::{Array2, aview1, s};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Name of the encoder that several are joined into.
 pub const CONCATENATION: &str = "concatenation";
@@ -72,6 +72,28 @@ pub struct LoadOptions {
     pub allow_missing: bool,
     /// Load only this split's clips; `None` loads both.
     pub split: Option<Split>,
+}
+
+/// Actors whose clips are in more than one fold, so that training sees who it is judged on.
+pub fn shared_actors(clips: &[Clip]) -> Vec<&str> {
+    let mut folds: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    for clip in clips {
+        if let (Some(actor), Some(fold)) = (&clip.actor, clip.fold) {
+            folds.entry(actor).or_default().insert(fold);
+        }
+    }
+    folds.into_iter().filter(|(_, folds)| folds.len() > 1).map(|(actor, _)| actor).collect()
+}
+
+/// Soft targets (N, C) of the clips in `rows` (N); zeros where there is no label.
+pub fn targets(clips: &[Clip], rows: impl ExactSizeIterator<Item = usize>, classes: usize) -> Array2<f32> {
+    let mut targets = Array2::zeros((rows.len(), classes));
+    for (mut target, row) in targets.rows_mut().into_iter().zip(rows) {
+        if let Some(label) = &clips[row].target {
+            target.assign(&aview1(label));
+        }
+    }
+    targets
 }
 
 impl Pool {

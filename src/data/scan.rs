@@ -5,7 +5,7 @@
 use super::labels::{self, Labels};
 use super::load::{check_count, missing, non_finite, read_rows, with_unlabelled};
 use super::source::{Index, Source, Sources};
-use super::{Clip, Modality, Split};
+use super::{Clip, Modality, Split, shared_actors};
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use ndarray::Array2;
@@ -103,22 +103,11 @@ impl Survey {
         if targets.is_empty() {
             problems.push(format!("{}: found no labelled training clip; add labels", dir.display()));
         }
-        problems.extend(shared_actors(&labels).map(|actor| {
+        problems.extend(shared_actors(&labels.clips).into_iter().map(|actor| {
             format!("actor {actor} is in several folds: scores will flatter; give all clips of an actor the same fold")
         }));
         Ok(Self { encoders, unused: sources.unused, clips: survey_clips(&labels), problems, targets })
     }
-}
-
-/// Actors whose training clips are in more than one fold.
-fn shared_actors(labels: &Labels) -> impl Iterator<Item = &str> {
-    let mut folds: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
-    for clip in train(labels) {
-        if let (Some(actor), Some(fold)) = (&clip.actor, clip.fold) {
-            folds.entry(actor).or_default().insert(fold);
-        }
-    }
-    folds.into_iter().filter(|(_, folds)| folds.len() > 1).map(|(actor, _)| actor)
 }
 
 fn survey_encoder(source: &Source, index: &Index, clips: &[Clip], problems: &mut Vec<String>) -> EncoderSurvey {

@@ -1,12 +1,12 @@
 //! The tuning cache: one small JSON file per adapter, driver and version of blendfuse in the user's cache folder.
 
-use crate::files::write_atomically;
+use crate::files::write_json;
 use crate::fnv::fnv1a;
 use crate::tiles::Tiles;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The file of one adapter with one driver.
@@ -126,7 +126,7 @@ impl Cache {
         std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
         let tiles = chosen.iter().map(|(product, tiles)| (product.clone(), tiles.name.to_owned())).collect();
         let contents = Contents { identity: self.valid_for.clone(), tiles };
-        write_atomically(&self.path, |file| Ok(writeln!(file, "{}", serde_json::to_string_pretty(&contents)?)?))
+        write_json(&self.path, &contents)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::chart::{Frame, Scale, axes, path, px, svg};
 use super::experiment::Experiment;
 use super::page::{Grid, figure, legend};
-use super::run::Scored;
+use crate::train::ValidationClips;
 use maud::{Markup, html};
 
 const BINS: usize = 10;
@@ -50,7 +50,7 @@ impl Reliability {
     }
 
     /// Each clip's largest score, and whether that emotion is among those shown.
-    pub fn of_top<'a>(all: impl Iterator<Item = &'a Scored>) -> Self {
+    pub fn of_top<'a>(all: impl Iterator<Item = &'a ValidationClips>) -> Self {
         Self::of(all.flat_map(|scored| {
             scored.scores.rows().into_iter().zip(&scored.truths).map(|(row, truth)| {
                 let top = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).expect("a class");
@@ -60,7 +60,7 @@ impl Reliability {
     }
 
     /// Every score, and the share that the label gives the emotion.
-    pub fn of_all<'a>(all: impl Iterator<Item = &'a Scored>) -> Self {
+    pub fn of_all<'a>(all: impl Iterator<Item = &'a ValidationClips>) -> Self {
         let wide = |x: &f32| f64::from(*x);
         Self::of(all.flat_map(move |scored| scored.scores.iter().map(wide).zip(scored.targets.iter().map(wide))))
     }

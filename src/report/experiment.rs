@@ -4,13 +4,13 @@ use super::files::{self, Missing};
 use super::run::Run;
 use super::setting::Setting;
 use crate::analysis::{Analysis, RunWeights, Weights};
-use crate::cv::{CvSummary, DataInfo};
+use crate::cv::{self, CvSummary, DataInfo};
 use crate::decode::Thresholds;
 use crate::engine::DeviceInfo;
-use crate::metrics::{self, Score};
+use crate::metrics::Score;
 use crate::model::checkpoint::Header;
 use crate::scores::{Row, Scores};
-use crate::train::Versions;
+use crate::train::{ValidationClips, Versions};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +77,7 @@ impl Experiment {
         }
         let mut experiment = Self::new(path, name, runs, missing);
         if let Some(summary) = summary {
+            let row = summary.row(name);
             experiment.command = Some(summary.command);
             experiment.versions = Some(summary.versions);
             experiment.device = Some(summary.device);
@@ -87,9 +88,7 @@ impl Experiment {
             experiment.setting.encoders.clone_from(&summary.data.encoders);
             experiment.data = Some(summary.data);
             experiment.trivial = summary.trivial;
-            let runs = summary.runs.len();
-            experiment.row =
-                Some(Row { name: name.to_owned(), runs, official: summary.official, honest: summary.honest });
+            experiment.row = Some(row);
         }
         experiment.complete(missing);
         experiment
@@ -137,9 +136,7 @@ impl Experiment {
         if self.trivial.is_empty() && !self.classes.is_empty() {
             let truths: Vec<_> = self.scored().flat_map(|scored| scored.truths.iter().cloned()).collect();
             if !truths.is_empty() {
-                let pair = metrics::trivial_baselines(&truths, self.classes.len());
-                let row = |(name, score)| Row { name, runs: 1, official: Scores::of(&[score]), honest: None };
-                self.trivial = pair.map(row).into();
+                self.trivial = cv::trivial(&truths, self.classes.len());
             }
         }
         let k = self.setting.encoders.len();
@@ -178,7 +175,7 @@ impl Experiment {
     }
 
     /// What the runs that can be read said about their validation clips.
-    pub fn scored(&self) -> impl Iterator<Item = &super::run::Scored> {
+    pub fn scored(&self) -> impl Iterator<Item = &ValidationClips> {
         self.runs.iter().filter_map(|run| run.scored.as_ref())
     }
 

@@ -1,6 +1,6 @@
 //! Small readers whose errors become lines of the report's list of what is missing.
 
-use crate::ui;
+use crate::{cv, ui};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
@@ -48,20 +48,9 @@ fn text(path: &Path) -> Result<String, String> {
     })
 }
 
-/// `seed-S/fold-F` below a cross-validation, seed by seed, fold by fold.
+/// Run folders below a cross-validation, seed by seed, fold by fold.
 pub fn run_folders(path: &Path) -> Vec<String> {
-    let numbers = |path: &Path, prefix: &str| -> Vec<u64> {
-        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut numbers: Vec<u64> = names.filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).collect();
-        numbers.sort_unstable();
-        numbers
-    };
-    let of_seed = |seed: u64| {
-        let folds = numbers(&path.join(format!("seed-{seed}")), "fold-");
-        folds.into_iter().map(move |fold| format!("seed-{seed}/fold-{fold}"))
-    };
-    numbers(path, "seed-").into_iter().flat_map(of_seed).collect()
+    cv::run_folders(path).into_iter().map(|(seed, fold)| cv::folder(seed, fold)).collect()
 }
 
 /// `seed-0/fold-1` as `seed 0 fold 1`.

@@ -4,12 +4,12 @@ use super::experiment::Experiment;
 use super::files::{self, Missing};
 use super::setting::Setting;
 use super::sweep::{self, Trial};
+use crate::baselines::Baselines;
 use crate::cv::CvSummary;
 use crate::engine::DeviceInfo;
 use crate::scores::Row;
 use crate::train::Versions;
 use anyhow::{Result, bail, ensure};
-use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -45,16 +45,6 @@ pub struct Folder {
 pub struct Method {
     pub row: Row,
     pub setting: Option<Setting>,
-}
-
-/// `summary.json` of `blendfuse baselines`.
-#[derive(Deserialize)]
-struct Baselines {
-    command: String,
-    versions: Versions,
-    device: DeviceInfo,
-    rows: Vec<Row>,
-    seconds: f64,
 }
 
 impl Folder {
@@ -169,7 +159,7 @@ impl Folder {
         let told = sweep::read(&self.path, &self.name, &mut self.missing);
         self.methods = told.trials.iter().filter_map(|trial| trial.method.clone()).collect();
         if let Some(best) = sweep::best(&told.trials) {
-            let name = format!("{}: {}", self.name, best.name);
+            let name = format!("{}: {}", self.name, best.told.name);
             let summary = files::json(&best.path.join("summary.json")).ok();
             self.experiment = Some(Experiment::of_cv(&best.path, &name, summary, &mut self.missing));
         }

@@ -1,9 +1,10 @@
 //! Decisions on all clips of an experiment, each run's by its own thresholds, and how they stand to the truth.
 
 use super::experiment::Experiment;
-use super::run::{Run, Scored};
+use super::run::Run;
 use crate::decode::{Decision, Thresholds, decide};
 use crate::metrics::{self, Confusion, Score, Truth};
+use crate::train::ValidationClips;
 
 /// All runs' clips one after the other.
 pub struct Judged {
@@ -30,7 +31,7 @@ pub struct Part {
 impl Judged {
     /// `None` where no run has both scores and thresholds.
     pub fn of(experiment: &Experiment) -> Option<Self> {
-        let known: Vec<(&Run, &Scored)> =
+        let known: Vec<(&Run, &ValidationClips)> =
             experiment.runs.iter().filter_map(|run| Some((run, run.scored.as_ref()?))).collect();
         let all = |thresholds: &dyn Fn(&Run) -> Option<Thresholds>| -> Option<Vec<Option<Decision>>> {
             let mut decisions = Vec::new();
@@ -122,7 +123,7 @@ impl Judged {
 }
 
 /// N decisions.
-fn decisions_of(experiment: &Experiment, scored: &Scored, thresholds: Thresholds) -> Vec<Option<Decision>> {
+fn decisions_of(experiment: &Experiment, scored: &ValidationClips, thresholds: Thresholds) -> Vec<Option<Decision>> {
     let rule = experiment.setting.salience_rule();
     let rows = scored.scores.rows().into_iter();
     rows.map(|row| Some(decide(&row.to_vec(), thresholds, rule, experiment.neutral))).collect()

@@ -2,11 +2,8 @@
 
 use super::files::{self, Missing};
 use crate::cv::Judgement;
-use crate::data::npz::NpzReader;
-use crate::metrics::{self, Score, Truth};
-use crate::train::{EpochLog, Selection, Summary};
-use anyhow::{Context as _, Result, bail, ensure};
-use ndarray::Array2;
+use crate::metrics::Score;
+use crate::train::{EpochLog, Selection, Summary, ValidationClips};
 use std::path::{Path, PathBuf};
 
 pub struct Run {
@@ -21,21 +18,7 @@ pub struct Run {
     pub official: Option<Judgement>,
     /// Thresholds from the other folds
     pub honest: Option<Judgement>,
-    pub scored: Option<Scored>,
-}
-
-/// `validation.npz`: clips that were not trained on.
-pub struct Scored {
-    /// N
-    pub names: Vec<String>,
-    /// (N, C)
-    pub scores: Array2<f32>,
-    /// (N, K)
-    pub w: Array2<f32>,
-    /// (N, C), soft
-    pub targets: Array2<f32>,
-    /// N
-    pub truths: Vec<Truth>,
+    pub scored: Option<ValidationClips>,
 }
 
 impl Run {
@@ -56,7 +39,7 @@ impl Run {
             miss(if log.is_empty() { "learning curves" } else { "part of the learning curves" }, why, None);
         }
         let held_out = summary.as_ref().is_none_or(|summary| summary.selection != Selection::All);
-        let scored = match Scored::read(&path.join("validation.npz")) {
+        let scored = match ValidationClips::read(path) {
             Ok(scored) => Some(scored),
             Err(error) if held_out => {
                 let again = summary.as_ref().map_or(resume, |summary| summary.command.clone());
@@ -72,34 +55,20 @@ impl Run {
             }
         };
         let (seed, fold) = match &summary {
-            Some(summary) => (Some(summary.seed), fold(summary.selection)),
+            Some(summary) => (Some(summary.seed), summary.selection.fold()),
             None => (None, None),
         };
-        let official = summary.as_ref().and_then(judgement);
+        let official = summary.as_ref().and_then(Summary::official);
         let name = name.to_owned();
         Self { name, path: path.to_owned(), seed, fold, log, summary, official, honest: None, scored }
     }
-}
 
-impl Run {
     /// By the official rule: of an unfinished run that of its best epoch.
     pub fn score(&self) -> Option<Score> {
         let best = self.log.iter().rev().find(|epoch| epoch.best);
         let so_far = || Some(Score { presence: best?.presence?, salience: best?.salience? });
         self.official.map(|official| official.score).or_else(so_far)
     }
-}
-
-fn fold(selection: Selection) -> Option<u32> {
-    match selection {
-        Selection::Fold(fold) => Some(fold),
-        Selection::All => None,
-    }
-}
-
-fn judgement(summary: &Summary) -> Option<Judgement> {
-    let score = Score { presence: summary.presence?, salience: summary.salience? };
-    Some(Judgement { thresholds: summary.thresholds?, score, mean: score.mean() })
 }
 
 /// Epochs up to the first line that cannot be read, and why it cannot.
@@ -119,28 +88,4 @@ fn read_log(path: &Path) -> (Vec<EpochLog>, Option<String>) {
     }
     let broken = log.is_empty().then(|| format!("{}: found no epoch", path.display()));
     (log, broken)
-}
-
-impl Scored {
-    fn read(path: &Path) -> Result<Self> {
-        let what = path.display();
-        ensure!(path.exists(), "{what}: found no such file");
-        let mut npz = NpzReader::open(path)?;
-        let names = npz.strings("filenames")?;
-        let (scores, w) = (npz.matrix("scores")?, npz.matrix("w")?);
-        let targets = npz.matrix("targets").with_context(|| {
-            format!("{what}: no readable targets, so nothing to hold the scores against; older versions wrote none")
-        })?;
-        let n = names.len();
-        if scores.nrows() != n || w.nrows() != n || targets.dim() != scores.dim() || n == 0 || scores.ncols() == 0 {
-            let (a, b, c) = (scores.dim(), w.dim(), targets.dim());
-            bail!(
-                "{what}: found {n} names, scores {a:?}, w {b:?} and targets {c:?}, expected one row per clip in each"
-            );
-        }
-        let finite = [&scores, &w, &targets].into_iter().flatten().all(|value| value.is_finite() && *value >= 0.0);
-        ensure!(finite, "{what}: found values that are negative or not finite, expected shares");
-        let truths: Vec<Truth> = targets.rows().into_iter().map(|row| metrics::truth(&row.to_vec())).collect();
-        Ok(Self { names, scores, w, targets, truths })
-    }
 }

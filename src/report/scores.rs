@@ -179,14 +179,14 @@ fn run_table(experiment: &Experiment) -> Option<Markup> {
 fn trials(folder: &Folder) -> Markup {
     let row = |trial: &super::sweep::Trial| {
         let scores = trial.method.as_ref().map(|method| &method.row);
-        let set: Vec<String> = trial.set.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let set: Vec<String> = trial.told.set.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         Row::from(vec![
-            Cell::Text(trial.name.clone()),
+            Cell::Text(trial.told.name.clone()),
             Cell::Text(set.join(", ")),
-            Cell::Text(trial.status.clone()),
+            Cell::Text(trial.told.status.to_string()),
             Cell::spread(scores.map(|row| row.official.mean)),
             Cell::spread(scores.and_then(|row| Some(row.honest?.mean))),
-            trial.seconds.map_or(Cell::None, |seconds| Cell::Count(seconds.round() as usize)),
+            trial.told.seconds.map_or(Cell::None, |seconds| Cell::Count(seconds.round() as usize)),
         ])
     };
     let table = Table {

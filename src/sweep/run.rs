@@ -4,12 +4,11 @@ use super::budget::Budget;
 use super::folder::{State, TrialFolder};
 use super::plan::Plan;
 use super::summary::{Status, SweepSummary, TrialSummary};
-use crate::files::write_atomically;
+use crate::files::{write_atomically, write_json};
 use crate::ui::Ui;
 use anyhow::{Context as _, Result};
 use indicatif::HumanDuration;
 use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -79,8 +78,7 @@ impl Runner<'_> {
 
     fn write(&self, summary: &SweepSummary) -> Result<()> {
         write_atomically(&self.out.join("leaderboard.csv"), |file| summary.write_leaderboard(file))?;
-        let text = serde_json::to_string_pretty(&summary)?;
-        write_atomically(&self.out.join("summary.json"), |file| Ok(writeln!(file, "{text}")?))
+        write_json(&self.out.join("summary.json"), summary)
     }
 
     fn run_one(&self, folder: &TrialFolder) -> Result<()> {

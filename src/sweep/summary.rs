@@ -5,9 +5,10 @@ use super::plan::{Plan, Planned};
 use super::settings::{Settings, text};
 use crate::cv::DataInfo;
 use crate::engine::DeviceInfo;
+use crate::files::read_json;
 use crate::scores::{self, Row};
 use crate::train::Versions;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -48,6 +49,16 @@ pub enum Status {
     Failed,
     /// Not run yet, or not to its end
     Pending,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Pending => "pending",
+        })
+    }
 }
 
 impl SweepSummary {
@@ -99,11 +110,7 @@ impl SweepSummary {
     /// # Errors
     /// It is not there, or not one.
     pub fn read(dir: &Path) -> Result<Self> {
-        let path = dir.join("summary.json");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("{}: cannot be read; give the folder of a `blendfuse sweep`", path.display()))?;
-        serde_json::from_str(&text)
-            .with_context(|| format!("{}: not the summary of a `blendfuse sweep`; give its folder", path.display()))
+        read_json(&dir.join("summary.json"), "the summary of a `blendfuse sweep`", "give its folder")
     }
 
     pub fn of_status(&self, status: Status) -> impl Iterator<Item = &TrialSummary> {
@@ -143,6 +150,6 @@ impl SweepSummary {
 }
 
 /// What trials are ranked by: to choose by thresholds searched on the very fold would flatter.
-fn figure(row: &Row) -> f64 {
+pub fn figure(row: &Row) -> f64 {
     row.honest.unwrap_or(row.official).mean.mean
 }

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::data::npz::NpzWriter;
 use crate::decode::Thresholds;
 use crate::engine::DeviceInfo;
-use crate::files::{new_folder, write_atomically};
+use crate::files::{new_folder, write_atomically, write_json};
 use crate::metrics::Score;
 use crate::model::checkpoint::{self, Checkpoint, Header, Snapshot};
 use crate::ui;
@@ -206,8 +206,7 @@ impl RunFolder {
     }
 
     pub(super) fn write_summary(&self, summary: &Summary) -> Result<()> {
-        let text = serde_json::to_string_pretty(summary)?;
-        write_atomically(&self.path.join("summary.json"), |file| Ok(writeln!(file, "{text}")?))
+        write_json(&self.path.join("summary.json"), summary)
     }
 }
 

@@ -3,24 +3,32 @@
 use super::Summary;
 use crate::cv::Judgement;
 use crate::data::npz::NpzReader;
+use crate::files::read_json;
 use crate::metrics::{self, Score, Truth};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use ndarray::Array2;
 use std::path::Path;
 
 /// `summary.json` and `validation.npz`.
 pub struct Outcome {
     pub summary: Summary,
-    /// Validation clips (N)
+    /// With the thresholds that were searched on these very clips
+    pub official: Judgement,
+    pub clips: ValidationClips,
+}
+
+/// `validation.npz`: clips that were not trained on.
+pub struct ValidationClips {
+    /// N
     pub names: Vec<String>,
     /// (N, C), rows summing to 1
     pub scores: Array2<f32>,
     /// (N, K), weight of every encoder
     pub w: Array2<f32>,
-    /// (N, C)
+    /// (N, C), soft
     pub targets: Array2<f32>,
-    /// With the thresholds that were searched on these very clips
-    pub official: Judgement,
+    /// N
+    pub truths: Vec<Truth>,
 }
 
 impl Outcome {
@@ -36,26 +44,36 @@ impl Outcome {
                 run.display()
             )
         })?;
+        Ok(Self { summary, official, clips: ValidationClips::read(run)? })
+    }
+}
+
+impl ValidationClips {
+    /// Those of a run.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged, or written by a version that kept no targets.
+    pub fn read(run: &Path) -> Result<Self> {
         let path = run.join("validation.npz");
+        let what = path.display();
+        ensure!(path.exists(), "{what}: found no such file");
         let mut npz = NpzReader::open(&path)?;
         let names = npz.strings("filenames")?;
-        let [scores, w, targets] = ["scores", "w", "targets"].map(|name| npz.matrix(name));
-        let (scores, w, targets) = (scores?, w?, targets?);
-        let rows = names.len();
-        ensure!(
-            scores.nrows() == rows && w.nrows() == rows && targets.dim() == scores.dim(),
-            "{}: found arrays of {rows} filenames, {:?} scores, {:?} w and {:?} targets, expected as many rows; train the run again",
-            path.display(),
-            scores.dim(),
-            w.dim(),
-            targets.dim()
-        );
-        Ok(Self { summary, names, scores, w, targets, official })
-    }
-
-    /// What the clips show.
-    pub fn truths(&self) -> impl Iterator<Item = Truth> {
-        self.targets.rows().into_iter().map(|row| metrics::truth(&row.to_vec()))
+        let (scores, w) = (npz.matrix("scores")?, npz.matrix("w")?);
+        let targets = npz.matrix("targets").with_context(|| {
+            format!("{what}: no readable targets, so nothing to hold the scores against; older versions wrote none")
+        })?;
+        let n = names.len();
+        if scores.nrows() != n || w.nrows() != n || targets.dim() != scores.dim() || n == 0 || scores.ncols() == 0 {
+            let (a, b, c) = (scores.dim(), w.dim(), targets.dim());
+            bail!(
+                "{what}: found {n} names, scores {a:?}, w {b:?} and targets {c:?}, expected one row per clip in each"
+            );
+        }
+        let finite = [&scores, &w, &targets].into_iter().flatten().all(|value| value.is_finite() && *value >= 0.0);
+        ensure!(finite, "{what}: found values that are negative or not finite, expected shares");
+        let truths = metrics::truths(targets.view());
+        Ok(Self { names, scores, w, targets, truths })
     }
 }
 
@@ -65,10 +83,7 @@ impl Summary {
     /// # Errors
     /// It is not there, or cannot be understood.
     pub fn read(run: &Path) -> Result<Self> {
-        let path = run.join("summary.json");
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("{}: cannot be read; expected a run that has ended", path.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("{}: not the summary of a run", path.display()))
+        read_json(&run.join("summary.json"), "the summary of a run", "give the folder of one that has ended")
     }
 
     /// Thresholds and scores on the validation clips; `None` of a run that held none out.

@@ -59,9 +59,9 @@ impl SharedPool {
         };
         let selected = selections.iter().map(rows).collect::<Result<Vec<_>>>()?;
         let encoders = pool.infos();
-        let state = State { features: pool.encoders, placed: None, runs: runs * selected.len() };
-        let Pool { classes, neutral, clips, .. } = Pool { encoders: Vec::new(), ..pool };
-        Ok(Self { classes, neutral, clips, encoders, selected, state: Mutex::new(state) })
+        let Pool { classes, neutral, clips, encoders: features } = pool;
+        let state = Mutex::new(State { features, placed: None, runs: runs * selected.len() });
+        Ok(Self { classes, neutral, clips, encoders, selected, state })
     }
 
     /// The clips of a selection that it was made for.

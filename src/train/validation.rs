@@ -2,6 +2,7 @@
 
 use super::shared::SharedPool;
 use crate::config::{Config, PresenceLoss};
+use crate::data;
 use crate::decode::{self, Thresholds};
 use crate::infer::Output;
 use crate::kernels::loss::{binary_cross_entropy, soft_cross_entropy};
@@ -30,14 +31,12 @@ pub(super) struct Judged {
 
 impl Validation {
     pub fn new(pool: &SharedPool, rows: Vec<usize>, held_out: bool) -> Self {
-        let classes = pool.classes.len();
-        let target = |row: usize| pool.clips[row].target.clone().unwrap_or_else(|| vec![0.0; classes]);
-        let flat: Vec<f32> = rows.iter().flat_map(|&row| target(row)).collect();
+        let targets = data::targets(&pool.clips, rows.iter().copied(), pool.classes.len());
         Self {
             held_out,
             names: rows.iter().map(|&row| pool.clips[row].name.clone()).collect(),
-            targets: Array2::from_shape_vec((rows.len(), classes), flat).expect("a target per class"),
-            truths: rows.iter().map(|&row| metrics::truth(&target(row))).collect(),
+            truths: metrics::truths(targets.view()),
+            targets,
             rows,
             neutral: pool.neutral,
         }

@@ -9,7 +9,7 @@ use blendfuse::decode::{self, Decision};
 use blendfuse::metrics::{self, Truth};
 use blendfuse::scores::{Row, Scores};
 use blendfuse::train::{EpochLog, Versions};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -175,19 +175,20 @@ fn a_sweep_with_a_trial_that_failed() {
     let plans: Vec<Plan> = [1, 3, 4].map(|n| Plan::small().with_top_n(n)).into();
     let row =
         |plan: &Plan, s: &CvSummary| Row { name: plan.name.clone(), runs: 3, official: s.official, honest: s.honest };
-    let mut trials = Vec::new();
+    let (mut trials, mut data) = (Vec::new(), Value::Null);
     for (id, plan) in plans.iter().enumerate() {
         let summary = plan.write(&work.path(&format!("sweep/trials/{id:04}")));
         trials.push(
             json!({ "id": id, "name": plan.name, "set": { "model.top_n": plan.n() }, "status": "done", "error": null,
                             "row": row(plan, &summary), "seconds": 1.0 }),
         );
+        data = json!(summary.data);
     }
     trials.push(json!({ "id": 3, "name": "top_n=9", "set": { "model.top_n": 9 }, "status": "failed",
                         "error": "`model.top_n`: found n = 9", "row": null, "seconds": null }));
     work.write("sweep/sweep.toml", "");
     let summary = json!({ "kind": "sweep", "command": "blendfuse sweep --data pool --out sweep --spec top_n",
-                          "versions": Versions::here(), "device": device(), "data": {}, "trials": trials, "seconds": 9.0 });
+                          "versions": Versions::here(), "device": device(), "data": data, "trials": trials, "seconds": 9.0 });
     write_json(&work.path("sweep/summary.json"), &summary);
     let said = work.ok("report sweep --out report.html");
     assert!(said.stderr.contains("trial top_n=9") && said.stderr.contains("found n = 9"), "{}", said.stderr);
