@@ -62,6 +62,7 @@ pub mod sweep;
 pub mod decode;
 pub mod metrics;
 pub mod scores;
+pub mod stats;
 pub mod submission;
 
 pub mod analysis;
