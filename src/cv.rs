@@ -9,7 +9,8 @@ pub use runs::{folder, jobs, run_folders};
 pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement};
 
 use crate::config::Config;
-use crate::data::{Pool, Split, shared_actors};
+use crate::data::labels::group_word;
+use crate::data::{Pool, Split, shared_groups};
 use crate::engine::Engine;
 use crate::files::{claim, read_json, write_atomically, write_json};
 use crate::metrics::{self, Score, Truth};
@@ -136,11 +137,12 @@ fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
     Ok(folds.into_iter().collect())
 }
 
-/// Training cannot learn, and validation cannot see, a class without clips; and actors should be in one fold only.
+/// Training cannot learn, and validation cannot see, a class without clips; and groups should be in one fold only.
 fn warn_of_folds(pool: &Pool, folds: &[u32], ui: Ui) {
-    let actors = shared_actors(&pool.clips).len();
-    if actors > 0 {
-        ui.warn(format!("actors in more than one fold: {actors}; scores will flatter, since training has seen them"));
+    let shared = shared_groups(&pool.clips).len();
+    if shared > 0 {
+        let word = group_word(&pool.classes);
+        ui.warn(format!("{word}s in more than one fold: {shared}; scores will flatter, since training has seen them"));
     }
     for &fold in folds {
         let Ok((train, validation)) = pool.fold_rows(fold) else { continue };

@@ -13,4 +13,4 @@ pub mod standardize;
 pub mod synth;
 
 pub use encoders::Modality;
-pub use pool::{CONCATENATION, Clip, Encoder, EncoderInfo, LoadOptions, Pool, Split, shared_actors, targets};
+pub use pool::{CONCATENATION, Clip, Encoder, EncoderInfo, LoadOptions, Pool, Split, shared_groups, targets};

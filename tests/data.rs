@@ -230,7 +230,7 @@ fn rows_are_joined_by_name() {
     assert_eq!((pool.classes.join(" "), pool.neutral), ("ang disg fea hap sad neu".to_owned(), Some(5)));
     assert_eq!(pool.clips[1].target, Some(vec![0.0, 0.7, 0.0, 0.3, 0.0, 0.0]));
     assert_eq!(pool.clips[2].target, Some(vec![0.0, 0.0, 0.0, 0.0, 0.0, 1.0]));
-    assert_eq!(pool.clips[0].actor.as_deref(), Some("A1"));
+    assert_eq!(pool.clips[0].group.as_deref(), Some("A1"));
     assert_eq!(pool.indices(Split::Train), [0, 1, 2]);
     assert_eq!(pool.indices(Split::Test), [3, 4]);
     assert_eq!(pool.fold_rows(1).unwrap(), (vec![0, 1], vec![2]));
@@ -250,7 +250,7 @@ fn two_folders_and_one_split() {
     write(dir.path().join("test_metadata.csv"), "video_id,filename\nA9,t2\nA8,t1\n").unwrap();
     let both = Pool::load(dir.path(), &LoadOptions::default(), QUIET).unwrap();
     assert_eq!(both.encoders[0].features.column(0).to_vec(), [2.0, 1.0, 0.0, 11.0, 10.0]);
-    assert_eq!(both.clips[3].actor.as_deref(), Some("A9"));
+    assert_eq!(both.clips[3].group.as_deref(), Some("A9"));
     assert_eq!((both.clips[3].fold, both.clips[3].target.is_none()), (None, true));
     for (split, expected) in [(Split::Train, vec![2.0, 1.0, 0.0]), (Split::Test, vec![11.0, 10.0])] {
         let options = LoadOptions { split: Some(split), ..LoadOptions::default() };
@@ -409,6 +409,29 @@ fn metadata_may_be_as_pandas_leaves_it() {
 }
 
 #[test]
+fn groups_come_from_either_column() {
+    for column in ["group", "video_id"] {
+        let dir = TempDir::new().unwrap();
+        features(dir.path(), "features/one.npz", &["a", "b", "c"], |row| vec![row as f32]);
+        let text = format!("filename,fold,{column},x,y\na,0,Ann,1,0\nb,1,Ann,0,1\nc,1,,1,0\n");
+        write(dir.path().join("labels.csv"), text).unwrap();
+        let pool = Pool::load(dir.path(), &LoadOptions::default(), QUIET).unwrap();
+        assert_eq!(pool.classes, ["x", "y"], "{column} is no class");
+        let groups: Vec<_> = pool.clips.iter().map(|clip| clip.group.as_deref()).collect();
+        assert_eq!(groups, [Some("Ann"), Some("Ann"), None]);
+        assert_eq!(blendfuse::data::shared_groups(&pool.clips), ["Ann"]);
+        let problems = Survey::of(dir.path(), QUIET).unwrap().problems;
+        assert_eq!(
+            problems,
+            ["group Ann is in several folds: scores will flatter; give all its clips the same fold"],
+            "only BlEmoRE's groups are called actors"
+        );
+    }
+    let dir = pool(&METADATA.replace("extra", "group"));
+    fails(dir.path(), &LoadOptions::default(), &["train_metadata.csv: found columns `video_id` and `group`"], "both");
+}
+
+#[test]
 fn any_task_has_labels_csv() {
     let dir = TempDir::new().unwrap();
     features(dir.path(), "features/one.npz", &["a", "b", "c", "d"], |row| vec![row as f32]);
@@ -436,6 +459,7 @@ fn any_task_has_labels_csv() {
         ("filename,fold\na,0\n", "one column of scores per class"),
         ("filename,fold,x,x\na,0,1,1\n", "found a column name twice"),
         ("filename,fold,x\na,0,1\na,0,1\n", "line 3: found `a` again"),
+        ("filename,fold,group,video_id,x\na,0,g,v,1\n", "found columns `video_id` and `group`, expected one"),
     ];
     for (text, message) in cases {
         write(&path, text).unwrap();
@@ -494,7 +518,7 @@ fn a_survey_counts_everything_and_lists_every_problem() {
     assert_eq!((zero.width, zero.missing_rows), (None, None));
     let clips = &survey.clips;
     assert_eq!((clips.train, clips.test, clips.singles, clips.blends), (3, 1, 2, 1));
-    assert_eq!((clips.train_actors, clips.test_actors), (2, 0));
+    assert_eq!((clips.train_groups, clips.test_groups), (2, 0));
     assert_eq!(clips.folds.iter().map(|(fold, count)| (*fold, *count)).collect::<Vec<_>>(), [(0, 2), (1, 1)]);
     assert_eq!(clips.classes.iter().map(|class| class.singles).collect::<Vec<_>>(), [1, 0, 0, 0, 0, 1]);
     assert_eq!(clips.classes.iter().map(|class| class.blends).collect::<Vec<_>>(), [0, 1, 0, 1, 0, 0]);

@@ -197,7 +197,7 @@ fn the_pool_loads_as_the_metadata_and_truth_say() {
     let rows = [written.metadata("train"), written.metadata("test")].concat();
     assert_eq!(pool.clips.len(), rows.len());
     for (clip, row) in pool.clips.iter().zip(&rows) {
-        assert_eq!((&clip.name, clip.actor.as_ref()), (&row["filename"], Some(&row["video_id"])));
+        assert_eq!((&clip.name, clip.group.as_ref()), (&row["filename"], Some(&row["video_id"])));
         assert_eq!(clip.fold, row["fold"].parse().ok());
         assert_eq!(clip.target.as_deref(), Some(target(row).as_slice()), "{row:?}");
     }

@@ -1,5 +1,6 @@
 //! `blendfuse inspect`: what is in a pool, and what would stop it from being used.
 
+use crate::data::labels::group_word;
 use crate::data::scan::{ClipSurvey, EncoderSurvey, Survey};
 use crate::metrics;
 use crate::outln;
@@ -104,15 +105,21 @@ fn encoder_table(encoders: &[EncoderSurvey]) -> Table {
 }
 
 fn print_clips(clips: &ClipSurvey) {
-    let actors = |count: usize| if count == 0 { String::new() } else { format!(" of {count} actors") };
+    let classes: Vec<String> = clips.classes.iter().map(|class| class.name.clone()).collect();
+    let word = group_word(&classes);
+    let groups = |count: usize| match count {
+        0 => String::new(),
+        1 => format!(" of 1 {word}"),
+        _ => format!(" of {count} {word}s"),
+    };
     outln!(
         "{} training clips{}: {} singles, {} blends",
         clips.train,
-        actors(clips.train_actors),
+        groups(clips.train_groups),
         clips.singles,
         clips.blends
     );
-    outln!("{} test clips{}", clips.test, actors(clips.test_actors));
+    outln!("{} test clips{}", clips.test, groups(clips.test_groups));
     if !clips.folds.is_empty() {
         let folds: Vec<String> = clips.folds.iter().map(|(fold, count)| format!("{fold}: {count}")).collect();
         outln!("clips per fold: {}", folds.join(", "));

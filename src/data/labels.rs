@@ -1,8 +1,8 @@
 //! Labels: BlEmoRE's `train_metadata.csv` and `test_metadata.csv`, or any task's `labels.csv`.
 //!
-//! `labels.csv` has `filename`, `fold` (a number; empty or `test` for test clips), if known `video_id` (who is seen), and one
-//! column of soft scores per class. BlEmoRE's metadata has `filename`, `fold`, `emotion_1`, `emotion_2`, `emotion_1_salience`,
-//! `emotion_2_salience` and perhaps `video_id`; further columns are passed over.
+//! `labels.csv` has `filename`, `fold` (a number; empty or `test` for test clips), if known `group` or `video_id` (actor, speaker,
+//! author), and one column of soft scores per class. BlEmoRE's metadata has `filename`, `fold`, `emotion_1`, `emotion_2`, `emotion_1_salience`,
+//! `emotion_2_salience` and perhaps `video_id` (the actor); further columns are passed over.
 
 use super::{Clip, Split};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -15,7 +15,10 @@ use std::path::{Path, PathBuf};
 pub const BLEMORE: [&str; 6] = ["ang", "disg", "fea", "hap", "sad", "neu"];
 
 /// Columns of `labels.csv` that are not classes.
-const NOT_CLASSES: [&str; 3] = ["filename", "fold", "video_id"];
+const NOT_CLASSES: [&str; 4] = ["filename", "fold", "video_id", "group"];
+
+/// Columns that say whose clip it is; a file has at most one of them.
+const GROUP_COLUMNS: [&str; 2] = ["video_id", "group"];
 
 /// Who is in the data and what they show.
 #[derive(Clone, Debug)]
@@ -26,6 +29,16 @@ pub struct Labels {
     pub neutral: Option<usize>,
     /// In the order of the files, training clips first.
     pub clips: Vec<Clip>,
+}
+
+/// Whether these are BlEmoRE's classes in BlEmoRE's order.
+pub fn is_blemore(classes: &[String]) -> bool {
+    classes == BLEMORE
+}
+
+/// What a group of clips is called: BlEmoRE's are actors.
+pub fn group_word(classes: &[String]) -> &'static str {
+    if is_blemore(classes) { "actor" } else { "group" }
 }
 
 /// Reads the labels of a pool's folder; `None` where it has no labels file.
@@ -100,6 +113,11 @@ impl Table {
             "{}: found a column name twice in {names:?}, expected every column once; rename or remove one",
             path.display()
         );
+        ensure!(
+            !GROUP_COLUMNS.iter().all(|name| columns.contains_key(*name)),
+            "{}: found columns `video_id` and `group`, expected one column of groups; remove or rename the other",
+            path.display()
+        );
         let rows = reader.records().collect::<Result<_, _>>().with_context(cannot)?;
         Ok(Self { path: path.to_owned(), columns, names, rows })
     }
@@ -172,8 +190,9 @@ impl Table {
     }
 
     fn clip(&self, row: &StringRecord, split: Split, fold: Option<u32>, target: Option<Vec<f32>>) -> Result<Clip> {
-        let actor = self.columns.get("video_id").and_then(|&column| filled(row.get(column)?)).map(String::from);
-        Ok(Clip { name: self.cell(row, "filename")?.to_owned(), split, fold, actor, target })
+        let column = GROUP_COLUMNS.iter().find_map(|name| self.columns.get(*name));
+        let group = column.and_then(|&column| filled(row.get(column)?)).map(String::from);
+        Ok(Clip { name: self.cell(row, "filename")?.to_owned(), split, fold, group, target })
     }
 
     /// Soft target (C) of a BlEmoRE row: 1 for a single emotion, salience/100 for a blend; `None` without an emotion.

@@ -109,7 +109,7 @@ pub(super) fn with_unlabelled(labels: Option<Labels>, indices: &[Index], ui: Ui)
         ));
     }
     let names: BTreeSet<&str> = unlabelled.into_iter().map(|(name, _)| name).collect();
-    let test = |name: &str| Clip { name: name.to_owned(), split: Split::Test, fold: None, actor: None, target: None };
+    let test = |name: &str| Clip { name: name.to_owned(), split: Split::Test, fold: None, group: None, target: None };
     let clips: Vec<Clip> = names.into_iter().map(test).collect();
     labels.clips.extend(clips);
     labels

@@ -24,8 +24,8 @@ pub struct Clip {
     pub split: Split,
     /// Official fold of a training clip; `None` for test clips.
     pub fold: Option<u32>,
-    /// Who is seen (`video_id`), where the labels say it.
-    pub actor: Option<String>,
+    /// Actor, speaker or author (column `video_id` or `group`), where the labels have one.
+    pub group: Option<String>,
     /// Soft target over the classes (C), summing to 1; `None` where there is no label.
     pub target: Option<Vec<f32>>,
 }
@@ -74,15 +74,15 @@ pub struct LoadOptions {
     pub split: Option<Split>,
 }
 
-/// Actors whose clips are in more than one fold, so that training sees who it is judged on.
-pub fn shared_actors(clips: &[Clip]) -> Vec<&str> {
+/// Groups with clips in more than one fold, so that training has seen who is judged.
+pub fn shared_groups(clips: &[Clip]) -> Vec<&str> {
     let mut folds: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
     for clip in clips {
-        if let (Some(actor), Some(fold)) = (&clip.actor, clip.fold) {
-            folds.entry(actor).or_default().insert(fold);
+        if let (Some(group), Some(fold)) = (&clip.group, clip.fold) {
+            folds.entry(group).or_default().insert(fold);
         }
     }
-    folds.into_iter().filter(|(_, folds)| folds.len() > 1).map(|(actor, _)| actor).collect()
+    folds.into_iter().filter(|(_, folds)| folds.len() > 1).map(|(group, _)| group).collect()
 }
 
 /// Soft targets (N, C) of the clips in `rows` (N); zeros where there is no label.

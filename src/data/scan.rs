@@ -2,10 +2,10 @@
 //!
 //! One encoder is in memory at a time.
 
-use super::labels::{self, Labels};
+use super::labels::{self, Labels, group_word};
 use super::load::{check_count, missing, non_finite, read_rows, with_unlabelled};
 use super::source::{Index, Source, Sources};
-use super::{Clip, Modality, Split, shared_actors};
+use super::{Clip, Modality, Split, shared_groups};
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use ndarray::Array2;
@@ -49,8 +49,8 @@ pub struct EncoderSurvey {
 pub struct ClipSurvey {
     pub train: usize,
     pub test: usize,
-    pub train_actors: usize,
-    pub test_actors: usize,
+    pub train_groups: usize,
+    pub test_groups: usize,
     /// Training clips per fold.
     pub folds: BTreeMap<u32, usize>,
     /// Training clips that show one class.
@@ -103,8 +103,9 @@ impl Survey {
         if targets.is_empty() {
             problems.push(format!("{}: found no labelled training clip; add labels", dir.display()));
         }
-        problems.extend(shared_actors(&labels.clips).into_iter().map(|actor| {
-            format!("actor {actor} is in several folds: scores will flatter; give all clips of an actor the same fold")
+        problems.extend(shared_groups(&labels.clips).into_iter().map(|group| {
+            let word = group_word(&labels.classes);
+            format!("{word} {group} is in several folds: scores will flatter; give all its clips the same fold")
         }));
         Ok(Self { encoders, unused: sources.unused, clips: survey_clips(&labels), problems, targets })
     }
@@ -166,7 +167,7 @@ fn constant_columns(features: &Array2<f32>, rows: &[usize]) -> usize {
 fn survey_clips(labels: &Labels) -> ClipSurvey {
     let (in_train, in_test): (Vec<&Clip>, Vec<&Clip>) =
         labels.clips.iter().partition(|clip| clip.split == Split::Train);
-    let actors = |clips: &[&Clip]| clips.iter().filter_map(|clip| clip.actor.as_ref()).collect::<BTreeSet<_>>().len();
+    let groups = |clips: &[&Clip]| clips.iter().filter_map(|clip| clip.group.as_ref()).collect::<BTreeSet<_>>().len();
     let mut folds = BTreeMap::new();
     for fold in in_train.iter().filter_map(|clip| clip.fold) {
         *folds.entry(fold).or_default() += 1;
@@ -185,8 +186,8 @@ fn survey_clips(labels: &Labels) -> ClipSurvey {
     ClipSurvey {
         train: in_train.len(),
         test: in_test.len(),
-        train_actors: actors(&in_train),
-        test_actors: actors(&in_test),
+        train_groups: groups(&in_train),
+        test_groups: groups(&in_test),
         folds,
         singles,
         blends,
