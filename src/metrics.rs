@@ -1,6 +1,15 @@
-//! ACC_presence and ACC_salience of the BlEmoRE challenge, and what else describes a set of decisions.
+//! ACC_presence and ACC_salience of the BlEmoRE challenge, metrics that any labels give, and what else describes a set of
+//! decisions.
 //!
 //! Everywhere `predictions[i]` belongs to `truths[i]`, and `None` is a clip without a prediction: wrong.
+
+mod measures;
+mod rank_by;
+mod task;
+
+pub use measures::{Case, Measures, Scored, cases, largest};
+pub use rank_by::RankBy;
+pub use task::{Task, is_blemore};
 
 use crate::decode::{Decision, Share};
 use ndarray::ArrayView2;
@@ -14,7 +23,7 @@ pub type Truth = Vec<Share>;
 /// The two official metrics, each in [0, 1].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Share of all clips whose predicted set of emotions is the true one
+    /// Share of all clips whose predicted set of emotions is the true one; of three or more true ones the two largest count
     pub presence: f64,
     /// Share of the clips with two true emotions whose predicted emotions and salience are the true ones; 0 without any
     pub salience: f64,
@@ -62,9 +71,29 @@ impl Score {
 }
 
 /// The truth in a soft target (C): every class above 0, salience rounded to whole percents.
+///
+/// With three or more classes the percents are scored nowhere but in [`two_largest`]; rounding must not hide which two these
+/// are, so theirs are at least 1 and those of the others lower.
 pub fn truth(target: &[f32]) -> Truth {
     let present = target.iter().enumerate().filter(|(_, share)| **share > 0.0);
-    present.map(|(class, share)| (class, (100.0 * f64::from(*share)).round() as u32)).collect()
+    let mut truth: Truth =
+        present.map(|(class, share)| (class, (100.0 * f64::from(*share)).round() as u32)).collect();
+    if truth.len() > 2 {
+        let mut order: Vec<usize> = (0..truth.len()).collect();
+        order.sort_by(|&a, &b| target[truth[b].0].total_cmp(&target[truth[a].0])); // stable: equal ones by class
+        let floor = truth[order[1]].1.max(1);
+        order[..2].iter().for_each(|&i| truth[i].1 = truth[i].1.max(floor));
+        order[2..].iter().for_each(|&i| truth[i].1 = truth[i].1.min(floor - 1));
+    }
+    truth
+}
+
+/// The classes of a truth in class order; of three or more the two with most salience.
+pub fn two_largest(truth: &[Share]) -> [Option<usize>; 2] {
+    let mut order: Vec<&Share> = truth.iter().collect();
+    order.sort_by_key(|share| Reverse(share.1)); // stable: equal ones by class
+    let (a, b) = (order.first().map(|share| share.0), order.get(1).map(|share| share.0));
+    if b.is_some() && b < a { [b, a] } else { [a, b] }
 }
 
 /// The truths in soft targets (N, C).
@@ -77,10 +106,10 @@ pub fn score(predictions: &[Option<Decision>], truths: &[Truth]) -> Score {
     let (mut present, mut blends, mut salient) = (0, 0, 0);
     for (prediction, truth) in pairs(predictions, truths) {
         let prediction = prediction.as_deref().unwrap_or_default();
-        present += usize::from(same_set(prediction, truth));
-        if truth.len() == 2 {
+        present += usize::from(is_set(prediction, truth));
+        if is_blend(truth) {
             blends += 1;
-            salient += usize::from(prediction == truth.as_slice());
+            salient += usize::from(is_right(prediction, truth));
         }
     }
     Score { presence: share(present, truths.len()), salience: share(salient, blends) }
@@ -138,7 +167,7 @@ pub fn per_ratio(predictions: &[Option<Decision>], truths: &[Truth]) -> Vec<Rati
 pub fn trivial_baselines(truths: &[Truth], n_classes: usize) -> [(String, Score); 2] {
     let singles = (0..n_classes).map(Decision::single);
     let pairs = (0..n_classes).flat_map(|a| (a + 1..n_classes).map(move |b| Decision::blend((a, 50), (b, 50))));
-    let frequency = |decision: &Decision| truths.iter().filter(|truth| same_set(decision, truth)).count();
+    let frequency = |decision: &Decision| truths.iter().filter(|truth| is_set(decision, truth)).count();
     // `min_by_key` keeps the first of equals.
     let most_frequent_single = singles.min_by_key(|decision| Reverse(frequency(decision)));
     let most_frequent_pair = pairs.min_by_key(|decision| Reverse(frequency(decision)));
@@ -173,8 +202,21 @@ fn pairs<'a>(
     predictions.iter().zip(truths)
 }
 
-fn same_set(a: &[Share], b: &[Share]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0)
+/// Whether a decision shows the true set of classes.
+fn is_set(decision: &[Share], truth: &[Share]) -> bool {
+    match truth.len() {
+        0..=2 => decision.len() == truth.len() && decision.iter().zip(truth).all(|(a, b)| a.0 == b.0),
+        _ => decision.len() == 2 && [Some(decision[0].0), Some(decision[1].0)] == two_largest(truth),
+    }
+}
+
+fn is_blend(truth: &[Share]) -> bool {
+    truth.len() == 2
+}
+
+/// Whether a decision shows the true classes and their salience.
+fn is_right(decision: &[Share], truth: &[Share]) -> bool {
+    decision == truth
 }
 
 fn has(shares: &[Share], class: usize) -> bool {
