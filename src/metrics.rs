@@ -76,8 +76,7 @@ impl Score {
 /// are, so theirs are at least 1 and those of the others lower.
 pub fn truth(target: &[f32]) -> Truth {
     let present = target.iter().enumerate().filter(|(_, share)| **share > 0.0);
-    let mut truth: Truth =
-        present.map(|(class, share)| (class, (100.0 * f64::from(*share)).round() as u32)).collect();
+    let mut truth: Truth = present.map(|(class, share)| (class, (100.0 * f64::from(*share)).round() as u32)).collect();
     if truth.len() > 2 {
         let mut order: Vec<usize> = (0..truth.len()).collect();
         order.sort_by(|&a, &b| target[truth[b].0].total_cmp(&target[truth[a].0])); // stable: equal ones by class

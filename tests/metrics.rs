@@ -49,16 +49,18 @@ fn values_are_those_of_scikit_learn() {
 /// Clips 0 and 1 show class 0 and are found; clip 2 shows class 1 and is taken for class 2; class 3 never occurs.
 #[test]
 fn hand_made() {
-    let scores =
-        array![[0.9f32, 0.1, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.25, 0.25, 0.5, 0.0], [0.0, 0.0, 0.0, 1.0]];
+    let scores = array![[0.9f32, 0.1, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.25, 0.25, 0.5, 0.0], [0.0, 0.0, 0.0, 1.0]];
     let targets = array![[1.0f32, 0.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]];
     let all = cases(scores.view(), targets.view());
-    assert_eq!(all.iter().map(|case| (case.truth, case.predicted.unwrap())).collect::<Vec<_>>(), [
-        (0, 0),
-        (0, 0), // of equal ones the lower
-        (1, 2),
-        (3, 3)
-    ]);
+    assert_eq!(
+        all.iter().map(|case| (case.truth, case.predicted.unwrap())).collect::<Vec<_>>(),
+        [
+            (0, 0),
+            (0, 0), // of equal ones the lower
+            (1, 2),
+            (3, 3)
+        ]
+    );
     let found = Measures::of(&all[..3], 4);
     assert_eq!((found.accuracy, found.uar), (2.0 / 3.0, 0.5));
     // F1 of classes 0, 1, 2 is 1, 0, 0; class 3 is neither shown nor predicted.
@@ -167,7 +169,8 @@ fn metrics_by_name() {
     assert!(RankBy::Ece.merit(0.1) > RankBy::Ece.merit(0.2) && RankBy::Uar.merit(0.2) > RankBy::Uar.merit(0.1));
     assert_eq!(
         "f1".parse::<RankBy>(),
-        Err("found metric \"f1\", expected one of mean, presence, salience, accuracy, uar, macro_f1, log_loss, ece".into())
+        Err("found metric \"f1\", expected one of mean, presence, salience, accuracy, uar, macro_f1, log_loss, ece"
+            .into())
     );
     let singles = Task { blemore: false, pairs: 0, larger: 3 };
     let error = RankBy::Salience.check(&singles).unwrap_err().to_string();
