@@ -70,6 +70,16 @@ pub struct Temperature {
     pub max: f32,
 }
 
+impl Temperature {
+    /// What τ is clamped to where it is used: only one that is learned has to be kept inside.
+    pub fn bounds(&self) -> (f32, f32) {
+        match self.mode {
+            TemperatureMode::Learned => (self.min, self.max),
+            TemperatureMode::Fixed | TemperatureMode::Anneal => (0.0, f32::MAX),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TemperatureMode {

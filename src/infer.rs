@@ -1,5 +1,7 @@
 //! A network applied to rows of a pool: logits and fusion weights, batch by batch.
 
+mod preselection;
+
 use crate::buffer::{Buffer, NoMemory};
 use crate::config;
 use crate::data::{self, Pool};
@@ -11,7 +13,8 @@ use crate::model::{Dims, Extent, Features, Mode, Model, Standard};
 use crate::packed;
 use crate::step::Step;
 use anyhow::{Error, Result};
-use ndarray::{Array2, Array3, ArrayViewMut2, Axis, concatenate, s};
+use ndarray::{Array2, Array3, ArrayViewMut2, s};
+use preselection::preselection;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,6 +28,8 @@ pub struct Output {
     pub salience: Array2<f32>,
     /// Weight of every encoder (N, K): n of them above 0, summing to 1
     pub w: Array2<f32>,
+    /// The gate's weights before selection (N, K): softmax(u / τ) over all encoders; w where there is no gate
+    pub a: Array2<f32>,
 }
 
 /// A network with features on its device, ready for batches of at most `capacity` rows.
@@ -98,29 +103,43 @@ impl Network {
     /// # Errors
     /// Where the device is lost.
     pub fn infer(&mut self, rows: &[usize]) -> Result<Output> {
-        let (k, c, o) = (self.model.dims.encoders(), self.model.dims.classes, self.model.dims.outputs());
-        let (mut logits, mut w) = (Array2::zeros((rows.len(), o)), Array2::zeros((rows.len(), k)));
-        self.run(rows, |model, batch| {
-            read(model, &model.activations.logits, logits.slice_mut(s![batch.clone(), ..]))?;
-            read(model, &model.activations.w, w.slice_mut(s![batch, ..]))
-        })?;
-        let presence = logits.slice(s![.., ..c]).to_owned();
-        let salience = if self.model.dims.dual { logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
-        Ok(Output { presence, salience, w })
+        self.infer_and(rows, |_, _| Ok(()))
     }
 
-    /// Projected embeddings h (N, K, P) and fusion weights w (N, K) of the given rows, with the running statistics.
+    /// The same, and the projected embeddings h (N, K, P).
     ///
     /// # Errors
     /// Where the device is lost.
-    pub fn embed(&mut self, rows: &[usize]) -> Result<(Array3<f32>, Array2<f32>)> {
+    pub fn embed(&mut self, rows: &[usize]) -> Result<(Array3<f32>, Output)> {
         let (k, p) = (self.model.dims.encoders(), self.model.dims.projection);
-        let (mut h, mut w) = (Array2::zeros((rows.len(), k * p)), Array2::zeros((rows.len(), k)));
+        let mut h = Array2::zeros((rows.len(), k * p));
+        let output =
+            self.infer_and(rows, |model, batch| read(model, &model.activations.h, h.slice_mut(s![batch, ..])))?;
+        Ok((h.into_shape_with_order((rows.len(), k, p))?, output))
+    }
+
+    /// The outputs of the rows; `also` takes what else it needs of each batch from the activations.
+    fn infer_and(
+        &mut self,
+        rows: &[usize],
+        mut also: impl FnMut(&Model, Range<usize>) -> Result<()>,
+    ) -> Result<Output> {
+        let dims = self.model.dims.clone();
+        let (n, k, c) = (rows.len(), dims.encoders(), dims.classes);
+        let mut logits = Array2::zeros((n, dims.outputs()));
+        let [mut w, mut u] = [(); 2].map(|()| Array2::zeros((n, k)));
         self.run(rows, |model, batch| {
-            read(model, &model.activations.h, h.slice_mut(s![batch.clone(), ..]))?;
-            read(model, &model.activations.w, w.slice_mut(s![batch, ..]))
+            read(model, &model.activations.logits, logits.slice_mut(s![batch.clone(), ..]))?;
+            read(model, &model.activations.w, w.slice_mut(s![batch.clone(), ..]))?;
+            if dims.gate {
+                read(model, &model.activations.u, u.slice_mut(s![batch.clone(), ..]))?;
+            }
+            also(model, batch)
         })?;
-        Ok((h.into_shape_with_order((rows.len(), k, p))?, w))
+        let presence = logits.slice(s![.., ..c]).to_owned();
+        let salience = if dims.dual { logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
+        let a = if dims.gate { preselection(u.view(), self.model.temperature()?) } else { w.clone() };
+        Ok(Output { presence, salience, w, a })
     }
 
     /// Runs the rows batch by batch; `read` takes what it needs of each from the activations.
@@ -182,7 +201,6 @@ fn read(model: &Model, buffer: &Buffer<f32>, mut rows: ArrayViewMut2<f32>) -> Re
 impl Output {
     /// True where every logit and weight is finite.
     pub fn is_finite(&self) -> bool {
-        let joined = concatenate(Axis(1), &[self.presence.view(), self.salience.view(), self.w.view()]);
-        joined.expect("the same rows").iter().all(|value| value.is_finite())
+        [&self.presence, &self.salience, &self.w, &self.a].into_iter().flatten().all(|value| value.is_finite())
     }
 }

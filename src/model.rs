@@ -164,6 +164,15 @@ impl Model {
         }
     }
 
+    /// τ as the kernels use it.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn temperature(&self) -> Result<f32> {
+        let (min, max) = self.config.model.temperature.bounds();
+        Ok(self.engine.read(&self.weights.small, self.layout.at.temperature as usize, 1)?[0].max(min).min(max))
+    }
+
     /// Buffer and offset of a tensor that the device holds.
     pub fn place(&self, place: Place) -> Option<(&Buffer<f32>, usize)> {
         match place {

@@ -21,10 +21,14 @@ pub(crate) const BATCH: usize = 256;
 pub struct Predictions {
     pub names: Vec<String>,
     pub classes: Vec<String>,
+    /// K names
+    pub encoders: Vec<String>,
     /// (N, C), rows summing to 1
     pub scores: Array2<f32>,
     /// (N, K), weight of every encoder
     pub w: Array2<f32>,
+    /// (N, K), the gate's weights before selection
+    pub a: Array2<f32>,
     pub decisions: Vec<Decision>,
     pub thresholds: Thresholds,
 }
@@ -97,7 +101,16 @@ pub fn predict(
         .into_iter()
         .map(|row| decode::decide(row.to_slice().expect("in C order"), thresholds, rule, header.neutral))
         .collect();
-    Ok(Predictions { names, classes: header.classes.clone(), scores, w: output.w, decisions, thresholds })
+    Ok(Predictions {
+        names,
+        classes: header.classes.clone(),
+        encoders: header.encoders.iter().map(|encoder| encoder.name.clone()).collect(),
+        scores,
+        w: output.w,
+        a: output.a,
+        decisions,
+        thresholds,
+    })
 }
 
 /// The pool with the encoders that the checkpoint was trained on, in its order.

@@ -381,7 +381,7 @@ impl Trainer {
         self.header.thresholds = Some(judged.thresholds);
         folder.write_model(&self.header, &best)?;
         if self.validation.held_out {
-            folder.write_validation(&self.validation.names, self.validation.targets.view(), &judged)?;
+            folder.write_validation(&self.header, &self.validation, &judged)?;
         } else if [self.config.decode.alpha, self.config.decode.beta].contains(&Threshold::Search) {
             self.ui.warn("no clips were held out: thresholds were searched on the training clips themselves; set decode.alpha and decode.beta to those of a run with --fold");
         }

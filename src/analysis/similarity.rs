@@ -66,10 +66,10 @@ pub fn measure(engine: &Arc<Engine>, runs: &Runs, data: &Path, allow_missing: bo
         };
         network.model.load(&checkpoint)?;
         ui.say(format!("CKA: {}, {} training clips", run.name, rows[i].len()));
-        let (h, w) = network.embed(&rows[i])?;
+        let (h, output) = network.embed(&rows[i])?;
         drop(network);
         ensure!(
-            h.iter().chain(&w).all(|value| value.is_finite()),
+            h.iter().chain(&output.w).all(|value| value.is_finite()),
             "{}: its model's embeddings are not finite; look for extreme values with `blendfuse inspect {}`",
             run.path.display(),
             data.display()
@@ -79,7 +79,7 @@ pub fn measure(engine: &Arc<Engine>, runs: &Runs, data: &Path, allow_missing: bo
             Some(total) => total + one,
             None => one,
         });
-        weights.push(w);
+        weights.push(output.w);
     }
     Ok(Similarity { cka: total.expect("a run that has ended") / runs.finished.len() as f64, w: weights })
 }

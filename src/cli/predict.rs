@@ -44,7 +44,8 @@ pub struct Outputs {
     /// Also write the submission zipped, beside it
     #[arg(long)]
     pub zip: bool,
-    /// Also write filenames, scores (N, C) and encoder weights w (N, K)
+    /// Also write filenames, scores (N, C), encoder weights w and, before selection, a (N, K), and the names of classes
+    /// and encoders
     #[arg(long, value_name = "F.npz")]
     pub scores: Option<PathBuf>,
     /// Ending of the clips' names in the submission
@@ -113,6 +114,9 @@ impl Outputs {
             npz.strings("filenames", &predictions.names)?;
             npz.matrix("scores", predictions.scores.view())?;
             npz.matrix("w", predictions.w.view())?;
+            npz.matrix("a", predictions.a.view())?;
+            npz.strings("classes", &predictions.classes)?;
+            npz.strings("encoders", &predictions.encoders)?;
             npz.finish()?;
             written.push(path.clone());
         }

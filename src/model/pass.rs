@@ -3,7 +3,6 @@
 use super::layout::Offsets;
 use super::{Activations, Features, Model, PART, Training};
 use crate::buffer::Buffer;
-use crate::config::TemperatureMode;
 use crate::engine::Engine;
 
 pub(super) struct Pass<'a> {
@@ -41,12 +40,7 @@ pub(super) struct Letters {
 impl<'a> Pass<'a> {
     pub fn new(model: &'a Model, features: &'a Features, rows: usize) -> Self {
         let dims = &model.dims;
-        let temperature = &model.config.model.temperature;
-        // Only a τ that is learned has to be kept inside.
-        let (tau_min, tau_max) = match temperature.mode {
-            TemperatureMode::Learned => (temperature.min, temperature.max),
-            TemperatureMode::Fixed | TemperatureMode::Anneal => (0.0, f32::MAX),
-        };
+        let (tau_min, tau_max) = model.config.model.temperature.bounds();
         let d = Letters {
             b: rows as u32,
             k: dims.encoders() as u32,

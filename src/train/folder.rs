@@ -1,7 +1,7 @@
 //! The run folder: configuration, weights, log, summary, validation scores. Every file is whole or not there.
 
 use super::state::{Best, State};
-use super::validation::Judged;
+use super::validation::{Judged, Validation};
 use super::{Selection, Trainer};
 use crate::config::Config;
 use crate::data::npz::NpzWriter;
@@ -12,7 +12,6 @@ use crate::metrics::Score;
 use crate::model::checkpoint::{self, Checkpoint, Header, Snapshot};
 use crate::ui;
 use anyhow::{Context as _, Result, bail};
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -196,12 +195,16 @@ impl RunFolder {
         self.write_last(&header, &good.into_iter().chain(moments).collect())
     }
 
-    pub(super) fn write_validation(&self, names: &[String], targets: ArrayView2<f32>, judged: &Judged) -> Result<()> {
+    pub(super) fn write_validation(&self, header: &Header, validation: &Validation, judged: &Judged) -> Result<()> {
         let mut npz = NpzWriter::create(&self.path.join("validation.npz"))?;
-        npz.strings("filenames", names)?;
+        npz.strings("filenames", &validation.names)?;
         npz.matrix("scores", judged.scores.view())?;
         npz.matrix("w", judged.output.w.view())?;
-        npz.matrix("targets", targets)?;
+        npz.matrix("a", judged.output.a.view())?;
+        npz.matrix("targets", validation.targets.view())?;
+        npz.strings("classes", &header.classes)?;
+        let encoders: Vec<&str> = header.encoders.iter().map(|encoder| encoder.name.as_str()).collect();
+        npz.strings("encoders", &encoders)?;
         npz.finish()
     }
 

@@ -25,6 +25,8 @@ pub struct ValidationClips {
     pub scores: Array2<f32>,
     /// (N, K), weight of every encoder
     pub w: Array2<f32>,
+    /// (N, K), the gate's weights before selection; `None` of a run of an older version
+    pub a: Option<Array2<f32>>,
     /// (N, C), soft
     pub targets: Array2<f32>,
     /// N
@@ -60,6 +62,7 @@ impl ValidationClips {
         let mut npz = NpzReader::open(&path)?;
         let names = npz.strings("filenames")?;
         let (scores, w) = (npz.matrix("scores")?, npz.matrix("w")?);
+        let a = if npz.has("a") { Some(npz.matrix("a")?) } else { None };
         let targets = npz.matrix("targets").with_context(|| {
             format!("{what}: no readable targets, so nothing to hold the scores against; older versions wrote none")
         })?;
@@ -70,10 +73,18 @@ impl ValidationClips {
                 "{what}: found {n} names, scores {a:?}, w {b:?} and targets {c:?}, expected one row per clip in each"
             );
         }
-        let finite = [&scores, &w, &targets].into_iter().flatten().all(|value| value.is_finite() && *value >= 0.0);
+        if let Some(a) = a.as_ref().filter(|a| a.dim() != w.dim()) {
+            bail!(
+                "{what}: found a {:?} and w {:?}, expected one weight per clip and encoder in each",
+                a.dim(),
+                w.dim()
+            );
+        }
+        let matrices = [&scores, &w, &targets].into_iter().chain(&a);
+        let finite = matrices.flatten().all(|value| value.is_finite() && *value >= 0.0);
         ensure!(finite, "{what}: found values that are negative or not finite, expected shares");
         let truths = metrics::truths(targets.view());
-        Ok(Self { names, scores, w, targets, truths })
+        Ok(Self { names, scores, w, a, targets, truths })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a run leaves behind: names, shapes and keys that other tools rely on.
 
-use crate::workspace::{SMALL, Workspace};
+use crate::workspace::{SMALL, Workspace, is_preselection};
 use blendfuse::config::Config;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -33,7 +33,11 @@ fn a_run_with_validation() {
         .collect();
     assert_eq!(work.strings("run/validation.npz", "filenames"), clips);
     assert_eq!(work.matrix("run/validation.npz", "scores").dim(), (81, 6));
-    assert_eq!(work.matrix("run/validation.npz", "w").dim(), (81, 8));
+    let [w, a] = ["w", "a"].map(|array| work.matrix("run/validation.npz", array));
+    assert_eq!((w.dim(), a.dim()), ((81, 8), (81, 8)));
+    is_preselection(&a, &w, 5);
+    assert_eq!(work.strings("run/validation.npz", "classes"), CLASSES);
+    assert_eq!(work.strings("run/validation.npz", "encoders"), encoder_names(&work));
 }
 
 #[test]
@@ -71,6 +75,12 @@ fn the_configuration_of_a_run_makes_it_again() {
     // A key on the command line wins over the file.
     work.ok("train --data pool --out third --fold 1 --device cpu --config first/config.toml --set train.max_epochs=1");
     assert_eq!(work.log("third").len(), 1);
+}
+
+fn encoder_names(work: &Workspace) -> Vec<String> {
+    let model = work.checkpoint("run/model.safetensors");
+    let encoders: Value = serde_json::from_str(&model.metadata["encoders"]).unwrap();
+    encoders.as_array().unwrap().iter().map(|encoder| encoder["name"].as_str().unwrap().to_owned()).collect()
 }
 
 fn listing(work: &Workspace, folder: &str) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Switches that users turn: each changes what it should, and the model can be used afterwards.
 
-use crate::workspace::{Workspace, adapter};
+use crate::workspace::{Workspace, adapter, is_preselection};
 use serde_json::Value;
 
 /// Loss of every epoch.
@@ -58,7 +58,7 @@ fn an_adapter_follows_the_cpu() {
         // One model on both: no such accident.
         let files = "--out same.json --scores same.npz";
         work.ok(&format!("predict --model {run} --data pool {files} --device {}", adapter()));
-        for array in ["scores", "w"] {
+        for array in ["scores", "w", "a"] {
             let (cpu, other) = (work.matrix(&format!("{run}/s.npz"), array), work.matrix("same.npz", array));
             assert!(cpu.iter().zip(&other).all(|(cpu, other)| (cpu - other).abs() < 1e-5), "{run}: {array}");
         }
@@ -70,11 +70,10 @@ fn predicts(work: &Workspace, device: &str, run: &str, kept: usize, settings: &s
     work.train(device, &format!("--out {run} --fold 0 {settings}"));
     let files = format!("--out {run}/p.json --scores {run}/s.npz");
     work.ok(&format!("predict --model {run} --data pool {files} --device {device}"));
-    for w in work.matrix(&format!("{run}/s.npz"), "w").rows() {
-        assert_eq!(w.iter().filter(|&&weight| weight > 0.0).count(), kept, "{run}: {w}");
-        let uniform = settings.contains("attention=uniform");
-        assert!(!uniform || w.iter().all(|&weight| weight == 0.125), "{run}: {w}");
-    }
+    let [w, a] = ["w", "a"].map(|array| work.matrix(&format!("{run}/s.npz"), array));
+    is_preselection(&a, &w, kept);
+    let uniform = settings.contains("attention=uniform");
+    assert!(!uniform || w.iter().chain(&a).all(|&weight| weight == 0.125), "{run}: {w} and {a}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From a synthetic pool to a scored submission, as a user goes through it.
 
-use crate::workspace::{SMALL, Workspace};
+use crate::workspace::{SMALL, Workspace, is_preselection};
 use predicates::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -120,7 +120,10 @@ fn has_scores(work: &Workspace) {
     let names: Vec<String> =
         work.table("pool/test_metadata.csv").into_iter().map(|mut row| row.remove("filename").unwrap()).collect();
     assert_eq!(work.strings("scores.npz", "filenames"), names);
-    let (scores, w) = (work.matrix("scores.npz", "scores"), work.matrix("scores.npz", "w"));
+    let [scores, w, a] = ["scores", "w", "a"].map(|array| work.matrix("scores.npz", array));
+    is_preselection(&a, &w, 5);
+    assert_eq!(work.strings("scores.npz", "classes"), ["ang", "disg", "fea", "hap", "sad", "neu"]);
+    assert_eq!(work.strings("scores.npz", "encoders"), work.strings("run/validation.npz", "encoders"));
     assert_eq!((scores.dim(), w.dim()), ((135, 6), (135, 8)));
     for (scores, w) in scores.rows().into_iter().zip(w.rows()) {
         assert!((scores.sum() - 1.0).abs() < 1e-5 && scores.iter().all(|&score| score > 0.0), "{scores}");

@@ -260,3 +260,17 @@ pub fn adapter() -> &'static str {
         }
     })
 }
+
+/// a (N, K) sums to 1 over all encoders, orders them as w (N, K) does, and is w divided by its sum over the n that are kept.
+pub fn is_preselection(a: &Array2<f32>, w: &Array2<f32>, n: usize) {
+    assert_eq!(a.dim(), w.dim());
+    for (a, w) in a.rows().into_iter().zip(w.rows()) {
+        assert!((a.sum() - 1.0).abs() < 1e-5 && a.iter().all(|a| *a > 0.0), "{a}");
+        let kept = |k: &usize| w[*k] > 0.0;
+        let (inside, outside): (Vec<usize>, Vec<usize>) = (0..a.len()).partition(kept);
+        assert_eq!(inside.len(), n);
+        let total: f32 = inside.iter().map(|&k| a[k]).sum();
+        assert!(inside.iter().all(|&k| (w[k] - a[k] / total).abs() < 1e-6), "{a} and {w}");
+        assert!(inside.iter().all(|&i| outside.iter().all(|&o| a[i] >= a[o])), "{a} and {w}");
+    }
+}

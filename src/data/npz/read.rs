@@ -56,6 +56,11 @@ impl NpzReader {
         })
     }
 
+    /// True where there is an array of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.zip.index_for_name(&format!("{name}.npy")).is_some()
+    }
+
     /// The (rows, columns) of a matrix, from its header alone.
     ///
     /// # Errors
