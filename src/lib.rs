@@ -64,6 +64,7 @@ pub mod metrics;
 pub mod scores;
 pub mod stats;
 pub mod submission;
+pub mod verdicts;
 
 pub mod analysis;
 pub mod report;

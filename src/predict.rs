@@ -1,23 +1,30 @@
-//! A trained network applied to a pool: scores and decisions for every clip of a split.
+//! Trained networks applied to a pool: scores and decisions for every clip of a split.
 
-use crate::config::{Data, Threshold};
+mod members;
+mod thresholds;
+
+pub use members::model_file;
+
+use crate::config::Data;
 use crate::data::source::Sources;
 use crate::data::{Pool, Split};
 use crate::decode::{self, Decision, Thresholds};
 use crate::engine::Engine;
-use crate::infer::Network;
-use crate::model::Mode;
+use crate::infer::{Network, Placed};
 use crate::model::checkpoint::{Checkpoint, Header};
+use crate::model::{Dims, Mode};
 use crate::ui::Ui;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
+use members::{Member, members};
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use thresholds::thresholds;
 
 /// Rows of a batch in inference.
 pub(crate) const BATCH: usize = 256;
 
-/// What a model says about the clips of a split.
+/// What a model, or several together, say about the clips of a split.
 pub struct Predictions {
     pub names: Vec<String>,
     pub classes: Vec<String>,
@@ -31,70 +38,33 @@ pub struct Predictions {
     pub a: Array2<f32>,
     pub decisions: Vec<Decision>,
     pub thresholds: Thresholds,
+    /// Models whose scores these are the mean of
+    pub members: usize,
 }
 
-/// The model file that a path means: itself, or the one in a run folder.
+/// Scores and decides the clips of a split, by one model or by the mean of several models' scores.
 ///
 /// # Errors
-/// There is none.
-pub fn model_file(path: &Path) -> Result<PathBuf> {
-    if path.is_dir() {
-        let file = path.join("model.safetensors");
-        if !file.exists() {
-            bail!(
-                "{}: found no model.safetensors, expected a run folder; give the --out folder of `blendfuse train`",
-                path.display()
-            );
-        }
-        return Ok(file);
-    }
-    Ok(path.to_owned())
-}
-
-/// Scores and decides the clips of a split.
-///
-/// # Errors
-/// A checkpoint of other encoders or widths (says which differs and how), a pool that cannot be loaded, a device without
-/// room, outputs that are not finite.
+/// Models that cannot be averaged, or a checkpoint of other encoders or widths than the pool's (says which differs and how),
+/// a pool that cannot be loaded, a device without room, outputs that are not finite.
 pub fn predict(
     engine: &Arc<Engine>,
-    model: &Path,
+    models: &[PathBuf],
     data: &Path,
     split: Split,
     allow_missing: bool,
     ui: Ui,
 ) -> Result<Predictions> {
-    let checkpoint = Checkpoint::read(&model_file(model)?)?;
-    let header = &checkpoint.header;
-    let mut pool = load_pool(header, data, split, allow_missing, ui)?;
-    let fixed = match (header.config.decode.alpha, header.config.decode.beta) {
-        (Threshold::Fixed(alpha), Threshold::Fixed(beta)) => Some(Thresholds { alpha, beta }),
-        _ => None,
-    };
-    let thresholds = header.thresholds.or(fixed).with_context(|| {
-        format!("{}: holds no thresholds, since its training did not end; finish it with --resume", model.display())
-    })?;
+    let members = members(models, ui)?;
+    let (thresholds, from) = thresholds(&members)?;
+    let header = &members[0].header;
+    let pool = load_pool(header, data, split, allow_missing, ui)?;
     let rows = pool.indices(split);
     let names = rows.iter().map(|&row| pool.clips[row].name.clone()).collect();
-    let mut network = Network::new(
-        engine,
-        &header.config,
-        checkpoint.dims()?,
-        &mut pool,
-        &checkpoint.standard()?,
-        BATCH.min(rows.len().max(1)),
-        Mode::Inference,
-    )?;
-    ui.say(&network.fit.why);
-    network.model.load(&checkpoint)?;
-    let output = network.infer(&rows)?;
-    if !output.is_finite() {
-        bail!(
-            "the model's outputs are not finite; look for extreme values in the features (`blendfuse inspect {}`)",
-            data.display()
-        );
+    if let Some(from) = &from {
+        ui.say(format!("mean of the scores of {} runs; thresholds: {from}", members.len()));
     }
-    let scores = decode::scores(output.presence.view(), output.salience.view(), &header.config.decode);
+    let [scores, w, a] = mean_scores(engine, &members, pool, &rows, data, ui)?;
     let rule = header.config.decode.salience_rule;
     let decisions = scores
         .rows()
@@ -106,11 +76,72 @@ pub fn predict(
         classes: header.classes.clone(),
         encoders: header.encoders.iter().map(|encoder| encoder.name.clone()).collect(),
         scores,
-        w: output.w,
-        a: output.a,
+        w,
+        a,
         decisions,
         thresholds,
+        members: members.len(),
     })
+}
+
+/// Scores (N, C) and encoder weights w and a (N, K) of the rows, mean over the members, each with its own standardisation.
+/// The features are read once, and stay on the device for members whose networks have the same sizes.
+fn mean_scores(
+    engine: &Arc<Engine>,
+    members: &[Member],
+    mut pool: Pool,
+    rows: &[usize],
+    data: &Path,
+    ui: Ui,
+) -> Result<[Array2<f32>; 3]> {
+    let mut sums: Option<[Array2<f64>; 3]> = None;
+    let sizes = members.iter().map(|member| member.header.dims()).collect::<Result<Vec<Dims>>>()?;
+    let mut placed: Option<(&Dims, Placed)> = None;
+    for (i, member) in members.iter().enumerate() {
+        let checkpoint = Checkpoint::read(&member.file)?;
+        let (config, dims, standard) = (&member.header.config, &sizes[i], checkpoint.standard()?);
+        let mut network = match &placed {
+            Some((placed_dims, placed)) if *placed_dims == dims => {
+                placed.network(engine, config, dims.clone(), &standard)?
+            }
+            _ => {
+                // Features in f16 are standardised for one network alone.
+                let needed_later = sizes[i + 1..].iter().any(|later| later != dims || later.half);
+                let mut own = if needed_later { pool.clone() } else { take(&mut pool) };
+                let capacity = BATCH.min(rows.len().max(1));
+                Network::new(engine, config, dims.clone(), &mut own, &standard, capacity, Mode::Inference)?
+            }
+        };
+        if i == 0 {
+            ui.say(&network.fit.why);
+        }
+        network.model.load(&checkpoint)?;
+        let output = network.infer(rows)?;
+        if !output.is_finite() {
+            bail!(
+                "{}: the model's outputs are not finite; look for extreme values in the features (`blendfuse inspect {}`)",
+                member.file.display(),
+                data.display()
+            );
+        }
+        let scores = decode::scores(output.presence.view(), output.salience.view(), &config.decode);
+        let own = [scores, output.w, output.a].map(|values| values.mapv(f64::from));
+        match &mut sums {
+            Some(sums) => sums.iter_mut().zip(own).for_each(|(sum, own)| *sum += &own),
+            None => sums = Some(own),
+        }
+        if placed.is_none() && i + 1 < members.len() {
+            placed = network.placed()?.map(|placed| (dims, placed));
+        }
+    }
+    let sums = sums.expect("at least one member");
+    Ok(sums.map(|sum| sum.mapv(|sum| (sum / members.len() as f64) as f32)))
+}
+
+/// The pool with its features, which stay nowhere else.
+fn take(pool: &mut Pool) -> Pool {
+    let encoders = std::mem::take(&mut pool.encoders);
+    Pool { encoders, ..pool.clone() }
 }
 
 /// The pool with the encoders that the checkpoint was trained on, in its order.

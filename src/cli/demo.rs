@@ -73,7 +73,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     };
     let trained = train::train(&engine, &Config::load(None, &settings)?, &options, ui)?;
     ui.say("3. predicting the test clips: speakers that training never saw");
-    let predictions = scoring::predict(&engine, &run, &pool, Split::Test, false, ui)?;
+    let predictions = scoring::predict(&engine, std::slice::from_ref(&run), &pool, Split::Test, false, ui)?;
     let outputs = predict::Outputs {
         out: folder.join("predictions.json"),
         zip: true,

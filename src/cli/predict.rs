@@ -11,15 +11,20 @@ use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
-const EXAMPLE: &str = "Example:
-  blendfuse predict --model run --data pool --out predictions.json --zip --scores scores.npz";
+const EXAMPLE: &str = "Examples:
+  blendfuse predict --model run --data pool --out predictions.json --zip --scores scores.npz
+  blendfuse predict --model run-0 --model run-1 --data pool --out predictions.json   # an ensemble
+  blendfuse predict --model cv --data pool --out predictions.json                    # of all runs of a cross-validation
+
+An ensemble averages the scores of its runs. Its thresholds are searched on out-of-fold scores: the mean, for each clip, over
+the runs that held it out.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Run folder, or a model.safetensors
-    #[arg(long, value_name = "RUN|F.safetensors")]
-    model: PathBuf,
+    /// Run folder, model.safetensors, or folder of a cross-validation; repeat for an ensemble
+    #[arg(long, value_name = "RUN|F.safetensors|CV", required = true)]
+    model: Vec<PathBuf>,
     /// Pool: a folder with features (labels are not needed)
     #[arg(long, value_name = "DATA")]
     data: PathBuf,
@@ -74,7 +79,8 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let predictions = predict(&engine, &args.model, &args.data, args.split.into(), args.allow_missing, ui)?;
     let written = args.outputs.write(&predictions)?;
     let Thresholds { alpha, beta } = predictions.thresholds;
-    outln!("{} clips, alpha {alpha:.4}, beta {beta:.4}", predictions.names.len());
+    let runs = if predictions.members > 1 { format!(", mean of {} runs", predictions.members) } else { String::new() };
+    outln!("{} clips, alpha {alpha:.4}, beta {beta:.4}{runs}", predictions.names.len());
     for path in written {
         outln!("written {}", path.display());
     }

@@ -103,6 +103,15 @@ impl Header {
         Self::of(&front.metadata, path)
     }
 
+    /// Sizes and switches of the network.
+    ///
+    /// # Errors
+    /// As [`Dims::new`].
+    pub fn dims(&self) -> Result<Dims> {
+        let widths: Vec<usize> = self.encoders.iter().map(|encoder| encoder.width).collect();
+        Dims::new(&self.config, &widths, self.classes.len())
+    }
+
     fn of(metadata: &HashMap<String, String>, path: &Path) -> Result<Self> {
         let broken = || broken(path);
         let text = |key: &str| {
@@ -270,8 +279,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`Dims::new`].
     pub fn dims(&self) -> Result<Dims> {
-        let widths: Vec<usize> = self.header.encoders.iter().map(|encoder| encoder.width).collect();
-        Dims::new(&self.header.config, &widths, self.header.classes.len())
+        self.header.dims()
     }
 }
 

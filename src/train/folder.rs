@@ -198,6 +198,9 @@ impl RunFolder {
     pub(super) fn write_validation(&self, header: &Header, validation: &Validation, judged: &Judged) -> Result<()> {
         let mut npz = NpzWriter::create(&self.path.join("validation.npz"))?;
         npz.strings("filenames", &validation.names)?;
+        if let Some(groups) = &validation.groups {
+            npz.strings("groups", groups)?;
+        }
         npz.matrix("scores", judged.scores.view())?;
         npz.matrix("w", judged.output.w.view())?;
         npz.matrix("a", judged.output.a.view())?;

@@ -21,6 +21,8 @@ pub struct Outcome {
 pub struct ValidationClips {
     /// N
     pub names: Vec<String>,
+    /// N actors or speakers, empty where a clip has none; `None` where none is told, as by older versions
+    pub groups: Option<Vec<String>>,
     /// (N, C), rows summing to 1
     pub scores: Array2<f32>,
     /// (N, K), weight of every encoder
@@ -61,6 +63,7 @@ impl ValidationClips {
         ensure!(path.exists(), "{what}: found no such file");
         let mut npz = NpzReader::open(&path)?;
         let names = npz.strings("filenames")?;
+        let groups = if npz.has("groups") { Some(npz.strings("groups")?) } else { None };
         let (scores, w) = (npz.matrix("scores")?, npz.matrix("w")?);
         let a = if npz.has("a") { Some(npz.matrix("a")?) } else { None };
         let targets = npz.matrix("targets").with_context(|| {
@@ -80,11 +83,13 @@ impl ValidationClips {
                 w.dim()
             );
         }
+        let grouped = groups.as_ref().map_or(n, Vec::len);
+        ensure!(grouped == n, "{what}: found {grouped} groups of {n} clips, expected one per clip");
         let matrices = [&scores, &w, &targets].into_iter().chain(&a);
         let finite = matrices.flatten().all(|value| value.is_finite() && *value >= 0.0);
         ensure!(finite, "{what}: found values that are negative or not finite, expected shares");
         let truths = metrics::truths(targets.view());
-        Ok(Self { names, scores, w, a, targets, truths })
+        Ok(Self { names, groups, scores, w, a, targets, truths })
     }
 }
 

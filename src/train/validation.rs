@@ -15,6 +15,8 @@ pub(super) struct Validation {
     pub held_out: bool,
     pub rows: Vec<usize>,
     pub names: Vec<String>,
+    /// N actors or speakers, empty where a clip has none; `None` where none of them has one
+    pub groups: Option<Vec<String>>,
     pub targets: Array2<f32>,
     pub truths: Vec<Truth>,
     pub neutral: Option<usize>,
@@ -32,8 +34,10 @@ pub(super) struct Judged {
 impl Validation {
     pub fn new(pool: &SharedPool, rows: Vec<usize>, held_out: bool) -> Self {
         let targets = data::targets(&pool.clips, rows.iter().copied(), pool.classes.len());
+        let groups = rows.iter().map(|&row| pool.clips[row].group.clone().unwrap_or_default()).collect::<Vec<_>>();
         Self {
             held_out,
+            groups: groups.iter().any(|group| !group.is_empty()).then_some(groups),
             names: rows.iter().map(|&row| pool.clips[row].name.clone()).collect(),
             truths: metrics::truths(targets.view()),
             targets,

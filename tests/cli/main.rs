@@ -10,6 +10,7 @@ mod baselines;
 mod bench;
 mod cross_validation;
 mod devices;
+mod ensemble;
 mod non_finite;
 mod repeat;
 mod report;

@@ -1,0 +1,104 @@
+//! The runs that predict together.
+
+use crate::cv::{self, CvSummary};
+use crate::data::EncoderInfo;
+use crate::model::checkpoint::Header;
+use crate::ui::Ui;
+use anyhow::{Result, bail, ensure};
+use std::path::{Path, PathBuf};
+
+/// A trained model, without its weights.
+pub(super) struct Member {
+    /// Its `model.safetensors`
+    pub file: PathBuf,
+    pub header: Header,
+}
+
+/// Those that paths mean: a run, a model file, or all runs of a cross-validation.
+///
+/// # Errors
+/// A path without a model, or members that cannot be averaged: says which, and how they differ.
+pub(super) fn members(paths: &[PathBuf], ui: Ui) -> Result<Vec<Member>> {
+    let mut members: Vec<Member> = Vec::new();
+    for path in paths {
+        for file in files(path)? {
+            if members.iter().any(|member| member.file == file) {
+                ui.warn(format!("{}: given more than once; it counts more than once", file.display()));
+            }
+            let header = Header::read(&file)?;
+            if let Some(first) = members.first() {
+                check(&first.header, &header, &first.file, &file)?;
+            }
+            members.push(Member { file, header });
+        }
+    }
+    ensure!(!members.is_empty(), "found no model, expected at least one; give --model");
+    Ok(members)
+}
+
+/// The model file that a path means: itself, or the one in a run folder.
+///
+/// # Errors
+/// There is none.
+pub fn model_file(path: &Path) -> Result<PathBuf> {
+    if path.is_dir() {
+        let file = path.join("model.safetensors");
+        if !file.exists() {
+            bail!(
+                "{}: found no model.safetensors, expected a run folder; give the --out folder of `blendfuse train`",
+                path.display()
+            );
+        }
+        return Ok(file);
+    }
+    Ok(path.to_owned())
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    let runs = if path.join("model.safetensors").exists() { Vec::new() } else { cv::run_folders(path) };
+    if runs.is_empty() {
+        return Ok(vec![model_file(path)?]);
+    }
+    ensure!(
+        path.join("summary.json").exists(),
+        "{}: found a cross-validation that has not ended; finish it with the same `blendfuse cv`",
+        path.display()
+    );
+    CvSummary::read(path)?.runs.iter().map(|run| model_file(&path.join(&run.folder))).collect()
+}
+
+/// Whether scores of two models can be averaged.
+fn check(first: &Header, other: &Header, first_file: &Path, other_file: &Path) -> Result<()> {
+    let told = |encoder: Option<&EncoderInfo>| {
+        encoder.map_or("no encoder".into(), |encoder| format!("`{}` with {} columns", encoder.name, encoder.width))
+    };
+    let excluded =
+        |header: &Header| header.neutral.map_or("none".into(), |class| format!("`{}`", header.classes[class]));
+    let same = |a: Option<&EncoderInfo>, b: Option<&EncoderInfo>| match (a, b) {
+        (Some(a), Some(b)) => (&a.name, a.width) == (&b.name, b.width),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    let most = first.encoders.len().max(other.encoders.len());
+    let encoder = (0..most).find(|&k| !same(first.encoders.get(k), other.encoders.get(k)));
+    let decode = |header: &Header| header.config.decode.salience_rule;
+    let how = if first.classes != other.classes {
+        format!("its classes are {}, theirs {}", other.classes.join(", "), first.classes.join(", "))
+    } else if let Some(k) = encoder {
+        format!("its encoder {k} is {}, theirs {}", told(other.encoders.get(k)), told(first.encoders.get(k)))
+    } else if first.config.data.concatenate != other.config.data.concatenate
+        || first.config.data.concatenate && first.config.data.encoders != other.config.data.encoders
+    {
+        "its concatenation is made of other encoders".into()
+    } else if first.neutral != other.neutral {
+        format!("its class that never blends is {}, theirs {}", excluded(other), excluded(first))
+    } else if decode(first) != decode(other) {
+        "its decode.salience_rule differs".into()
+    } else {
+        return Ok(());
+    };
+    bail!(
+        "{}: cannot be averaged with {}: {how}; give runs over the same classes and encoders, in the same order",
+        other_file.display(),
+        first_file.display()
+    )
+}

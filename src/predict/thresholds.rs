@@ -1,0 +1,95 @@
+//! The thresholds α and β that an ensemble decides with.
+//!
+//! Each clip that some members held out gets the mean of their scores: none of those models has seen it. The thresholds are
+//! searched on these scores as a run searches them on its validation clips. One member alone uses its own.
+
+use super::members::Member;
+use crate::config::Threshold;
+use crate::decode::{self, Thresholds};
+use crate::metrics::{self, Truth};
+use crate::train::ValidationClips;
+use anyhow::{Context as _, Result, ensure};
+use ndarray::Array2;
+use std::collections::BTreeMap;
+
+/// Thresholds, and where they are from where several members decide together.
+///
+/// # Errors
+/// A member whose training did not end, `validation.npz` that cannot be read, members trained on different labels.
+pub(super) fn thresholds(members: &[Member]) -> Result<(Thresholds, Option<String>)> {
+    let own = members.iter().map(own).collect::<Result<Vec<_>>>()?;
+    let first = &members[0].header;
+    if members.len() == 1 {
+        return Ok((own[0], None));
+    }
+    let asked = |member: &Member| (member.header.config.decode.alpha, member.header.config.decode.beta);
+    let clips = out_of_fold(members)?;
+    if clips.is_empty() || members.iter().any(|member| asked(member) != asked(&members[0])) {
+        let mean = |of: fn(&Thresholds) -> f64| own.iter().map(of).sum::<f64>() / own.len() as f64;
+        let why = if clips.is_empty() { "no run held clips out" } else { "decode.alpha or decode.beta differs" };
+        let thresholds = Thresholds { alpha: mean(|own| own.alpha), beta: mean(|own| own.beta) };
+        return Ok((thresholds, Some(format!("mean of the runs' own thresholds ({why})"))));
+    }
+    let mut scores = Array2::zeros((clips.len(), first.classes.len()));
+    for (mut row, clip) in scores.rows_mut().into_iter().zip(clips.values()) {
+        row.iter_mut().zip(&clip.sum).for_each(|(score, sum)| *score = (sum / clip.members as f64) as f32);
+    }
+    let truths: Vec<Truth> = clips.values().map(|clip| clip.truth.clone()).collect();
+    let (alpha, beta) = asked(&members[0]);
+    let rule = first.config.decode.salience_rule;
+    let (found, _) = decode::search(scores.view(), &truths, alpha, beta, rule, first.neutral);
+    Ok((found, Some(format!("searched on the out-of-fold scores of {} clips", clips.len()))))
+}
+
+/// Of one member, as its training found or was given them.
+fn own(member: &Member) -> Result<Thresholds> {
+    let fixed = match (member.header.config.decode.alpha, member.header.config.decode.beta) {
+        (Threshold::Fixed(alpha), Threshold::Fixed(beta)) => Some(Thresholds { alpha, beta }),
+        _ => None,
+    };
+    member.header.thresholds.or(fixed).with_context(|| {
+        let run = member.file.display();
+        format!("{run}: holds no thresholds, since its training did not end; finish it with --resume")
+    })
+}
+
+struct HeldOut {
+    /// (C), over the members that held it out
+    sum: Vec<f64>,
+    members: usize,
+    truth: Truth,
+}
+
+fn out_of_fold(members: &[Member]) -> Result<BTreeMap<String, HeldOut>> {
+    let mut clips: BTreeMap<String, HeldOut> = BTreeMap::new();
+    for member in members {
+        let run = member.file.parent().unwrap_or(&member.file);
+        if !run.join("validation.npz").exists() {
+            continue;
+        }
+        let own = ValidationClips::read(run)?;
+        ensure!(
+            own.scores.ncols() == member.header.classes.len(),
+            "{}: found scores of {} classes, expected {}; it is of another run",
+            run.join("validation.npz").display(),
+            own.scores.ncols(),
+            member.header.classes.len()
+        );
+        for (row, name) in own.names.iter().enumerate() {
+            let truth = metrics::truth(&own.targets.row(row).to_vec());
+            let clip = clips.entry(name.clone()).or_insert_with(|| HeldOut {
+                sum: vec![0.0; own.scores.ncols()],
+                members: 0,
+                truth: truth.clone(),
+            });
+            ensure!(
+                clip.truth == truth,
+                "{}: clip `{name}` has another label than in a run before it; give runs over the same labels",
+                run.join("validation.npz").display()
+            );
+            clip.sum.iter_mut().zip(own.scores.row(row)).for_each(|(sum, score)| *sum += f64::from(*score));
+            clip.members += 1;
+        }
+    }
+    Ok(clips)
+}
