@@ -6,6 +6,7 @@ mod chart;
 mod curves;
 mod encoders;
 mod experiment;
+mod export;
 mod files;
 mod folder;
 mod judged;
@@ -20,7 +21,9 @@ mod setup;
 mod similarity;
 mod summary;
 mod sweep;
+mod table;
 
+pub use export::{Exhibit, Written, write};
 pub use files::Missing;
 pub use folder::{Folder, Kind};
 
@@ -29,8 +32,21 @@ use judged::Judged;
 use maud::{Markup, html};
 use page::{Section, command, page};
 
-/// The page, and what is missing on it. `command`: what was typed to make it.
-pub fn html(folders: &[Folder], command: &str) -> (String, Vec<Missing>) {
+/// A page with what can be saved from it.
+pub struct Report {
+    pub html: String,
+    pub missing: Vec<Missing>,
+    /// Every figure and table
+    pub exhibits: Vec<Exhibit>,
+}
+
+/// `command`: what was typed to make it.
+pub fn report(folders: &[Folder], command: &str) -> Report {
+    let ((html, missing), exhibits) = export::collect(|| html(folders, command));
+    Report { html, missing, exhibits }
+}
+
+fn html(folders: &[Folder], command: &str) -> (String, Vec<Missing>) {
     let experiments: Vec<&Experiment> = folders.iter().filter_map(|folder| folder.experiment.as_ref()).collect();
     let judged: Vec<Option<Judged>> = experiments.iter().map(|experiment| Judged::of(experiment)).collect();
     let (beside_paper, lacking) = paper::section(folders);

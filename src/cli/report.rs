@@ -2,7 +2,7 @@
 
 use crate::files::write_atomically;
 use crate::outln;
-use crate::report::{self, Folder, Missing};
+use crate::report::{self, Folder, Missing, Report};
 use crate::ui::{self, Ui};
 use anyhow::Result;
 use std::io::Write as _;
@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLE: &str = "Examples:
   blendfuse report run --out report.html
-  blendfuse report cv other-cv top-n --out compared.html";
+  blendfuse report cv other-cv top-n --out compared.html
+  blendfuse report cv --figures figures";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
@@ -18,26 +19,43 @@ pub struct Args {
     /// Folders that train, cv, baselines or sweep wrote; several are compared
     #[arg(value_name = "DIR", required = true)]
     folders: Vec<PathBuf>,
-    /// Page to write: one file that needs no network
-    #[arg(long, value_name = "F.html")]
-    out: PathBuf,
+    /// Write the page to this file, which needs no network
+    #[arg(long, value_name = "F.html", required_unless_present = "figures")]
+    out: Option<PathBuf>,
+    /// Write each figure as SVG and PDF and each table as CSV and LaTeX into this folder
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
+    /// Replace files of the same names in --figures
+    #[arg(long, requires = "figures")]
+    force: bool,
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     let named = args.folders.iter().zip(names(&args.folders));
     let folders: Vec<Folder> = named.map(|(path, name)| Folder::read(path, &name)).collect::<Result<_>>()?;
-    let (page, missing) = report::html(&folders, &ui::command());
-    write_atomically(&args.out, |file| Ok(file.write_all(page.as_bytes())?))?;
+    let Report { html, missing, exhibits } = report::report(&folders, &ui::command());
+    let written = args.figures.as_ref().map(|folder| report::write(&exhibits, folder, args.force)).transpose()?;
+    if let Some(out) = &args.out {
+        write_atomically(out, |file| Ok(file.write_all(html.as_bytes())?))?;
+    }
+    for warning in written.iter().flat_map(|written| &written.warnings) {
+        ui.warn(warning);
+    }
     for Missing { what, why, .. } in missing.iter().filter(|missing| missing.damage) {
         ui.warn(format!("no {what}: {why}"));
     }
     if !missing.is_empty() {
         ui.say(format!(
-            "{} things are missing; the page lists them with the commands that would give them",
+            "missing or unreadable parts: {}; the page lists them with the commands that create them",
             missing.len()
         ));
     }
-    outln!("{} ({:.2} MB)", args.out.display(), page.len() as f64 / 1e6);
+    if let Some(out) = &args.out {
+        outln!("{} ({:.2} MB)", out.display(), html.len() as f64 / 1e6);
+    }
+    if let (Some(folder), Some(written)) = (&args.figures, &written) {
+        outln!("{} ({} files)", folder.display(), written.files.len());
+    }
     Ok(())
 }
 

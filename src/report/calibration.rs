@@ -1,6 +1,6 @@
 //! Whether scores mean what they say: how often clips with a score of about s show what was scored.
 
-use super::chart::{Frame, Scale, axes, path, px, svg};
+use super::chart::{Anchor, Drawing, Frame, Ink, Scale, axes};
 use super::experiment::Experiment;
 use super::page::{Grid, figure, legend};
 use crate::train::ValidationClips;
@@ -97,30 +97,31 @@ pub fn section(experiments: &[&Experiment]) -> Markup {
     }
 }
 
-fn chart(label: &str, what: &str, all: &[(usize, Reliability)]) -> Markup {
+fn chart(label: &str, what: &str, all: &[(usize, Reliability)]) -> Drawing {
     let x = Scale::exact(0.0, 1.0, FRAME.left, FRAME.right);
     let y = Scale::exact(0.0, 1.0, FRAME.bottom, FRAME.top);
     let floor = FRAME.bottom + 30.0 + COUNTS;
-    let body = html! {
-        (axes(FRAME, Some((&x, "")), Some((&y, what))))
-        line.reference x1=(px(x.at(0.0))) y1=(px(y.at(0.0))) x2=(px(x.at(1.0))) y2=(px(y.at(1.0))) {}
-        @for (i, one) in all {
-            path class=(format!("line s{i}")) d=(path(one.bins.iter().map(|bin| (x.at(bin.score), y.at(bin.observed))))) {}
-            @for bin in &one.bins {
-                circle class=(format!("dot s{i}")) cx=(px(x.at(bin.score))) cy=(px(y.at(bin.observed))) r="4" data-t=(tip(bin)) {}
-            }
+    let mut drawing = Drawing::new(label, WIDTH, floor + 24.0);
+    axes(&mut drawing, FRAME, Some((&x, "")), Some((&y, what)));
+    drawing.line(Ink::Reference, (x.at(0.0), y.at(0.0)), (x.at(1.0), y.at(1.0)));
+    for (i, one) in all {
+        drawing.curve(Ink::Line(*i), one.bins.iter().map(|bin| (x.at(bin.score), y.at(bin.observed))));
+        for bin in &one.bins {
+            drawing.circle(Ink::Dot(*i), (x.at(bin.score), y.at(bin.observed)), 4.0).tip(tip(bin));
         }
-        @let (most, width) = (all.iter().flat_map(|(_, one)| &one.bins).map(|bin| bin.count).max().unwrap_or(1), (x.at(0.1) - x.at(0.0)) / all.len() as f64);
-        @for (place, (i, one)) in all.iter().enumerate() {
-            @for bin in &one.bins {
-                @let height = COUNTS * bin.count as f64 / most as f64;
-                rect class=(format!("bar s{i}")) x=(px(x.at(bin.place as f64 / BINS as f64) + width * place as f64 + 1.0)) width=(px(width - 2.0))
-                    y=(px(floor - height)) height=(px(height.max(1.0))) data-t=(tip(bin)) {}
-            }
+    }
+    let most = all.iter().flat_map(|(_, one)| &one.bins).map(|bin| bin.count).max().unwrap_or(1);
+    let width = (x.at(0.1) - x.at(0.0)) / all.len() as f64;
+    for (place, (i, one)) in all.iter().enumerate() {
+        for bin in &one.bins {
+            let height = COUNTS * bin.count as f64 / most as f64;
+            let left = x.at(bin.place as f64 / BINS as f64) + width * place as f64 + 1.0;
+            drawing.rect(Ink::Bar(*i), (left, floor - height), (width - 2.0, height.max(1.0))).tip(tip(bin));
         }
-        text.tick.mid x=(px((FRAME.left + FRAME.right) / 2.0)) y=(px(floor + 16.0)) { "score; below, how many have it" }
-    };
-    svg(WIDTH, floor + 24.0, label, body)
+    }
+    let below = ((FRAME.left + FRAME.right) / 2.0, floor + 16.0);
+    drawing.tick(Anchor::Middle, below, "score; below, how many have it");
+    drawing
 }
 
 fn tip(bin: &Bin) -> String {

@@ -1,5 +1,6 @@
 //! How training went: every epoch of every run thin, their mean thick.
 
+use super::chart::Drawing;
 use super::chart::lines::{Line, Look, Panel, lines};
 use super::experiment::Experiment;
 use super::page::{Grid, figure, legend};
@@ -83,7 +84,7 @@ fn capital(title: &str) -> String {
 }
 
 /// `None` where no run has any such value.
-fn draw(curve: &Curve, experiments: &[&Experiment]) -> Option<Markup> {
+fn draw(curve: &Curve, experiments: &[&Experiment]) -> Option<Drawing> {
     let mut all = Vec::new();
     for (colour, experiment) in experiments.iter().enumerate() {
         if let Some(value) = curve.dashed {

@@ -205,6 +205,7 @@ fn table(ranked: &[Importance]) -> Table<'static> {
         ])
     };
     Table {
+        name: "encoder-weights",
         caption: "Weights of every encoder over all clips of all runs.",
         groups: &[],
         columns: &["rank", "encoder", "modality", "mean weight", "std", "kept", "5 %", "median", "95 %"],

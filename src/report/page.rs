@@ -1,8 +1,11 @@
 //! What every part of the page is made of: sections, figures, tables, code to copy.
 
+use super::chart::Drawing;
 use super::experiment::Experiment;
-use crate::scores::Spread;
+use super::export::{self, Content, svg, uri};
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
+
+pub use super::table::{Cell, Row, Table};
 
 /// A part of the page with its place in the table of contents.
 pub struct Section {
@@ -48,11 +51,16 @@ pub fn page(title: &str, lead: &str, sections: &[Section]) -> String {
     page.into_string()
 }
 
-/// A drawing under what it shows.
-pub fn figure(title: &str, caption: impl Render, body: Markup) -> Markup {
+/// A drawing under what it shows, with a link that saves it; nothing of an empty one.
+pub fn figure(title: &str, caption: impl Render, drawing: Drawing) -> Markup {
+    if drawing.is_empty() {
+        return html! {};
+    }
+    let (body, file) = (drawing.render(), svg::file(&drawing));
+    let name = export::note(&export::figure_stem(title), Content::Figure(drawing));
     html! {
         figure {
-            figcaption { b { (title) } " " (caption) }
+            figcaption { b { (title) } " " (caption) " " (uri::link(&format!("{name}.svg"), "image/svg+xml", "SVG", &file)) }
             div.scroll tabindex="0" role="group" aria-label=(title) { (body) }
         }
     }
@@ -89,107 +97,10 @@ pub fn legend(experiments: &[&Experiment]) -> Markup {
 pub fn each(experiments: &[&Experiment], part: impl Fn(&Experiment) -> Option<Markup>) -> Markup {
     html! {
         @for (i, experiment) in experiments.iter().enumerate() {
-            @if let Some(body) = part(experiment) {
+            @let body = export::within_one_of(experiments.len(), &experiment.name, || part(experiment));
+            @if let Some(body) = body.filter(|body| !body.0.is_empty()) {
                 @if experiments.len() > 1 { h3.of { i class=(format!("chip s{i}")) {} (experiment.name) } }
                 (body)
-            }
-        }
-    }
-}
-
-/// What stands in a table, and by what it is sorted.
-pub enum Cell {
-    Text(String),
-    Count(usize),
-    /// To three decimals
-    Number(f64),
-    /// To five decimals
-    Precise(f64),
-    Spread(Spread),
-    None,
-}
-
-impl Cell {
-    pub fn number(value: Option<f64>) -> Self {
-        value.map_or(Self::None, Self::Number)
-    }
-
-    pub fn spread(value: Option<Spread>) -> Self {
-        value.map_or(Self::None, Self::Spread)
-    }
-
-    fn key(&self) -> Option<f64> {
-        match self {
-            Self::Text(_) => None,
-            Self::Count(value) => Some(*value as f64),
-            Self::Number(value) | Self::Precise(value) => Some(*value),
-            Self::Spread(spread) => Some(spread.mean),
-            // Below everything that has a value.
-            Self::None => Some(-1e9),
-        }
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Count(value) => value.to_string(),
-            Self::Number(value) => format!("{value:.3}"),
-            Self::Precise(value) => format!("{value:.5}"),
-            Self::Spread(spread) => spread.text(),
-            Self::None => "–".into(),
-        }
-    }
-}
-
-impl Render for Cell {
-    fn render(&self) -> Markup {
-        match self.key() {
-            Some(key) => html! { td.n data-v=(key) { (self.text()) } },
-            None => html! { td { (self.text()) } },
-        }
-    }
-}
-
-/// A table that sorts by a click on a column's head.
-pub struct Table<'a> {
-    pub caption: &'a str,
-    /// Names over several columns: (name, columns); none where empty
-    pub groups: &'a [(&'a str, usize)],
-    pub columns: &'a [&'a str],
-    pub rows: Vec<Row>,
-}
-
-pub struct Row {
-    pub cells: Vec<Cell>,
-    pub strong: bool,
-}
-
-impl From<Vec<Cell>> for Row {
-    fn from(cells: Vec<Cell>) -> Self {
-        Self { cells, strong: false }
-    }
-}
-
-impl Render for Table<'_> {
-    fn render(&self) -> Markup {
-        let number =
-            |column: usize| self.rows.iter().any(|row| row.cells.get(column).is_some_and(|cell| cell.key().is_some()));
-        html! {
-            div.scroll tabindex="0" role="group" aria-label=(self.caption) {
-                table.sort {
-                    caption { (self.caption) }
-                    thead {
-                        @if !self.groups.is_empty() {
-                            tr { @for (name, columns) in self.groups { th.group colspan=(columns) scope="colgroup" { (name) } } }
-                        }
-                        tr { @for (i, name) in self.columns.iter().enumerate() { th scope="col" class=[number(i).then_some("n")] { (name) } } }
-                    }
-                    tbody {
-                        @for row in &self.rows {
-                            tr class=[row.strong.then_some("strong")] { @for cell in &row.cells { (cell) } }
-                        }
-                    }
-                }
             }
         }
     }

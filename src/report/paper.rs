@@ -66,6 +66,7 @@ fn main_table(folders: &[Folder]) -> Markup {
     };
     let rows = MAIN.iter().map(published).chain(of_main_table(folders).iter().map(own)).collect();
     let table = Table {
+        name: "main-results",
         caption: "Published on the test clips first, this data on held-out clips after; –: not known, or not in the paper's text.",
         groups: &[("", 4), ("official", 3), ("honest", 1)],
         columns: &["method", "encoders", "adaptation", "top n", "presence", "salience", "mean", "mean"],
@@ -155,6 +156,7 @@ fn ablation(methods: &[Method]) -> Option<Markup> {
         ])
     };
     let table = Table {
+        name: "ablations",
         caption: "Mean score in cross-validation.",
         groups: &[("", 1), ("published", 1), ("this data", 3)],
         columns: &["configuration", "score", "official", "honest", "method"],
@@ -214,12 +216,14 @@ fn by_n(methods: &[Method]) -> Option<Markup> {
         Row::from(first.into_iter().chain(spreads).chain([honest]).collect::<Vec<_>>())
     };
     let table = Table {
+        name: "top-n",
         caption: "This data, in cross-validation.",
         groups: &[("", 2), ("official", 3), ("honest", 1)],
         columns: &["n", "of all", "presence", "salience", "mean", "mean"],
         rows: found.iter().map(row).collect(),
     };
     let published = Table {
+        name: "top-n-published",
         caption: "Published, in cross-validation.",
         groups: &[],
         columns: &["n", "of all", "mean"],

@@ -1,5 +1,6 @@
 //! What is reached: every method by both protocols, and every run.
 
+use super::chart::Drawing;
 use super::chart::dots::{self, Mark, dots};
 use super::experiment::Experiment;
 use super::folder::{Folder, Kind, Method};
@@ -73,7 +74,7 @@ fn caption(methods: &[Named]) -> Markup {
     }
 }
 
-fn chart(methods: &[Named]) -> Markup {
+fn chart(methods: &[Named]) -> Drawing {
     let mark = |scores: &Scores, kind: &str, colour, filled| Mark {
         value: scores.mean.mean,
         deviation: scores.mean.std,
@@ -113,7 +114,7 @@ fn table(methods: &[Named], from: bool) -> Markup {
     let columns = [first, &metrics, &metrics].concat();
     let groups = [("", first.len()), ("official", 3), ("honest", 3)];
     let rows = methods.iter().map(cells).collect();
-    html! { (Table { caption: "Mean ± standard deviation over runs.", groups: &groups, columns: &columns, rows }) }
+    html! { (Table { name: "scores", caption: "Mean ± standard deviation over runs.", groups: &groups, columns: &columns, rows }) }
 }
 
 /// Every fold's scores on one axis; nothing to see of a single run.
@@ -173,7 +174,7 @@ fn run_table(experiment: &Experiment) -> Option<Markup> {
     let columns = [&["run", "clips", "epochs", "best epoch"][..], &judged, &judged].concat();
     let groups = [("", 4), ("official", 5), ("honest", 5)];
     let caption = "Every run: validation clips, epochs trained, the epoch that was kept, thresholds and scores.";
-    Some(folded("Every run as a table", Table { caption, groups: &groups, columns: &columns, rows }))
+    Some(folded("Every run as a table", Table { name: "runs", caption, groups: &groups, columns: &columns, rows }))
 }
 
 fn trials(folder: &Folder) -> Markup {
@@ -190,6 +191,7 @@ fn trials(folder: &Folder) -> Markup {
         ])
     };
     let table = Table {
+        name: "trials",
         caption: "Every trial, what tells it from the others, and its mean score.",
         groups: &[],
         columns: &["trial", "settings", "status", "official", "honest", "seconds"],

@@ -1,5 +1,6 @@
 //! Which emotions are told apart: per set, per ratio, and what is taken for what.
 
+use super::chart::Drawing;
 use super::chart::dots::{self, Mark, dots};
 use super::chart::heatmap::{self, heatmap};
 use super::experiment::Experiment;
@@ -49,7 +50,7 @@ fn clips(known: &Known) -> String {
     told.join(" and ")
 }
 
-fn chart(label: &str, all: &[(usize, &Experiment, Vec<Part>)]) -> Markup {
+fn chart(label: &str, all: &[(usize, &Experiment, Vec<Part>)]) -> Drawing {
     let mut names: Vec<&String> = Vec::new();
     for part in all.iter().flat_map(|(_, _, parts)| parts) {
         if !names.contains(&&part.name) {
@@ -122,7 +123,8 @@ fn tables(experiment: &Experiment, judged: &Judged) -> Markup {
     };
     let columns = ["shown", "clips", "presence", "salience", "presence", "salience", "most often mistaken for"];
     let groups = [("", 2), ("official", 2), ("honest", 2), ("", 1)];
-    let table = |caption, parts: Vec<Part>| Table {
+    let table = |name, caption, parts: Vec<Part>| Table {
+        name,
         caption,
         groups: &groups,
         columns: &columns,
@@ -135,6 +137,7 @@ fn tables(experiment: &Experiment, judged: &Judged) -> Markup {
         Row::from(first.into_iter().chain(figures).collect::<Vec<_>>())
     };
     let classes = Table {
+        name: "emotions",
         caption: "Every emotion, alone or in a blend, by official thresholds.",
         groups: &[],
         columns: &["emotion", "clips", "precision", "recall", "F1"],
@@ -143,8 +146,8 @@ fn tables(experiment: &Experiment, judged: &Judged) -> Markup {
     folded(
         "Sets, ratios and emotions as tables",
         html! {
-            (table("By set of emotions.", judged.by_set(&experiment.classes)))
-            (table("Blends by ratio.", judged.by_ratio(&experiment.classes)))
+            (table("sets", "By set of emotions.", judged.by_set(&experiment.classes)))
+            (table("ratios", "Blends by ratio.", judged.by_ratio(&experiment.classes)))
             (classes)
         },
     )

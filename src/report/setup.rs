@@ -42,6 +42,7 @@ fn environment(folders: &[Folder]) -> Table<'_> {
         ])
     };
     Table {
+        name: "environment",
         caption: "Device, versions and wall time.",
         groups: &[],
         columns: &["folder", "kind", "device", "backend and driver", "blendfuse", "wgpu", "took"],
@@ -78,8 +79,8 @@ fn configuration(experiments: &[&Experiment]) -> Markup {
     let others = format!("{} keys at their default", rest.len());
     html! {
         @if changed == 0 { p { "Every key has its default." } }
-        @else { (Table { caption: "Keys that are not at their default.", groups: &[], columns: &names, rows }) }
-        @if !rest.is_empty() { (folded(&others, Table { caption: "Keys at their default.", groups: &[], columns: &names, rows: rest })) }
+        @else { (Table { name: "changed-keys", caption: "Keys that are not at their default.", groups: &[], columns: &names, rows }) }
+        @if !rest.is_empty() { (folded(&others, Table { name: "default-keys", caption: "Keys at their default.", groups: &[], columns: &names, rows: rest })) }
     }
 }
 
@@ -97,12 +98,14 @@ fn data(experiment: &Experiment) -> Option<Markup> {
         ])
     };
     let folds = told.map(|data| Table {
+        name: "folds",
         caption: "Clips of each fold, and how many of them are blends.",
         groups: &[],
         columns: &["fold", "clips", "blends"],
         rows: data.folds.iter().map(fold).collect(),
     });
     let widths = Table {
+        name: "encoders",
         caption: "Encoders and the width of their features.",
         groups: &[],
         columns: &["encoder", "modality", "width"],

@@ -116,6 +116,7 @@ fn pairs(analysis: &Analysis) -> Table<'static> {
         ])
     };
     Table {
+        name: "most-similar-pairs",
         caption: "The 30 pairs of highest CKA; analysis/ in the folder has all as csv.",
         groups: &[],
         columns: &["encoder", "encoder", "CKA", "kept together"],

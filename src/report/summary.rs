@@ -96,6 +96,7 @@ fn comparison(experiments: &[&Experiment]) -> Markup {
         page::Row::from(first.into_iter().chain(figures).chain([Cell::number(ece)]).collect::<Vec<_>>())
     };
     let table = Table {
+        name: "summary",
         caption: "Mean ± standard deviation over runs; ECE: calibration error of all scores.",
         groups: &[("", 4), ("official", 3), ("honest", 3), ("", 1)],
         columns: &["", "runs", "encoders", "n", "presence", "salience", "mean", "presence", "salience", "mean", "ECE"],

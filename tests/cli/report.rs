@@ -130,6 +130,150 @@ fn ece(work: &Workspace, summary: &CvSummary) -> f64 {
     bins.iter().map(error).sum::<f64>() / all as f64
 }
 
+/// Saved figures need nothing else, and saved tables hold the numbers of the page.
+#[test]
+fn figures_and_tables_are_files() {
+    let work = Workspace::empty();
+    let mut plan = Plan::small();
+    plan.encoders[1].name = "a_b & <é> τ 50 %".into();
+    plan.write(&work.path("cv"));
+    plan.write_analysis(&work.path("cv"));
+    let said = work.ok("report cv --out report.html --figures figures");
+    assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    let page = Page::read(&work, "report.html");
+    let files: Vec<String> = names(&work, "figures");
+    assert!(said.stdout.contains(&format!("figures ({} files)", files.len())), "{}", said.stdout);
+    for stem in
+        ["fig-03-importance-by-modality", "fig-07-how-alike-encoders-are", "fig-loss", "fig-scores-of-all-methods"]
+    {
+        for extension in ["svg", "pdf"] {
+            assert!(files.contains(&format!("{stem}.{extension}")), "{stem}: {files:?}");
+        }
+    }
+    assert_eq!(page.html.matches("<figure>").count(), files.iter().filter(|name| name.ends_with(".pdf")).count());
+    assert_eq!(page.html.matches("<table").count(), files.iter().filter(|name| name.ends_with(".tex")).count());
+    for name in &files {
+        let path = format!("figures/{name}");
+        match name.rsplit_once('.').unwrap().1 {
+            "svg" => svg_stands_alone(&work.text(&path), &path),
+            "pdf" => pdf_is_sound(&work.bytes(&path), &path),
+            "csv" => csv_is_table(&work.text(&path), &page, &path),
+            _ => assert!(work.text(&path).ends_with("\\hline\n\\end{tabular}\n"), "{path}"),
+        }
+    }
+    assert!(
+        work.text("figures/table-encoder-weights.tex").contains(r"a\_b \& \textless{}é\textgreater{} $\tau$ 50 \%")
+    );
+    // What a link of the page saves is the file.
+    for name in ["fig-loss.svg", "table-scores.csv"] {
+        assert_eq!(page.saved(name), work.text(&format!("figures/{name}")), "{name}");
+    }
+
+    // Nothing is replaced without being asked.
+    work.write("figures/fig-loss.pdf", "mine");
+    fs::remove_file(work.path("figures/table-scores.csv")).unwrap();
+    work.fails("report cv --figures figures", &["found existing files", "--force"]);
+    assert_eq!(work.text("figures/fig-loss.pdf"), "mine");
+    assert!(!work.path("figures/table-scores.csv").exists(), "all or nothing");
+    work.ok("report cv --figures figures --force");
+    pdf_is_sound(&work.bytes("figures/fig-loss.pdf"), "fig-loss.pdf");
+    assert_eq!(names(&work, "figures"), files);
+    assert_eq!(work.run("report cv --out report.html --force").code, 2, "--force is about --figures");
+}
+
+/// Of all files in a folder, in order.
+fn names(work: &Workspace, folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(work.path(folder)).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Well-formed, every shape with a style of its own, nothing for a page's style sheet or script.
+fn svg_stands_alone(svg: &str, name: &str) {
+    assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\""), "{name}");
+    let mut open: Vec<&str> = Vec::new();
+    for part in svg.split('<').skip(1) {
+        let (tag, text) = part.split_once('>').unwrap_or_else(|| panic!("{name}: <{part}"));
+        let element = tag.trim_matches('/').split_whitespace().next().unwrap();
+        match (tag.starts_with('/'), tag.ends_with('/')) {
+            (true, _) => assert_eq!(open.pop(), Some(element), "{name}: </{element}>"),
+            (_, true) => {}
+            _ => open.push(element),
+        }
+        for after in text.split('&').skip(1) {
+            assert!(["amp;", "lt;", "gt;"].iter().any(|entity| after.starts_with(entity)), "{name}: &{after}");
+        }
+        if ["line", "rect", "circle", "path", "text"].contains(&element) && !tag.starts_with('/') {
+            assert!(tag.contains("fill=\"#") || tag.contains("stroke=\"#"), "{name}: <{tag}>");
+        }
+    }
+    assert!(open.is_empty(), "{name}: {open:?} left open");
+    for outside in ["class=", "data-t", "var(", "NaN"] {
+        assert!(!svg.contains(outside), "{name}: {outside}");
+    }
+}
+
+/// The table at its end says where each object begins, and the content is as long as it says.
+fn pdf_is_sound(pdf: &[u8], name: &str) {
+    let text = String::from_utf8_lossy(pdf).into_owned();
+    assert!(pdf.starts_with(b"%PDF-1.7\n") && pdf.ends_with(b"%%EOF\n"), "{name}");
+    assert!(!text.contains("NaN") && !text.contains("inf "), "{name}");
+    let find = |wanted: &[u8]| pdf.windows(wanted.len()).rposition(|part| part == wanted).unwrap();
+    let begins: usize = text.rsplit_once("startxref\n").unwrap().1.lines().next().unwrap().parse().unwrap();
+    assert_eq!(begins, find(b"xref\n0 "), "{name}");
+    let lines: Vec<&str> = std::str::from_utf8(&pdf[begins..]).unwrap().lines().collect();
+    let count: usize = lines[1].strip_prefix("0 ").unwrap().parse().unwrap();
+    for i in 1..count {
+        assert_eq!(lines[2 + i].len(), 19, "{name}: with the end of line 20 bytes");
+        let at: usize = lines[2 + i][..10].parse().unwrap();
+        assert!(pdf[at..].starts_with(format!("{i} 0 obj\n").as_bytes()), "{name}: object {i}");
+    }
+    assert!(lines.contains(&"trailer"), "{name}");
+    let length: usize = text.split_once("/Length ").unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
+    let first = pdf.windows(7).position(|part| part == b"stream\n").unwrap() + 7;
+    assert!(pdf[first + length..].starts_with(b"endstream"), "{name}");
+}
+
+/// Cells that are numbers on the page are the same numbers, rounded as there.
+fn csv_is_table(csv: &str, page: &Page, name: &str) {
+    let stem = name.rsplit('/').next().unwrap();
+    let (before, _) =
+        page.html.split_once(&format!("download=\"{stem}\"")).unwrap_or_else(|| panic!("no link to {stem}"));
+    let (_, table) = before.rsplit_once("<table").unwrap();
+    let rows: Vec<Vec<String>> = cells_of(&Page::unescaped(table));
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let heads = reader.headers().unwrap().clone();
+    let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), records.len(), "{name}");
+    for (row, record) in rows.iter().zip(&records) {
+        let mut values = heads.iter().zip(record).peekable();
+        for cell in row {
+            let (head, value) = values.next().unwrap_or_else(|| panic!("{name}: no value for {cell}"));
+            let std = values.next_if(|(next, _)| *next == format!("{head} std")).map(|(_, std)| std);
+            let shown = match (cell.split_once(" ± "), std) {
+                (Some((mean, _)), Some(std)) => format!("{} ± {}", rounded(value, mean), rounded(std, mean)),
+                _ if cell == "–" => {
+                    assert!(value.is_empty(), "{name}: {head} = {value}");
+                    continue;
+                }
+                _ => rounded(value, cell),
+            };
+            assert_eq!(shown, *cell, "{name}: {head}");
+        }
+        assert!(values.next().is_none(), "{name}");
+    }
+}
+
+/// A number to as many decimals as on the page; text as it is.
+fn rounded(value: &str, like: &str) -> String {
+    let decimals = like.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    match (value.parse::<f64>(), like.parse::<f64>()) {
+        (Ok(value), Ok(_)) => format!("{value:.decimals$}"),
+        _ => value.to_owned(),
+    }
+}
+
 /// 36 encoders, five folds, 2 456 clips, with CKA: under 10 s and 3 MB.
 #[test]
 fn a_page_of_the_papers_size() {
@@ -353,28 +497,46 @@ impl Page {
             assert!(!html.contains(outside), "{name}: {outside}");
         }
         well_formed(&html, Path::new(name));
-        let text = html.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+        let text = Self::unescaped(&html);
         Self { html, text }
+    }
+
+    fn unescaped(html: &str) -> String {
+        html.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
+    }
+
+    /// What the link of this name saves.
+    fn saved(&self, name: &str) -> String {
+        let (_, rest) = self.html.split_once(&format!("download=\"{name}\" href=\"data:")).unwrap();
+        let data = rest.split_once('"').unwrap().0.split_once(',').unwrap().1;
+        let mut parts = data.split('%');
+        let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+        for part in parts {
+            bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+            bytes.extend(part[2..].bytes());
+        }
+        String::from_utf8(bytes).unwrap()
     }
 
     /// Cells of the first table whose caption begins so.
     fn table(&self, caption: &str) -> Vec<Vec<String>> {
         let begins = format!("<caption>{caption}");
         let (_, rest) = self.text.split_once(&begins).unwrap_or_else(|| panic!("no table {caption:?}"));
-        let body = rest.split_once("<tbody>").unwrap().1.split_once("</tbody>").unwrap().0;
-        let cells = |row: &str| {
-            row.split("<td")
-                .skip(1)
-                .map(|cell| cell.split_once('>').unwrap().1.split("</td>").next().unwrap().to_owned())
-                .collect()
-        };
-        body.split("<tr").skip(1).map(cells).collect()
+        cells_of(rest)
     }
 
     /// The list of what is missing.
     fn missing(&self) -> &str {
         self.text.split_once("<section id=\"missing\"").map_or("", |(_, rest)| rest)
     }
+}
+
+/// Texts of the body of the first table.
+fn cells_of(html: &str) -> Vec<Vec<String>> {
+    let body = html.split_once("<tbody>").unwrap().1.split_once("</tbody>").unwrap().0;
+    let text = |cell: &str| cell.split_once('>').unwrap().1.split("</td>").next().unwrap().to_owned();
+    let cells = |row: &str| row.split("<td").skip(1).map(text).collect();
+    body.split("<tr").skip(1).map(cells).collect()
 }
 
 /// Every element that begins ends in its place; no attribute and no id stands twice.
@@ -397,7 +559,7 @@ fn well_formed(html: &str, name: &Path) {
         if let Some((_, id)) = tag.split_once(" id=\"") {
             assert!(ids.insert(id.split('"').next().unwrap()), "{}: id twice in <{tag}>", name.display());
         }
-        if element != "meta" {
+        if !["meta", "input"].contains(&element) {
             open.push(element);
         }
         if ["style", "script"].contains(&element) {

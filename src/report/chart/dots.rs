@@ -1,7 +1,6 @@
 //! Named lines with marks on one common axis: scores of methods, of folds, of emotion sets.
 
-use super::{Frame, Scale, axes, px, room, short, svg};
-use maud::{Markup, html};
+use super::{Drawing, Frame, Ink, Scale, axes, room, short};
 
 const LINE: f64 = 20.0;
 const PLOT: f64 = 220.0;
@@ -26,22 +25,26 @@ pub struct Mark {
 }
 
 /// `axis`: what the values are; they begin at 0.
-pub fn dots(label: &str, axis: &str, lines: &[Line]) -> Markup {
+pub fn dots(label: &str, axis: &str, lines: &[Line]) -> Drawing {
+    if lines.iter().all(|line| line.marks.is_empty()) {
+        return Drawing::default();
+    }
     let left = room(lines.iter().map(|line| line.label.as_str()));
     let bottom = 8.0 + LINE * lines.len() as f64;
     let frame = Frame { left, top: 4.0, right: left + PLOT, bottom };
     let ends = lines.iter().flat_map(|line| &line.marks).map(|mark| mark.value + mark.deviation.unwrap_or(0.0));
     let x = Scale::over(ends.chain([0.0]), frame.left, frame.right);
-    let body = html! {
-        (axes(frame, Some((&x, axis)), None))
-        @for (i, line) in lines.iter().enumerate() {
-            @let y = 4.0 + LINE * (i as f64 + 0.6);
-            text class=(if line.strong { "name strong" } else { "name" }) x=(px(left - 8.0)) y=(px(y + 4.0)) data-t=(line.label) { (short(&line.label)) }
-            line.guide x1=(px(left)) x2=(px(frame.right)) y1=(px(y)) y2=(px(y)) {}
-            @for (j, mark) in line.marks.iter().enumerate() { (draw(mark, &x, y + offset(j, line.marks.len()))) }
+    let mut drawing = Drawing::new(label, left + PLOT + 16.0, bottom + 38.0);
+    axes(&mut drawing, frame, Some((&x, axis)), None);
+    for (i, line) in lines.iter().enumerate() {
+        let y = 4.0 + LINE * (i as f64 + 0.6);
+        drawing.text(Ink::Name { strong: line.strong }, (left - 8.0, y + 4.0), short(&line.label)).tip(&line.label);
+        drawing.line(Ink::Guide, (left, y), (frame.right, y));
+        for (j, mark) in line.marks.iter().enumerate() {
+            draw(&mut drawing, mark, &x, y + offset(j, line.marks.len()));
         }
-    };
-    svg(left + PLOT + 16.0, bottom + 38.0, label, body)
+    }
+    drawing
 }
 
 /// A few marks lie one below the other, so that whiskers do not hide each other; many share the line.
@@ -49,13 +52,11 @@ fn offset(mark: usize, count: usize) -> f64 {
     if count <= 4 { 4.0 * (mark as f64 - (count - 1) as f64 / 2.0) } else { 0.0 }
 }
 
-fn draw(mark: &Mark, x: &Scale, y: f64) -> Markup {
-    let (at, y) = (px(x.at(mark.value)), px(y));
-    let fill = if mark.filled { "dot" } else { "ring" };
-    html! {
-        @if let Some(deviation) = mark.deviation {
-            line class=(format!("whisker s{}", mark.colour)) x1=(px(x.at((mark.value - deviation).max(0.0)))) x2=(px(x.at(mark.value + deviation))) y1=(y) y2=(y) {}
-        }
-        circle class=(format!("{fill} s{}", mark.colour)) cx=(at) cy=(y) r="4" data-t=(mark.tip) {}
+fn draw(drawing: &mut Drawing, mark: &Mark, x: &Scale, y: f64) {
+    if let Some(deviation) = mark.deviation {
+        let ends = [(mark.value - deviation).max(0.0), mark.value + deviation].map(|end| (x.at(end), y));
+        drawing.line(Ink::Whisker(mark.colour), ends[0], ends[1]);
     }
+    let ink = if mark.filled { Ink::Dot(mark.colour) } else { Ink::Ring(mark.colour) };
+    drawing.circle(ink, (x.at(mark.value), y), 4.0).tip(&mark.tip);
 }

@@ -1,7 +1,6 @@
 //! Matrices as shaded cells.
 
-use super::{px, room, short, svg};
-use maud::{Markup, html};
+use super::{Anchor, Drawing, Ink, room, short};
 
 /// From this shade on, text is set in the colour that stands out from the darkest one.
 const DARK: f64 = 0.7;
@@ -23,33 +22,36 @@ pub fn heatmap(
     columns: &[String],
     size: (f64, f64),
     cell: impl Fn(usize, usize) -> Cell,
-) -> Markup {
+) -> Drawing {
+    if rows.is_empty() || columns.is_empty() {
+        return Drawing::default();
+    }
     let left = room(rows.iter().map(String::as_str));
     // Names of columns lean to the right by 60°.
     let top = 8.0 + 0.87 * room(columns.iter().map(String::as_str));
     let over = 0.5 * room(columns.iter().map(String::as_str));
     let (width, height) = (left + size.0 * columns.len() as f64 + over, top + size.1 * rows.len() as f64 + 4.0);
-    let body = html! {
-        @for (j, name) in columns.iter().enumerate() {
-            @let (x, y) = (px(left + size.0 * (j as f64 + 0.6)), px(top - 6.0));
-            text.tick transform=(format!("translate({x} {y}) rotate(-60)")) { (short(name)) }
+    let mut drawing = Drawing::new(label, width, height);
+    for (j, name) in columns.iter().enumerate() {
+        let at = (left + size.0 * (j as f64 + 0.6), top - 6.0);
+        drawing.turned_text(Ink::Tick(Anchor::Start), at, -60.0, short(name));
+    }
+    for (i, name) in rows.iter().enumerate() {
+        let y = top + size.1 * i as f64;
+        drawing.text(Ink::Name { strong: false }, (left - 8.0, y + size.1 / 2.0 + 4.0), short(name));
+        for j in 0..columns.len() {
+            draw(&mut drawing, cell(i, j), (left + size.0 * j as f64, y), size);
         }
-        @for (i, name) in rows.iter().enumerate() {
-            @let y = top + size.1 * i as f64;
-            text.name x=(px(left - 8.0)) y=(px(y + size.1 / 2.0 + 4.0)) { (short(name)) }
-            @for j in 0..columns.len() { (draw(&cell(i, j), left + size.0 * j as f64, y, size)) }
-        }
-    };
-    svg(width, height, label, body)
+    }
+    drawing
 }
 
-fn draw(cell: &Cell, x: f64, y: f64, (width, height): (f64, f64)) -> Markup {
+fn draw(drawing: &mut Drawing, cell: Cell, (x, y): (f64, f64), (width, height): (f64, f64)) {
     let shade = if cell.shade.is_finite() { cell.shade.clamp(0.0, 1.0) } else { 0.0 };
-    let class = if cell.framed { "cell framed" } else { "cell" };
-    html! {
-        rect class=(class) x=(px(x + 0.5)) y=(px(y + 0.5)) width=(px(width - 1.0)) height=(px(height - 1.0)) fill-opacity=(format!("{shade:.2}")) data-t=(cell.tip) {}
-        @if !cell.text.is_empty() {
-            text class=(if shade >= DARK { "value on" } else { "value" }) x=(px(x + width / 2.0)) y=(px(y + height / 2.0 + 4.0)) { (cell.text) }
-        }
+    let ink = Ink::Cell { shade, framed: cell.framed };
+    drawing.rect(ink, (x + 0.5, y + 0.5), (width - 1.0, height - 1.0)).tip(cell.tip);
+    if !cell.text.is_empty() {
+        let ink = Ink::Value { on_dark: shade >= DARK };
+        drawing.text(ink, (x + width / 2.0, y + height / 2.0 + 4.0), cell.text);
     }
 }

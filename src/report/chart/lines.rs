@@ -1,7 +1,6 @@
 //! Curves over epochs or settings: thin ones for single runs, thick ones for their mean.
 
-use super::{Frame, Scale, axes, path, px, svg};
-use maud::{Markup, html};
+use super::{Drawing, Frame, Ink, Scale, axes};
 
 const WIDTH: f64 = 360.0;
 const HEIGHT: f64 = 220.0;
@@ -39,7 +38,10 @@ pub struct Panel<'a> {
     pub whiskers: Vec<(f64, f64, f64, usize)>,
 }
 
-pub fn lines(panel: &Panel, lines: &[Line]) -> Markup {
+pub fn lines(panel: &Panel, lines: &[Line]) -> Drawing {
+    if lines.iter().all(|line| line.points.is_empty()) {
+        return Drawing::default();
+    }
     let points = || lines.iter().flat_map(|line| line.points.iter());
     let spreads = panel.whiskers.iter().flat_map(|(_, y, deviation, _)| [y - deviation, y + deviation]);
     let ys = points().map(|(_, y)| *y).chain(spreads);
@@ -50,47 +52,43 @@ pub fn lines(panel: &Panel, lines: &[Line]) -> Markup {
         true => Scale::log_over(ys, FRAME.bottom, FRAME.top),
         false => Scale::over(ys, FRAME.bottom, FRAME.top),
     };
-    let body = html! {
-        (axes(FRAME, Some((&x, panel.x)), Some((&y, panel.title))))
-        @for (at, middle, deviation, colour) in &panel.whiskers {
-            @let at = px(x.at(*at));
-            line class=(format!("whisker s{colour}")) x1=(at) x2=(at)
-                y1=(px(y.at(middle - deviation))) y2=(px(y.at(middle + deviation))) {}
-        }
-        @for line in lines {
-            path class=(class(line)) d=(path(line.points.iter().map(|(a, b)| (x.at(*a), y.at(*b))))) {}
-            @if line.look == Look::Marked {
-                @for (a, b) in &line.points {
-                    circle class=(format!("dot s{}", line.colour)) cx=(px(x.at(*a))) cy=(px(y.at(*b))) r="3.5" {}
-                }
+    let mut drawing = Drawing::new(panel.title, WIDTH, HEIGHT);
+    axes(&mut drawing, FRAME, Some((&x, panel.x)), Some((&y, panel.title)));
+    for (at, middle, deviation, colour) in &panel.whiskers {
+        let ends = [middle - deviation, middle + deviation].map(|end| (x.at(*at), y.at(end)));
+        drawing.line(Ink::Whisker(*colour), ends[0], ends[1]);
+    }
+    for line in lines {
+        drawing.curve(ink(line), line.points.iter().map(|(a, b)| (x.at(*a), y.at(*b))));
+        if line.look == Look::Marked {
+            for (a, b) in line.points.iter().filter(|(_, b)| b.is_finite()) {
+                drawing.circle(Ink::Dot(line.colour), (x.at(*a), y.at(*b)), 3.5);
             }
         }
-        (strips(&x, &panel.tips))
-    };
-    svg(WIDTH, HEIGHT, panel.title, body)
+    }
+    strips(&mut drawing, &x, &panel.tips);
+    drawing
 }
 
-fn class(line: &Line) -> String {
-    let look = match line.look {
-        Look::Thin => "line thin",
-        Look::ThinDashed => "line thin dashed",
-        Look::Thick | Look::Marked => "line",
-        Look::Dashed => "line dashed",
-    };
-    format!("{look} s{}", line.colour)
+fn ink(line: &Line) -> Ink {
+    match line.look {
+        Look::Thin => Ink::Thin(line.colour),
+        Look::ThinDashed => Ink::ThinDashed(line.colour),
+        Look::Thick | Look::Marked => Ink::Line(line.colour),
+        Look::Dashed => Ink::Dashed(line.colour),
+    }
 }
 
 /// Invisible columns, one per x, each half-way to its neighbours.
-fn strips(x: &Scale, tips: &[(f64, String)]) -> Markup {
+fn strips(drawing: &mut Drawing, x: &Scale, tips: &[(f64, String)]) {
     let at: Vec<f64> = tips.iter().map(|(value, _)| x.at(*value)).collect();
     let edge = |i: usize| match i {
         0 => FRAME.left - 6.0,
         i if i == at.len() => FRAME.right + 6.0,
         i => (at[i - 1] + at[i]) / 2.0,
     };
-    html! {
-        @for (i, (_, tip)) in tips.iter().enumerate() {
-            rect.strip x=(px(edge(i))) width=(px(edge(i + 1) - edge(i))) y=(px(FRAME.top)) height=(px(FRAME.bottom - FRAME.top)) data-t=(tip) {}
-        }
+    for (i, (_, tip)) in tips.iter().enumerate() {
+        let (corner, size) = ((edge(i), FRAME.top), (edge(i + 1) - edge(i), FRAME.bottom - FRAME.top));
+        drawing.rect(Ink::Strip, corner, size).tip(tip);
     }
 }

@@ -1,7 +1,6 @@
 //! Pairs of values as points, with the line that fits them best.
 
-use super::{Frame, Scale, axes, px, svg};
-use maud::{Markup, html};
+use super::{Drawing, Frame, Ink, Scale, axes};
 
 const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 330.0;
@@ -16,19 +15,21 @@ pub struct Point {
 }
 
 /// `trend`: intercept and slope.
-pub fn scatter(label: &str, names: (&str, &str), points: &[Point], trend: Option<(f64, f64)>) -> Markup {
+pub fn scatter(label: &str, names: (&str, &str), points: &[Point], trend: Option<(f64, f64)>) -> Drawing {
+    if points.is_empty() {
+        return Drawing::default();
+    }
     let x = Scale::over(points.iter().map(|point| point.x).chain([0.0]), FRAME.left, FRAME.right);
     let y = Scale::over(points.iter().map(|point| point.y).chain([0.0]), FRAME.bottom, FRAME.top);
     let ends = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), p| (a.min(p.x), b.max(p.x)));
-    let body = html! {
-        (axes(FRAME, Some((&x, names.0)), Some((&y, names.1))))
-        @for point in points {
-            circle class=(format!("point s{}", point.colour)) cx=(px(x.at(point.x))) cy=(px(y.at(point.y))) r="3" data-t=(point.tip) {}
-        }
-        @if let Some((intercept, slope)) = trend.filter(|_| ends.0 < ends.1) {
-            line.reference x1=(px(x.at(ends.0))) x2=(px(x.at(ends.1)))
-                y1=(px(y.at(intercept + slope * ends.0))) y2=(px(y.at(intercept + slope * ends.1))) {}
-        }
-    };
-    svg(WIDTH, HEIGHT, label, body)
+    let mut drawing = Drawing::new(label, WIDTH, HEIGHT);
+    axes(&mut drawing, FRAME, Some((&x, names.0)), Some((&y, names.1)));
+    for point in points {
+        drawing.circle(Ink::Point(point.colour), (x.at(point.x), y.at(point.y)), 3.0).tip(&point.tip);
+    }
+    if let Some((intercept, slope)) = trend.filter(|_| ends.0 < ends.1) {
+        let at = |value: f64| (x.at(value), y.at(intercept + slope * value));
+        drawing.line(Ink::Reference, at(ends.0), at(ends.1));
+    }
+    drawing
 }

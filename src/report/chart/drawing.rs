@@ -1,0 +1,140 @@
+//! A chart as a list of shapes: the one description that becomes SVG on the page, an SVG file and a PDF.
+
+use super::ink::{Anchor, Ink};
+use super::px;
+use maud::{Markup, Render, html};
+
+/// Pixels to the right and down.
+pub type At = (f64, f64);
+
+#[derive(Default)]
+pub struct Drawing {
+    /// What it shows, in words
+    pub label: String,
+    pub width: f64,
+    pub height: f64,
+    /// From the back to the front
+    pub shapes: Vec<Shape>,
+}
+
+pub struct Shape {
+    pub form: Form,
+    pub ink: Ink,
+    /// Values to hover over
+    pub tip: Option<String>,
+}
+
+pub enum Form {
+    Line(At, At),
+    /// Upper left corner, width and height
+    Rect(At, At),
+    /// Centre and radius
+    Circle(At, f64),
+    /// Lines through points; one after the other where there are gaps
+    Curve(Vec<Vec<At>>),
+    /// Where it is anchored on the baseline; degrees clockwise
+    Text(At, f64, String),
+}
+
+impl Drawing {
+    pub fn new(label: impl Into<String>, width: f64, height: f64) -> Self {
+        Self { label: label.into(), width, height, shapes: Vec::new() }
+    }
+
+    /// True of a drawing that shows no values.
+    pub fn is_empty(&self) -> bool {
+        self.shapes.is_empty()
+    }
+
+    pub fn line(&mut self, ink: Ink, from: At, to: At) -> &mut Shape {
+        self.add(ink, Form::Line(from, to))
+    }
+
+    pub fn rect(&mut self, ink: Ink, corner: At, size: At) -> &mut Shape {
+        self.add(ink, Form::Rect(corner, size))
+    }
+
+    pub fn circle(&mut self, ink: Ink, centre: At, radius: f64) -> &mut Shape {
+        self.add(ink, Form::Circle(centre, radius))
+    }
+
+    /// A point that is no number leaves a gap.
+    pub fn curve(&mut self, ink: Ink, points: impl IntoIterator<Item = At>) -> &mut Shape {
+        let points: Vec<At> = points.into_iter().collect();
+        let parts = points.split(|(x, y)| !(x.is_finite() && y.is_finite()));
+        self.add(ink, Form::Curve(parts.filter(|part| !part.is_empty()).map(<[At]>::to_vec).collect()))
+    }
+
+    pub fn text(&mut self, ink: Ink, at: At, text: impl Into<String>) -> &mut Shape {
+        self.add(ink, Form::Text(at, 0.0, text.into()))
+    }
+
+    pub fn turned_text(&mut self, ink: Ink, at: At, degrees: f64, text: impl Into<String>) -> &mut Shape {
+        self.add(ink, Form::Text(at, degrees, text.into()))
+    }
+
+    /// A tick's or axis's text.
+    pub fn tick(&mut self, anchor: Anchor, at: At, text: impl Into<String>) -> &mut Shape {
+        self.text(Ink::Tick(anchor), at, text)
+    }
+
+    fn add(&mut self, ink: Ink, form: Form) -> &mut Shape {
+        self.shapes.push(Shape { form, ink, tip: None });
+        self.shapes.last_mut().expect("just pushed")
+    }
+}
+
+impl Shape {
+    pub fn tip(&mut self, tip: impl Into<String>) {
+        self.tip = Some(tip.into());
+    }
+}
+
+/// `M x y L x y …`
+pub fn path(parts: &[Vec<At>]) -> String {
+    let mut path = String::new();
+    for part in parts {
+        for (i, (x, y)) in part.iter().enumerate() {
+            path += &format!("{}{} {}", if i == 0 { 'M' } else { 'L' }, px(*x), px(*y));
+        }
+    }
+    path
+}
+
+/// On the page: colours come from the page's style sheet, tips from its script.
+impl Render for Drawing {
+    fn render(&self) -> Markup {
+        let style = format!("min-width:{}px;max-width:{}px", px(0.77 * self.width), px(1.25 * self.width));
+        html! {
+            svg viewBox=(format!("0 0 {} {}", px(self.width), px(self.height))) style=(style) role="img" aria-label=(self.label) {
+                @for shape in &self.shapes { (shape) }
+            }
+        }
+    }
+}
+
+impl Render for Shape {
+    fn render(&self) -> Markup {
+        let (class, tip) = (self.ink.class(), self.tip.as_ref());
+        match &self.form {
+            Form::Line(from, to) => {
+                html! { line class=(class) x1=(px(from.0)) x2=(px(to.0)) y1=(px(from.1)) y2=(px(to.1)) data-t=[tip] {} }
+            }
+            Form::Rect(at, size) => {
+                let opacity = match self.ink {
+                    Ink::Cell { shade, .. } => Some(format!("{shade:.2}")),
+                    _ => None,
+                };
+                html! { rect class=(class) x=(px(at.0)) y=(px(at.1)) width=(px(size.0)) height=(px(size.1)) fill-opacity=[opacity] data-t=[tip] {} }
+            }
+            Form::Circle(centre, radius) => {
+                html! { circle class=(class) cx=(px(centre.0)) cy=(px(centre.1)) r=(px(*radius)) data-t=[tip] {} }
+            }
+            Form::Curve(parts) => html! { path class=(class) d=(path(parts)) data-t=[tip] {} },
+            Form::Text((x, y), turn, text) if *turn != 0.0 => {
+                html! { text class=(class) transform=(format!("translate({} {}) rotate({turn})", px(*x), px(*y))) data-t=[tip] { (text) } }
+            }
+            Form::Text((x, y), _, text) => html! { text class=(class) x=(px(*x)) y=(px(*y)) data-t=[tip] { (text) } },
+        }
+    }
+}

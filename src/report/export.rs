@@ -1,0 +1,162 @@
+//! Figures and tables as files: SVG and PDF, CSV and LaTeX, under names that stay the same.
+//!
+//! `html!` turns everything into text at once. Figures and tables therefore note themselves here while a page is made, so that
+//! whatever is on a page can be saved without further code.
+
+pub mod csv;
+mod font;
+pub mod latex;
+mod pdf;
+pub mod svg;
+pub mod uri;
+
+use super::chart::Drawing;
+use crate::files::write_atomically;
+use anyhow::{Context as _, Result, bail};
+use std::cell::RefCell;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// A figure or a table of a page.
+pub struct Exhibit {
+    /// Of its files, without extension: `fig-03-importance-by-modality`, `table-scores`
+    pub name: String,
+    pub content: Content,
+}
+
+pub enum Content {
+    Figure(Drawing),
+    Table { csv: String, latex: String },
+}
+
+#[derive(Default)]
+struct Notes {
+    /// Part of the page that is being made, for the names
+    part: Option<String>,
+    exhibits: Vec<Exhibit>,
+}
+
+thread_local! {
+    static NOTES: RefCell<Notes> = RefCell::default();
+}
+
+/// Makes a page, and returns the figures and tables on it, too.
+pub fn collect<T>(make: impl FnOnce() -> T) -> (T, Vec<Exhibit>) {
+    NOTES.set(Notes::default());
+    let made = make();
+    (made, NOTES.take().exhibits)
+}
+
+/// Makes a part of a page; names of figures and tables in it end with the part's.
+pub fn within<T>(part: &str, make: impl FnOnce() -> T) -> T {
+    let before = NOTES.with_borrow_mut(|notes| notes.part.replace(slug(part)));
+    let made = make();
+    NOTES.with_borrow_mut(|notes| notes.part = before);
+    made
+}
+
+/// The same where there are several parts; a single one needs no name.
+pub fn within_one_of<T>(parts: usize, part: &str, make: impl FnOnce() -> T) -> T {
+    if parts > 1 { within(part, make) } else { make() }
+}
+
+/// Notes a figure or a table, and returns its name.
+pub fn note(stem: &str, content: Content) -> String {
+    NOTES.with_borrow_mut(|notes| {
+        let name = match &notes.part {
+            Some(part) => format!("{stem}-{part}"),
+            None => stem.to_owned(),
+        };
+        let taken = |name: &String| notes.exhibits.iter().any(|exhibit| exhibit.name == *name);
+        let numbered = (2..).map(|i| format!("{name}-{i}"));
+        let name = [name.clone()].into_iter().chain(numbered).find(|name| !taken(name)).expect("numbers do not end");
+        notes.exhibits.push(Exhibit { name: name.clone(), content });
+        name
+    })
+}
+
+/// `Figure 3: importance by modality` → `fig-03-importance-by-modality`
+pub fn figure_stem(title: &str) -> String {
+    let numbered = title.strip_prefix("Figure ").and_then(|rest| rest.split_once(": "));
+    match numbered.and_then(|(number, rest)| Some((number.parse::<usize>().ok()?, rest))) {
+        Some((number, rest)) => format!("fig-{number:02}-{}", slug(rest)),
+        None => format!("fig-{}", slug(title)),
+    }
+}
+
+/// Small letters, digits and hyphens.
+pub fn slug(text: &str) -> String {
+    let plain: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    if words.is_empty() { "unnamed".into() } else { words.join("-") }
+}
+
+/// What was written, and what of it is not as on the page.
+pub struct Written {
+    pub files: Vec<PathBuf>,
+    pub warnings: Vec<String>,
+}
+
+/// Writes two files for each figure and table. `force`: replace files of these names.
+///
+/// # Errors
+/// One of the files exists and `force` is not given, then nothing is written; or one cannot be written.
+pub fn write(exhibits: &[Exhibit], folder: &Path, force: bool) -> Result<Written> {
+    let path = |exhibit: &Exhibit, extension: &str| folder.join(format!("{}.{extension}", exhibit.name));
+    let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+    let mut warnings = Vec::new();
+    for exhibit in exhibits {
+        match &exhibit.content {
+            Content::Figure(drawing) => {
+                let pdf = pdf::write(drawing);
+                if !pdf.unknown.is_empty() {
+                    let unknown: String = pdf.unknown.iter().collect();
+                    let path = path(exhibit, "pdf");
+                    warnings.push(format!(
+                        "{}: characters that the standard PDF fonts lack are shown as \"?\": {unknown}; use the SVG instead",
+                        path.display()
+                    ));
+                }
+                files.push((path(exhibit, "svg"), svg::file(drawing).into_bytes()));
+                files.push((path(exhibit, "pdf"), pdf.bytes));
+            }
+            Content::Table { csv, latex } => {
+                files.push((path(exhibit, "csv"), csv.clone().into_bytes()));
+                files.push((path(exhibit, "tex"), latex.clone().into_bytes()));
+            }
+        }
+    }
+    let existing: Vec<&PathBuf> = files.iter().map(|(path, _)| path).filter(|path| !force && path.exists()).collect();
+    if let Some(first) = existing.first() {
+        let others = if existing.len() > 1 { format!(" and {} more", existing.len() - 1) } else { String::new() };
+        bail!(
+            "{}{others}: found existing files, expected none of these names; add --force to replace them",
+            first.display()
+        );
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
+    for (path, bytes) in &files {
+        write_atomically(path, |file| Ok(file.write_all(bytes)?))?;
+    }
+    Ok(Written { files: files.into_iter().map(|(path, _)| path).collect(), warnings })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_and_are_unique() {
+        assert_eq!(figure_stem("Figure 3: importance by modality"), "fig-03-importance-by-modality");
+        assert_eq!(figure_stem("Temperature τ"), "fig-temperature");
+        let ((), exhibits) = collect(|| {
+            for part in ["cv", "CV!", "ü"] {
+                within(part, || note("fig-loss", Content::Figure(Drawing::default())));
+            }
+            note("fig-loss", Content::Figure(Drawing::default()));
+        });
+        let names: Vec<String> = exhibits.into_iter().map(|exhibit| exhibit.name).collect();
+        assert_eq!(names, ["fig-loss-cv", "fig-loss-cv-2", "fig-loss-unnamed", "fig-loss"]);
+    }
+}
