@@ -29,10 +29,10 @@ use clap::{Parser, Subcommand};
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Say only results, warnings and errors
+    /// Print only results, warnings and errors
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Say more
+    /// Print more progress
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
 }

@@ -146,6 +146,8 @@ pub struct Train {
     pub patience: u32,
     /// Smallest improvement that counts for early stopping
     pub min_delta: f64,
+    /// Learning rate of epoch e over `lr`, the last one for all later epochs; empty: `plateau` decides
+    pub lr_factors: Vec<f64>,
     pub plateau: Plateau,
 }
 

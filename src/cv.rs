@@ -2,6 +2,7 @@
 
 pub mod judge;
 mod runs;
+mod schedule;
 mod summary;
 
 pub use judge::Scored;
@@ -16,7 +17,7 @@ use crate::files::{claim, read_json, write_atomically, write_json};
 use crate::metrics::{self, Score, Truth};
 use crate::scores::{Row, Scores};
 use crate::train::shared::SharedPool;
-use crate::train::{Outcome, Selection, Versions};
+use crate::train::{Outcome, Selection, Versions, gate};
 use crate::ui::{self, Ui};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::BTreeSet;
@@ -67,6 +68,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     runs::train_all(engine, &pool, &config, options, &folds, jobs, ui)?;
     warn_of_left_out(options, &folds, ui);
     let outcomes = runs::read_all(options, &folds)?;
+    warn_of_gates(&outcomes, ui);
     let summary = sum_up(engine, &config, options, folds, data, outcomes, begun);
     write_json(&options.out.join("summary.json"), &summary)?;
     Ok(summary)
@@ -156,6 +158,18 @@ fn warn_of_folds(pool: &Pool, folds: &[u32], ui: Ui) {
                 ui.warn(format!("fold {fold}: no {what} show {}", absent.join(", ")));
             }
         }
+    }
+}
+
+fn warn_of_gates(outcomes: &[(u64, u32, Outcome)], ui: Ui) {
+    let name = |(seed, fold, _): &(u64, u32, Outcome)| format!("seed {seed}, fold {fold}");
+    let names: Vec<String> = outcomes.iter().map(name).collect();
+    let gates = names
+        .iter()
+        .zip(outcomes)
+        .map(|(name, (.., Outcome { summary, .. }))| (name.as_str(), summary.gate, summary.top_n));
+    if let Some(warning) = gate::warning(gates) {
+        ui.warn(warning);
     }
 }
 

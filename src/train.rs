@@ -2,6 +2,7 @@
 
 mod batches;
 mod folder;
+pub mod gate;
 mod live;
 mod nonfinite;
 mod outcome;
@@ -13,6 +14,8 @@ mod validation;
 
 pub use folder::{EpochLog, RunFolder, Summary, Versions};
 pub use outcome::{Outcome, ValidationClips};
+pub use schedule::LrSchedule;
+pub use state::Stopped;
 
 use crate::config::{Config, TemperatureMode, Threshold};
 use crate::data::{Pool, Split};
@@ -255,7 +258,7 @@ impl Trainer {
     }
 
     fn epoch(&mut self, folder: &mut RunFolder) -> Result<()> {
-        let (epoch, begun) = (self.state.epoch, Instant::now());
+        let (epoch, lr, begun) = (self.state.epoch, self.lr(), Instant::now());
         self.set_temperature(epoch);
         let order = self.batches.epoch(epoch);
         // Above 0 where a run goes on that stopped within an epoch.
@@ -273,7 +276,6 @@ impl Trainer {
             return self.stop_non_finite(folder, None);
         }
         self.state.epoch += 1;
-        let lr = self.state.plateau.lr;
         if let Some(judged) = &judged {
             self.state.plateau.step(judged.loss, &self.config.train.plateau);
         }
@@ -298,15 +300,14 @@ impl Trainer {
             salience: judged.as_ref().map(|judged| judged.score.salience),
             lr,
             temperature: self.temperature()?,
+            gate: judged.as_ref().and_then(|judged| judged.gate),
             best: better,
             seconds,
             rows_per_second: rows as f64 / seconds,
         };
         self.tell(&log, judged.as_ref());
         folder.log(&log)?;
-        let out_of_steps = self.config.train.max_steps > 0 && self.state.step >= self.config.train.max_steps;
-        let stopped = judged.is_some() && self.state.stop.is_over(self.config.train.patience);
-        self.state.finished = out_of_steps || stopped || self.state.epoch >= self.config.train.max_epochs;
+        self.state.finished = self.state.stopped(&self.config.train).is_some();
         Ok(())
     }
 
@@ -385,7 +386,7 @@ impl Trainer {
         } else if [self.config.decode.alpha, self.config.decode.beta].contains(&Threshold::Search) {
             self.ui.warn("no clips were held out: thresholds were searched on the training clips themselves; set decode.alpha and decode.beta to those of a run with --fold");
         }
-        let summary = Summary::new(self, self.validation.held_out.then_some(&judged), seconds);
+        let summary = Summary::new(self, &judged, seconds);
         folder.write_summary(&summary)?;
         Ok(summary)
     }

@@ -10,7 +10,7 @@ use blendfuse::kernel::{Call, Role};
 use blendfuse::model::checkpoint::Checkpoint;
 use blendfuse::model::weights::Trained;
 use blendfuse::model::{Dims, Extent, Features, Mode, Model, Windows};
-use blendfuse::train::{RunFolder, Selection, Summary, Trainer};
+use blendfuse::train::{EpochLog, RunFolder, Selection, Summary, Trainer};
 use blendfuse::ui::Ui;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -159,16 +159,18 @@ fn streamed_features_change_nothing() {
 /// A run that goes on after an interruption ends like one that was never interrupted.
 #[test]
 fn resumes_to_the_same_bytes() {
-    PRECISIONS.iter().for_each(|precision| compare_a_resumed_run(precision));
+    PRECISIONS.iter().for_each(|precision| compare_a_resumed_run(&[precision], Selection::Fold(0)));
+    // Without validation, but with a schedule to replay.
+    compare_a_resumed_run(&["train.lr_factors=[1.0, 0.5, 0.25, 0.125]"], Selection::All);
 }
 
-fn compare_a_resumed_run(precision: &str) {
+fn compare_a_resumed_run(settings: &[&str], selection: Selection) {
     let engine = Arc::new(Engine::Cpu);
-    let settings = ["train.max_epochs=4", precision];
-    let whole = Run::new(&engine, pool(), &settings, Selection::Fold(0));
+    let settings = [&["train.max_epochs=4"], settings].concat();
+    let whole = Run::new(&engine, pool(), &settings, selection);
     let folder = TempDir::new().expect("a temporary folder");
     let (path, ui) = (folder.path().join("run"), Ui::default().silent());
-    let trainer = || Trainer::new(&engine, pool(), &config(&settings), Selection::Fold(0), None, ui).expect("it fits");
+    let trainer = || Trainer::new(&engine, pool(), &config(&settings), selection, None, ui).expect("it fits");
     let mut run = RunFolder::create(&path, &config(&settings)).expect("it is new");
     trainer().run_epochs(&mut run, 2).expect("it trains");
     drop(run);
@@ -177,12 +179,35 @@ fn compare_a_resumed_run(precision: &str) {
     let last = run.last().expect("readable").expect("saved");
     assert_eq!(resumed.resume(last, run.model().expect("readable")).expect("the same run"), 2);
     resumed.run(&mut run).expect("it trains");
-    for name in ["model.safetensors", "last.safetensors", "validation.npz"] {
+    let names = ["model.safetensors", "last.safetensors", "validation.npz"];
+    for name in names.into_iter().filter(|name| selection != Selection::All || *name != "validation.npz") {
         assert!(
             std::fs::read(path.join(name)).expect("written") == std::fs::read(whole.file(name)).expect("written"),
             "{name}"
         );
     }
+}
+
+/// The factors of a plateau schedule, replayed on the same fold, are the same run; the last one holds.
+#[test]
+fn a_replayed_schedule_is_the_schedule() {
+    // No loss counts as lower: after the first epoch the rate is halved by every one.
+    let plateau = ["train.max_epochs=5", "train.plateau={factor = 0.5, patience = 0, threshold = 1.0, min_lr = 1e-4}"];
+    let replayed = ["train.max_epochs=5", "train.lr_factors=[1.0, 1.0, 0.5, 0.25]"];
+    let others = ["train.max_epochs=5", "train.lr_factors=[1.0, 1.0, 0.5]"];
+    let [first, second, third] = [&plateau, &replayed, &others].map(|settings| {
+        let settings = [&settings[..], &["train.lr=4e-4"]].concat();
+        let run = Run::new(&Arc::new(Engine::Cpu), pool(), &settings, Selection::Fold(0));
+        run.result.as_ref().expect("it trains");
+        let rates: Vec<f64> = EpochLog::read_all(&run.file("")).expect("a log").iter().map(|epoch| epoch.lr).collect();
+        (run.losses(), std::fs::read(run.file("validation.npz")).expect("written"), rates)
+    });
+    let lr = f64::from(4e-4_f32);
+    assert_eq!(second.2, [lr, lr, lr / 2.0, lr / 4.0, lr / 4.0]);
+    assert_eq!(first.2[..4], second.2[..4]);
+    assert!((first.2[4] - 1e-4).abs() < 1e-9 && first.2[3] > 1e-4 * 0.999, "{:?}", first.2);
+    assert!(first.0[..4] == second.0[..4], "{:?} {:?}", first.0, second.0);
+    assert!(third.0[3] != second.0[3], "another rate in epoch 4 is another loss");
 }
 
 /// Adam's first step moves every weight by about the learning rate: 1e30 is finite, its square in the next variance not.

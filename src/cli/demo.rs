@@ -115,6 +115,10 @@ fn print(report: &Report) {
         add(&format!("trivial: {name}"), *score);
     }
     outln!("{table}\n");
+    outln!("presence: share of clips whose set of emotions is predicted exactly");
+    outln!(
+        "salience: share of clips with two emotions for which both and their ratio (70/30, 50/50, 30/70) are right\n"
+    );
     outln!("device       {}", report.device.name);
     outln!("pool         {}", report.out.join("pool").display());
     outln!("run          {}", report.out.join("run").display());

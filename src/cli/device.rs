@@ -1,7 +1,7 @@
 //! `--device`, the same for every command that computes.
 
 use crate::engine::Engine;
-use crate::ui::{Ui, note};
+use crate::ui::Ui;
 use anyhow::{Result, bail};
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl DeviceArgs {
         ["--device".to_owned(), self.device.clone()].into_iter().chain(no_tune).collect()
     }
 
-    /// Opens the device and says what was chosen, also with `-q`: results depend on it.
+    /// Opens the device and says what was chosen.
     pub fn open(&self, ui: Ui) -> Result<Arc<Engine>> {
         let engine = self.open_untuned(ui)?;
         if !self.no_tune {
@@ -34,7 +34,7 @@ impl DeviceArgs {
     /// As `open`, with the default tiles.
     pub fn open_untuned(&self, ui: Ui) -> Result<Arc<Engine>> {
         let engine = Engine::open(&self.device, ui)?;
-        note(format_args!("device: {}", engine.describe()));
+        ui.say(format!("device: {}", engine.describe()));
         Ok(Arc::new(engine))
     }
 

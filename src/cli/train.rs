@@ -1,15 +1,14 @@
 //! `blendfuse train`: one run.
 
 use super::device::DeviceArgs;
-use crate::config::{Config, ReversalSchedule, TemperatureMode};
+use crate::config::{Config, ReversalSchedule, TemperatureMode, Train};
 use crate::cv::CvSummary;
 use crate::data::{Pool, Split};
 use crate::engine::Engine;
-use crate::files;
 use crate::model::checkpoint::Checkpoint;
 use crate::outln;
 use crate::predict::model_file;
-use crate::train::{RunFolder, Selection, Summary, Trainer};
+use crate::train::{LrSchedule, RunFolder, Selection, Stopped, Summary, Trainer, gate};
 use crate::ui::Ui;
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
@@ -42,8 +41,8 @@ pub struct Args {
     /// Train on every training clip, without validation, for the full number of epochs
     #[arg(long)]
     pub all: bool,
-    /// With --all: the configuration of this cross-validation, for as many epochs as its runs took to their best one in the
-    /// mean, and with the thresholds of all its validation scores together
+    /// With --all: take the configuration of this cross-validation, the mean best epoch of its runs as the number of epochs,
+    /// their median learning rate in each epoch, and the thresholds of all its validation scores together
     #[arg(long, value_name = "DIR", requires = "all", conflicts_with_all = ["config", "resume"])]
     pub epochs_from: Option<PathBuf>,
     #[command(flatten)]
@@ -68,9 +67,13 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     }
     let config = config(&args)?;
     if !args.resume {
-        files::check_new_folder(&args.out)?;
+        RunFolder::check_new(&args.out)?;
     }
-    if args.epochs_from.is_some() {
+    if let Some(dir) = &args.epochs_from {
+        ui.say(format!(
+            "{}: train.max_epochs, thresholds and the learning rate of each epoch (median over its runs) are taken from there",
+            dir.display()
+        ));
         warn_of_schedules(&config, ui);
     }
     let engine = args.device.open(ui)?;
@@ -83,10 +86,13 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         allow_missing: args.allow_missing,
     };
     let summary = train(&engine, &config, &options, ui)?;
+    if let Some(warning) = gate::warning([("", summary.gate, summary.top_n)]) {
+        ui.warn(warning);
+    }
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
-        print(&summary, &args.out);
+        print(&summary, &config.train, &args.out);
     }
     Ok(())
 }
@@ -180,6 +186,7 @@ fn config_of_final(dir: &Path, set: &[String]) -> Result<Config> {
         format!("train.max_epochs={epochs}"),
         format!("decode.alpha={:?}", found.thresholds.alpha),
         format!("decode.beta={:?}", found.thresholds.beta),
+        format!("train.lr_factors={:?}", found.lr_factors(dir)?),
     ];
     let path = dir.join("config.toml");
     // Another pool's encoders would be noticed by nobody. Those of a joined one are written out already.
@@ -200,13 +207,55 @@ fn warn_of_schedules(config: &Config, ui: Ui) {
     }
 }
 
-fn print(summary: &Summary, out: &Path) {
+/// Why training ended, with the key that decides it.
+fn why(stopped: Stopped, train: &Train) -> String {
+    match stopped {
+        Stopped::Patience => format!(
+            "validation loss no lower by train.min_delta = {} for train.patience = {} epochs",
+            train.min_delta, train.patience
+        ),
+        Stopped::MaxEpochs => format!("train.max_epochs = {} reached", train.max_epochs),
+        Stopped::MaxSteps => format!("train.max_steps = {} reached", train.max_steps),
+    }
+}
+
+/// `3.0e-4, × 0.5 from epoch 12 (train.lr_factors)`
+fn replayed(train: &Train, epochs: u32) -> String {
+    let mut text = format!("{:.1e}", train.lr);
+    let mut before = 1.0;
+    for (&factor, epoch) in train.lr_factors.iter().zip(1..=epochs) {
+        if factor != before {
+            text += &format!(", × {factor:.3} from epoch {epoch}");
+        }
+        before = factor;
+    }
+    text + " (train.lr_factors)"
+}
+
+fn print(summary: &Summary, train: &Train, out: &Path) {
     outln!("epochs      {} ({} steps, {:.1} s)", summary.epochs, summary.steps, summary.seconds);
-    if let (Some(epoch), Some(loss)) = (summary.best_epoch, summary.validation_loss) {
-        outln!("best epoch  {epoch} (validation loss {loss:.4})");
+    if let Some(stopped) = summary.stopped {
+        outln!("stopped     {}", why(stopped, train));
+    }
+    match summary.lr_schedule {
+        Some(LrSchedule::Constant) => outln!(
+            "lr          {:.1e} in every epoch: no clips validate; --epochs-from CV replays the schedule of a cross-validation",
+            train.lr
+        ),
+        Some(LrSchedule::Replayed) => outln!("lr          {}", replayed(train, summary.epochs)),
+        Some(LrSchedule::Plateau) | None => {}
+    }
+    match (summary.best_epoch, summary.validation_loss) {
+        (Some(epoch), Some(loss)) => {
+            outln!("best epoch  {epoch} (validation loss {loss:.4}); its weights are kept");
+        }
+        _ => outln!("kept        weights of the last epoch, {}: no clips validate", summary.epochs),
     }
     if let (Some(presence), Some(salience)) = (summary.presence, summary.salience) {
         outln!("presence    {presence:.3}\nsalience    {salience:.3}   (validation fold, thresholds searched on it)");
+    }
+    if let Some(gate) = summary.gate {
+        outln!("encoders    {}", gate.text(summary.top_n));
     }
     if let Some(thresholds) = summary.thresholds {
         outln!("thresholds  alpha {:.4}, beta {:.4}", thresholds.alpha, thresholds.beta);

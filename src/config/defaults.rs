@@ -50,6 +50,7 @@ impl Default for Train {
             seed: 0,
             patience: 7,
             min_delta: 1e-3,
+            lr_factors: Vec::new(),
             plateau: Plateau::default(),
         }
     }

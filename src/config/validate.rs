@@ -85,6 +85,7 @@ impl Config {
         require(train.max_epochs >= 1, "train.max_epochs", train.max_epochs, "1 or more")?;
         require(train.patience >= 1, "train.patience", train.patience, "1 or more")?;
         not_negative("train.min_delta", train.min_delta)?;
+        train.lr_factors.iter().try_for_each(|&factor| positive("train.lr_factors", factor))?;
         for (key, number) in [("train.max_steps", train.max_steps), ("train.seed", train.seed)] {
             require(i64::try_from(number).is_ok(), key, number, format!("at most {}, TOML's largest", i64::MAX))?;
         }

@@ -18,7 +18,7 @@ struct Curve {
     dashed: Option<fn(&EpochLog) -> Option<f64>>,
 }
 
-const CURVES: [Curve; 6] = [
+const CURVES: [Curve; 8] = [
     Curve {
         title: "loss",
         caption: "On the validation clips (solid) and on the training clips with dropout (dashed).",
@@ -52,6 +52,20 @@ const CURVES: [Curve; 6] = [
         caption: "Of the gate: the lower, the more it favours its first choices.",
         log: false,
         solid: |epoch| Some(f64::from(epoch.temperature)),
+        dashed: None,
+    },
+    Curve {
+        title: "encoders kept",
+        caption: "exp of the mean entropy of the weights over validation clips: n where all selected encoders weigh the same.",
+        log: false,
+        solid: |epoch| epoch.gate.map(|gate| gate.encoders_kept),
+        dashed: None,
+    },
+    Curve {
+        title: "logit variance between clips",
+        caption: "Share of the variance of the gate's logits; at 0 the gate says the same for every clip.",
+        log: false,
+        solid: |epoch| epoch.gate.map(|gate| gate.between_clips),
         dashed: None,
     },
     Curve {

@@ -6,8 +6,10 @@ use super::files::Missing;
 use super::folder::{Folder, Kind};
 use super::judged::{Judged, Part};
 use super::page::{self, Cell, Table, legend};
+use super::run::Run;
 use crate::analysis;
 use crate::scores::{Row, Scores, Spread};
+use crate::train::gate;
 use maud::{Markup, html};
 
 /// `judged` belongs to `experiments`.
@@ -28,6 +30,9 @@ pub fn section(
             [one] => (cards(one)),
             several => (comparison(several)),
         }
+        @for experiment in experiments { @if let Some(warning) = gate_warning(experiment) {
+            p.alert { @if experiments.len() > 1 { b { (experiment.name) } ": " } (warning) "." }
+        } }
         @let told: Vec<Markup> = folders.iter().filter_map(|folder| of_folder(folder, experiments)).chain(differences(experiments)).collect();
         @if !told.is_empty() { ul.said { @for told in told { li { (told) } } } }
         div.grid { @for (i, (experiment, judged)) in experiments.iter().zip(judged).enumerate() {
@@ -103,6 +108,14 @@ fn comparison(experiments: &[&Experiment]) -> Markup {
         rows: experiments.iter().map(row).collect(),
     };
     html! { (legend(experiments)) (table) }
+}
+
+/// A gate that keeps few encoders or is the same for every clip.
+fn gate_warning(experiment: &Experiment) -> Option<String> {
+    let of_run = |run: &'_ Run| run.summary.as_ref().map(|summary| (run.name.clone(), summary.gate, summary.top_n));
+    let gates: Vec<_> = experiment.runs.iter().filter_map(of_run).collect();
+    let warning = gate::warning(gates.iter().map(|(name, gate, top_n)| (name.as_str(), *gate, *top_n)))?;
+    Some(warning[..1].to_uppercase() + &warning[1..])
 }
 
 /// Baselines and sweeps in a sentence.

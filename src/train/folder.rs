@@ -1,13 +1,16 @@
 //! The run folder: configuration, weights, log, summary, validation scores. Every file is whole or not there.
 
-use super::state::{Best, State};
+use super::gate::GateState;
+use super::schedule::LrSchedule;
+use super::state::{Best, State, Stopped};
 use super::validation::{Judged, Validation};
 use super::{Selection, Trainer};
 use crate::config::Config;
+use crate::cv;
 use crate::data::npz::NpzWriter;
 use crate::decode::Thresholds;
 use crate::engine::DeviceInfo;
-use crate::files::{new_folder, write_atomically, write_json};
+use crate::files::{check_new_folder, write_atomically, write_json};
 use crate::metrics::Score;
 use crate::model::checkpoint::{self, Checkpoint, Header, Snapshot};
 use crate::ui;
@@ -48,6 +51,9 @@ pub struct EpochLog {
     pub salience: Option<f64>,
     pub lr: f64,
     pub temperature: f32,
+    /// On the validation rows; `None` without a gate or validation, and in logs of versions that did not record it
+    #[serde(flatten)]
+    pub gate: Option<GateState>,
     pub best: bool,
     pub seconds: f64,
     pub rows_per_second: f64,
@@ -67,6 +73,16 @@ pub struct Summary {
     pub seed: u64,
     pub epochs: u32,
     pub steps: u64,
+    /// Why training ended; `None` in summaries of versions that did not record it
+    #[serde(default)]
+    pub stopped: Option<Stopped>,
+    /// What set the learning rate of each epoch; `None` in summaries of versions that did not record it
+    #[serde(default)]
+    pub lr_schedule: Option<LrSchedule>,
+    /// `train.lr_factors`
+    #[serde(default)]
+    pub lr_factors: Vec<f64>,
+    /// The epoch whose weights are kept
     pub best_epoch: Option<u32>,
     pub validation_loss: Option<f64>,
     pub thresholds: Option<Thresholds>,
@@ -74,6 +90,10 @@ pub struct Summary {
     pub presence: Option<f64>,
     pub salience: Option<f64>,
     pub mean: Option<f64>,
+    /// Of the weights that are kept, on the validation rows or, with `--all`, on the training rows; `None` without a gate, and
+    /// in summaries of versions that did not record it
+    #[serde(flatten)]
+    pub gate: Option<GateState>,
     /// Wall time; of a resumed run, since it went on
     pub seconds: f64,
 }
@@ -98,8 +118,25 @@ impl RunFolder {
     /// # Errors
     /// It exists and is not empty, or cannot be made.
     pub fn create(path: &Path, config: &Config) -> Result<Self> {
-        new_folder(path)?;
+        Self::check_new(path)?;
         Self::begin(path, config)
+    }
+
+    /// Checks, before work begins, that a run can be started in `path`.
+    ///
+    /// # Errors
+    /// It holds a run, finished or not, or anything else.
+    pub fn check_new(path: &Path) -> Result<()> {
+        let has = |name: &str| path.join(name).exists();
+        // A cross-validation has a config.toml too, and claims its folder while it runs.
+        let run = has("config.toml") && !has(".running") && cv::run_folders(path).is_empty();
+        if run && !has("summary.json") {
+            bail!("{}: holds an unfinished run; add --resume to continue it, or choose another --out", path.display());
+        }
+        if run && has("model.safetensors") {
+            bail!("{}: holds a finished run; choose another --out", path.display());
+        }
+        check_new_folder(path)
     }
 
     /// Likewise, in a folder that may hold what an attempt left that never came to its `config.toml`.
@@ -233,7 +270,10 @@ impl EpochLog {
 }
 
 impl Summary {
-    pub(super) fn new(trainer: &Trainer, judged: Option<&Judged>, seconds: f64) -> Self {
+    /// `judged`: the weights that are kept on the validation rows, or on the training rows where no clips were held out.
+    pub(super) fn new(trainer: &Trainer, judged: &Judged, seconds: f64) -> Self {
+        let gate = judged.gate;
+        let judged = trainer.validation.held_out.then_some(judged);
         let score: Option<Score> = judged.map(|judged| judged.score);
         let best: Option<Best> = trainer.state.best;
         Self {
@@ -245,12 +285,16 @@ impl Summary {
             seed: trainer.config.train.seed,
             epochs: trainer.state.epoch,
             steps: trainer.state.step,
+            stopped: trainer.state.stopped(&trainer.config.train),
+            lr_schedule: Some(LrSchedule::of(&trainer.config.train, trainer.state.selection)),
+            lr_factors: trainer.config.train.lr_factors.clone(),
             best_epoch: best.map(|best| best.epoch),
             validation_loss: judged.map(|judged| judged.loss),
             thresholds: trainer.header.thresholds,
             presence: score.map(|score| score.presence),
             salience: score.map(|score| score.salience),
             mean: score.map(|score| score.mean()),
+            gate,
             seconds,
         }
     }

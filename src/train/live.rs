@@ -179,6 +179,7 @@ mod tests {
             salience: Some(0.138),
             lr: 3e-4,
             temperature: 0.701,
+            gate: None,
             best: false,
             seconds: 0.05,
             rows_per_second: 41_234.0,

@@ -1,6 +1,6 @@
 //! What a run that held clips out came to, read back from its folder.
 
-use super::Summary;
+use super::{EpochLog, Summary};
 use crate::cv::Judgement;
 use crate::data::npz::NpzReader;
 use crate::files::read_json;
@@ -90,6 +90,21 @@ impl ValidationClips {
         ensure!(finite, "{what}: found values that are negative or not finite, expected shares");
         let truths = metrics::truths(targets.view());
         Ok(Self { names, groups, scores, w, a, targets, truths })
+    }
+}
+
+impl EpochLog {
+    /// Reads all lines of a run's `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// It is not there, or a line cannot be understood.
+    pub fn read_all(run: &Path) -> Result<Vec<Self>> {
+        let path = run.join("metrics.jsonl");
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
+        let epoch = |(line, number)| {
+            serde_json::from_str(line).with_context(|| format!("{}: line {number} is not an epoch", path.display()))
+        };
+        text.lines().zip(1..).map(epoch).collect()
     }
 }
 

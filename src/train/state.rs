@@ -2,7 +2,7 @@
 
 use super::Selection;
 use super::schedule::{EarlyStop, Plateau};
-use crate::config::Config;
+use crate::config::{Config, Train};
 use crate::model::checkpoint::Header;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,17 @@ impl State {
             finished: false,
         }
     }
+
+    /// Why training ends after the epochs done; `None` where it does not end yet.
+    pub fn stopped(&self, train: &Train) -> Option<Stopped> {
+        if train.max_steps > 0 && self.step >= train.max_steps {
+            Some(Stopped::MaxSteps)
+        } else if self.stop.is_over(train.patience) {
+            Some(Stopped::Patience)
+        } else {
+            (self.epoch >= train.max_epochs).then_some(Stopped::MaxEpochs)
+        }
+    }
 }
 
 impl State {
@@ -45,6 +56,18 @@ impl State {
         let state = state.context("the checkpoint holds no training state; resuming needs a run's last.safetensors")?;
         serde_json::from_str(state).context("the checkpoint's training state cannot be read; it is of another version")
     }
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stopped {
+    /// `train.patience` epochs without a lower validation loss
+    Patience,
+    /// `train.max_epochs`
+    MaxEpochs,
+    /// `train.max_steps`
+    MaxSteps,
 }
 
 /// The epoch whose weights are kept.

@@ -69,7 +69,14 @@ impl Trainer {
             ..Step::default()
         }
         .with_dropout(self.config.model.dropout * ramp)
-        .with_update(self.state.step, self.state.plateau.lr))
+        .with_update(self.state.step, self.lr()))
+    }
+
+    /// Learning rate of the epoch under way.
+    pub(super) fn lr(&self) -> f64 {
+        let train = &self.config.train;
+        let factor = train.lr_factors.get(self.state.epoch as usize).or(train.lr_factors.last());
+        factor.map_or(self.state.plateau.lr, |factor| f64::from(train.lr) * factor)
     }
 
     /// (steps, 4): total, presence, salience, domain

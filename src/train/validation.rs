@@ -1,7 +1,8 @@
 //! How good an epoch is: loss and metrics on the rows that were held out.
 
+use super::gate::GateState;
 use super::shared::SharedPool;
-use crate::config::{Config, PresenceLoss};
+use crate::config::{Attention, Config, PresenceLoss};
 use crate::data;
 use crate::decode::{self, Thresholds};
 use crate::infer::Output;
@@ -29,6 +30,8 @@ pub(super) struct Judged {
     pub loss: f64,
     pub thresholds: Thresholds,
     pub score: Score,
+    /// `None` without a gate
+    pub gate: Option<GateState>,
 }
 
 impl Validation {
@@ -73,6 +76,9 @@ impl Validation {
             config.decode.salience_rule,
             self.neutral,
         );
-        Judged { output, scores, loss, thresholds, score }
+        // ln a is u / τ but for a shift of each row.
+        let gated = config.model.attention == Attention::Gate;
+        let gate = if gated { GateState::of(output.w.view(), output.a.mapv(f32::ln).view()) } else { None };
+        Judged { gate, output, scores, loss, thresholds, score }
     }
 }

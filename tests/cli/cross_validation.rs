@@ -150,6 +150,62 @@ fn the_final_model_takes_epochs_thresholds_and_settings_from_it() {
     assert_eq!(work.run("train --data pool --out other --epochs-from cv").code, 2, "--all belongs to it");
 }
 
+/// `--epochs-from` replays the learning rates of the folds, median over them; with `--all` alone the rate is constant, and
+/// the command says so.
+#[test]
+fn the_final_model_follows_the_schedule_of_the_folds() {
+    let work = Workspace::with_pool();
+    let plateau = "--set train.plateau.patience=0 --set train.plateau.threshold=1 --set train.max_epochs=6";
+    cv(&work, &format!("--out cv --folds 0,1,2 {plateau} --set train.patience=2 --set train.lr=0.001"));
+    let said = work.ok("train --data pool --device cpu --out final --all --epochs-from cv");
+    let found = work.json("cv/summary.json");
+    let rates = |run: &str| -> Vec<f64> { work.log(run).iter().map(|epoch| epoch["lr"].as_f64().unwrap()).collect() };
+    let folds: Vec<Vec<f64>> = (0..3).map(|fold| rates(&format!("cv/seed-0/fold-{fold}"))).collect();
+    let made = rates("final");
+    assert!(made.len() > 2 && made.last() < made.first(), "there is a schedule to follow: {made:?}");
+    for (epoch, rate) in made.iter().enumerate() {
+        let mut all: Vec<f64> = folds.iter().map(|fold| fold[epoch.min(fold.len() - 1)]).collect();
+        all.sort_by(f64::total_cmp);
+        assert_eq!(*rate, all[1], "epoch {}", epoch + 1);
+    }
+    assert!(said.stdout.contains("lr          1.0e-3, × 0.500 from epoch 3"), "{}", said.stdout);
+    let summary = work.json("final/summary.json");
+    assert_eq!(summary["lr_schedule"], "replayed");
+    let factors = summary["lr_factors"].as_array().unwrap().iter().map(|f| f.as_f64().unwrap());
+    let factors = factors.map(|factor| format!("{factor:?}")).collect::<Vec<_>>().join(",");
+    assert!(factors.starts_with("1.0,1.0,0.5"), "{factors}");
+
+    // The same by hand.
+    let (alpha, beta) = (&found["thresholds"]["alpha"], &found["thresholds"]["beta"]);
+    let encoders: Vec<String> =
+        work.json("pool/truth.json")["encoders"].as_array().unwrap().iter().map(|e| e["name"].to_string()).collect();
+    let hand = format!(
+        "train --data pool --device cpu --out OUT --all --config cv/config.toml --set train.max_epochs={} --set decode.alpha={alpha} \
+         --set decode.beta={beta} --set data.encoders=[{}]",
+        made.len(),
+        encoders.join(",")
+    );
+    work.ok(&format!("{hand} --set train.lr_factors=[{factors}]").replace("OUT", "hand"));
+    for file in ["config.toml", "model.safetensors", "last.safetensors"] {
+        assert!(work.bytes(&format!("final/{file}")) == work.bytes(&format!("hand/{file}")), "{file}");
+    }
+    let said = work.ok(&hand.replace("OUT", "constant"));
+    assert!(
+        said.stdout.contains("lr          1.0e-3 in every epoch: no clips validate; --epochs-from"),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(work.json("constant/summary.json")["lr_schedule"], "constant");
+    assert!(rates("constant").windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(work.json("cv/seed-0/fold-0/summary.json")["lr_schedule"], "plateau");
+    // A run whose log is gone cannot be replayed.
+    std::fs::remove_file(work.path("cv/seed-0/fold-1/metrics.jsonl")).unwrap();
+    work.fails(
+        "train --data pool --device cpu --out other --all --epochs-from cv",
+        &["fold-1/metrics.jsonl: cannot be read"],
+    );
+}
+
 #[test]
 fn bad_input_is_found_before_anything_is_written() {
     let work = Workspace::with_pool();

@@ -11,6 +11,7 @@ mod bench;
 mod cross_validation;
 mod devices;
 mod ensemble;
+mod inference;
 mod non_finite;
 mod repeat;
 mod report;

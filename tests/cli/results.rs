@@ -10,7 +10,7 @@ use blendfuse::engine::DeviceInfo;
 use blendfuse::metrics::{self, Score, Truth};
 use blendfuse::model::checkpoint::{self, Header};
 use blendfuse::scores::{Row, Scores};
-use blendfuse::train::{EpochLog, Selection, Summary, Versions};
+use blendfuse::train::{EpochLog, LrSchedule, Selection, Stopped, Summary, Versions};
 use ndarray::{Array2, Axis, concatenate};
 use std::fs;
 use std::path::Path;
@@ -202,12 +202,16 @@ impl Plan {
             seed,
             epochs,
             steps: 400,
+            stopped: Some(Stopped::Patience),
+            lr_schedule: Some(LrSchedule::Plateau),
+            lr_factors: Vec::new(),
             best_epoch: Some(epochs - 3),
             validation_loss: loss,
             thresholds: Some(thresholds),
             presence: Some(score.presence),
             salience: Some(score.salience),
             mean: Some(score.mean()),
+            gate: None,
             seconds: 12.0,
         };
         write_json(&path.join("summary.json"), &summary);
@@ -255,6 +259,7 @@ fn log(epochs: u32, seed: u64) -> Vec<EpochLog> {
             salience: Some(0.05 + 0.1 * progress + 0.01 * normal(&mut random)),
             lr: if past_best > 0.0 { 1.5e-4 } else { 3e-4 },
             temperature: 0.7 + 0.02 * progress as f32,
+            gate: None,
             best: past_best == 0.0,
             seconds: 1.0,
             rows_per_second: 2000.0,

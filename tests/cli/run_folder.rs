@@ -83,6 +83,117 @@ fn encoder_names(work: &Workspace) -> Vec<String> {
     encoders.as_array().unwrap().iter().map(|encoder| encoder["name"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Each reason in `summary.json` and on the terminal, also of a run that was resumed after its end; a summary without one reads.
+#[test]
+fn why_a_run_stopped() {
+    let work = Workspace::with_pool();
+    let cases = [
+        // A loss that counts as lower only by 9 never is after the first epoch.
+        (
+            "--set train.patience=1 --set train.min_delta=9",
+            "patience",
+            2,
+            "no lower by train.min_delta = 9 for train.patience = 1",
+        ),
+        ("--set train.max_epochs=1", "max_epochs", 1, "train.max_epochs = 1 reached"),
+        ("--set train.max_steps=7", "max_steps", 2, "train.max_steps = 7 reached"),
+    ];
+    for (setting, reason, epochs, text) in cases {
+        let said = work.train("cpu", &format!("--out {reason} --fold 0 {setting}"));
+        assert!(said.stdout.contains("\nstopped     ") && said.stdout.contains(text), "{}", said.stdout);
+        let summary = work.json(&format!("{reason}/summary.json"));
+        assert_eq!((&summary["stopped"], &summary["epochs"]), (&json!(reason), &json!(epochs)));
+        work.ok(&format!("train --data pool --out {reason} --device cpu --resume"));
+        assert_eq!(work.json(&format!("{reason}/summary.json"))["stopped"], reason);
+    }
+    let all = work.train("cpu", "--out all --all");
+    assert!(all.stdout.contains("kept        weights of the last epoch, 3: no clips validate"), "{}", all.stdout);
+    let mut old = work.json("patience/summary.json");
+    old.as_object_mut().unwrap().remove("stopped");
+    work.write("patience/summary.json", &old.to_string());
+    work.ok("report patience --out report.html");
+}
+
+/// What is recorded of the gate follows from its weights; a warning once at the end where it no longer selects; nothing of it
+/// without a gate.
+#[test]
+fn a_collapsed_gate_is_told() {
+    let work = Workspace::with_pool();
+    let healthy = work.train("cpu", "--out healthy --fold 0");
+    assert!(!healthy.stderr.contains("warning"), "{}", healthy.stderr);
+    let w = work.matrix("healthy/validation.npz", "w").mapv(f64::from);
+    let entropy = w.iter().filter(|w| **w > 0.0).map(|w| -w * w.ln()).sum::<f64>() / w.nrows() as f64;
+    let summary = work.json("healthy/summary.json");
+    let kept = summary["encoders_kept"].as_f64().unwrap();
+    assert!((kept - entropy.exp()).abs() < 1e-9, "{kept}, {}", entropy.exp());
+    let share = summary["logit_variance_between_clips"].as_f64().unwrap();
+    assert!(share > 0.01 && share < 1.0, "{share}");
+    let log = work.log("healthy");
+    assert_eq!(log[summary["best_epoch"].as_u64().unwrap() as usize - 1]["encoders_kept"], kept);
+    assert!(log.iter().all(|epoch| epoch["logit_variance_between_clips"].is_f64()));
+    assert!(healthy.stdout.contains(&format!("encoders    {kept:.1} of n = 5, ")), "{}", healthy.stdout);
+
+    let cold = "--set model.temperature.mode=fixed --set model.temperature.initial=0.0001";
+    // Weights shrink to a tenth in every step, so that biases are all that is left.
+    let alike = "--set train.optimizer=adamw --set train.weight_decay=3000";
+    let cases =
+        [("few", cold, "it keeps 1.0 of n = 5 encoders"), ("alike", alike, "0.00 % of the variance of its logits")];
+    for (run, settings, expected) in cases {
+        let said = work.train("cpu", &format!("-q --out {run} --fold 0 {settings}"));
+        let lines: Vec<&str> = said.progress().collect();
+        assert_eq!(lines.len(), 1, "once: {lines:?}");
+        assert!(lines[0].starts_with("warning: the gate has collapsed: ") && lines[0].contains(expected), "{lines:?}");
+        work.ok(&format!("report {run} --out {run}.html"));
+        assert!(work.text(&format!("{run}.html")).contains("The gate has collapsed: "), "{run}");
+    }
+    let said = work.ok(&format!("-q cv --data pool --out cv --folds 0,1 --device cpu {SMALL} {cold}"));
+    let lines: Vec<&str> = said.progress().collect();
+    assert!(
+        lines.len() == 1 && lines[0].contains("collapsed in 2 of 2 runs; seed 0, fold 0: it keeps 1.0"),
+        "{lines:?}"
+    );
+    let all = work.train("cpu", "--out all --all");
+    assert!(work.json("all/summary.json")["encoders_kept"].is_f64() && all.stdout.contains("encoders    "));
+
+    let uniform = work.train("cpu", "--out uniform --fold 0 --set model.attention=uniform");
+    assert!(!uniform.stdout.contains("encoders  ") && !uniform.stderr.contains("warning"), "{}", uniform.stdout);
+    for text in [work.text("uniform/summary.json"), work.text("uniform/metrics.jsonl")] {
+        assert!(!text.contains("encoders_kept"), "{text}");
+    }
+    // A folder of a version that recorded none of it.
+    for file in ["few/summary.json", "few/metrics.jsonl"] {
+        let without = |line: &str| {
+            let mut value: Value = serde_json::from_str(line).unwrap();
+            value.as_object_mut().unwrap().retain(|key, _| !key.starts_with("encoders_") && !key.starts_with("logit_"));
+            value.to_string()
+        };
+        let text = work.text(file);
+        let lines: Vec<String> =
+            if file.ends_with("l") { text.lines().map(without).collect() } else { vec![without(&text)] };
+        work.write(file, &lines.join("\n"));
+    }
+    work.ok("report few --out old.html");
+    let page = work.text("old.html");
+    assert!(!page.contains("gate has collapsed") && page.contains("Learning rate"), "the rest is shown");
+}
+
+#[test]
+fn a_folder_with_a_run_is_told_from_a_full_one() {
+    let work = Workspace::with_pool();
+    let line = format!("train --data pool --out run --fold 0 --device cpu {SMALL}");
+    work.train("cpu", "--out run --fold 0 --set train.max_epochs=1");
+    work.fails(&line, &["run: holds a finished run; choose another --out"]);
+    fs::remove_file(work.path("run/summary.json")).unwrap();
+    work.fails(&line, &["run: holds an unfinished run; add --resume to continue it"]);
+    work.ok("train --data pool --out run --device cpu --resume");
+    // A run that was killed before its first epoch ended.
+    work.write("early/config.toml", &work.text("run/config.toml"));
+    work.fails(&line.replace("--out run", "--out early"), &["early: holds an unfinished run; add --resume"]);
+    // A cross-validation is no run.
+    work.ok(&format!("cv --data pool --out cv --folds 0 --device cpu {SMALL} --set train.max_epochs=1"));
+    work.fails(&line.replace("--out run", "--out cv"), &["cv: found a folder that is not empty"]);
+}
+
 fn listing(work: &Workspace, folder: &str) -> Vec<String> {
     let entries = fs::read_dir(work.path(folder)).unwrap();
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -236,7 +347,8 @@ fn printed_results_are_those_of_the_summary() {
     let loss = summary["validation_loss"].as_f64().unwrap();
     for expected in [
         "epochs      3 (18 steps".to_owned(),
-        format!("best epoch  {} (validation loss {loss:.4})", summary["best_epoch"]),
+        "stopped     train.max_epochs = 3 reached".to_owned(),
+        format!("best epoch  {} (validation loss {loss:.4}); its weights are kept", summary["best_epoch"]),
         format!("presence    {:.3}", summary["presence"].as_f64().unwrap()),
         "model       run/model.safetensors".to_owned(),
     ] {

@@ -209,7 +209,7 @@ impl Said {
         }
     }
 
-    /// Lines on stderr without that of the device, which not even `-q` silences.
+    /// Lines on stderr without that of the device.
     pub fn progress(&self) -> impl Iterator<Item = &str> {
         self.stderr.lines().filter(|line| !line.starts_with("device: "))
     }
