@@ -1,8 +1,8 @@
 // Adam on U with dU = dfuseᵀ [w_1 h_1; …; w_K h_K], which is never stored,  de = Σ_b dfuse
 //
-// dfuse (B, F), h (B, M), w (B, K)  →  weight, m, v (F, M), grads at bias (F). Twin: src/kernels/fuse_update.rs.
+// dfuse (B, F), h (B, M), w (B, K)  →  weight, m, v (F, M), grads at bias (F) where there is one. Twin: src/kernels/fuse_update.rs.
 
-struct Params { rows: u32, encoders: u32, width: u32, fused: u32, bias: u32, decoupled: u32, weight_decay: f32 }
+struct Params { rows: u32, encoders: u32, width: u32, fused: u32, biased: u32, bias: u32, decoupled: u32, weight_decay: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> dfuse: array<f32>;
@@ -38,7 +38,7 @@ fn put(i: u32, j: u32, sum: f32) {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let i0 = group.y * TILE_ROWS;
     multiply(i0, group.x * TILE_COLUMNS, 0u, p.rows, lane);
-    if group.x != 0u { return; }
+    if group.x != 0u || p.biased == 0u { return; }
     for (var f = i0 + lane; f < min(i0 + TILE_ROWS, p.fused); f += LANES) {
         var sum = 0.0;
         for (var b = 0u; b < p.rows; b++) { sum += dfuse[b * p.fused + f]; }

@@ -1,8 +1,8 @@
 // dU = dfuseᵀ [w_1 h_1; …; w_K h_K],  de = Σ_b dfuse
 //
-// dfuse (B, F), h (B, M), w (B, K)  →  dweight (F, M), grads at bias (F). Twin: src/kernels/fuse_weight_grad.rs.
+// dfuse (B, F), h (B, M), w (B, K)  →  dweight (F, M), grads at bias (F) where there is one. Twin: src/kernels/fuse_weight_grad.rs.
 
-struct Params { rows: u32, encoders: u32, width: u32, fused: u32, bias: u32 }
+struct Params { rows: u32, encoders: u32, width: u32, fused: u32, biased: u32, bias: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> dfuse: array<f32>;
@@ -32,7 +32,7 @@ fn put(i: u32, j: u32, sum: f32) {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let i0 = group.y * TILE_ROWS;
     multiply(i0, group.x * TILE_COLUMNS, 0u, p.rows, lane);
-    if group.x != 0u { return; }
+    if group.x != 0u || p.biased == 0u { return; }
     for (var f = i0 + lane; f < min(i0 + TILE_ROWS, p.fused); f += LANES) {
         var sum = 0.0;
         for (var b = 0u; b < p.rows; b++) { sum += dfuse[b * p.fused + f]; }

@@ -1,8 +1,8 @@
 // dnorm = scale · (w_k dq + dg V₁) where h > 0, else 0: all that reaches h, taken before relu and dropout
 //
-// dq, h (B, M), w (B, K), dg (B, A), V₁ (A, M) within `small`  →  dnorm (B, M). Twin: src/kernels/gate_input_grad.rs.
+// dq (B, M), or (B, P) of the mean where averaged, h (B, M), w (B, K), dg (B, A), V₁ (A, M) within `small`  →  dnorm (B, M). Twin: src/kernels/gate_input_grad.rs.
 
-struct Params { rows: u32, encoders: u32, width: u32, hidden: u32, weight0: u32 }
+struct Params { rows: u32, encoders: u32, width: u32, hidden: u32, averaged: u32, weight0: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> dq: array<f32>;
@@ -27,7 +27,8 @@ fn right(j: Term, k: Term) -> f32 { return small[j.at + k.at]; }
 
 fn put(i: u32, j: u32, sum: f32) {
     let at = i * p.encoders * p.width + j;
-    let dh = w[i * p.encoders + j / p.width] * dq[at] + sum;
+    let q = select(at, i * p.width + j % p.width, p.averaged != 0u);
+    let dh = w[i * p.encoders + j / p.width] * dq[q] + sum;
     dnorm[at] = select(0.0, step.dropout_scale * dh, h[at] > 0.0);
 }
 

@@ -2,10 +2,12 @@
 
 mod defaults;
 mod load;
+mod recorded;
 mod validate;
 mod word_or_number;
 
 pub use load::Layer;
+pub use recorded::recorded;
 pub use validate::Invalid;
 pub use word_or_number::{Threshold, TopN};
 
@@ -40,6 +42,7 @@ pub struct Model {
     /// Epochs over which the rate ramps from 0 to `dropout`
     pub dropout_warmup_epochs: u32,
     pub attention: Attention,
+    pub fusion_norm: FusionNorm,
     pub heads: Heads,
     pub temperature: Temperature,
 }
@@ -51,6 +54,17 @@ pub enum Attention {
     Gate,
     /// w = 1/K for every encoder; the gate is not used
     Uniform,
+    /// The mean of the projected embeddings is fused, `q = Σ_k h_k / K`; the gate is not used
+    Mean,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FusionNorm {
+    /// Batch norm between the fusion's linear layer, which then has no bias, and its relu
+    Batch,
+    /// A bias and no norm
+    None,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -85,7 +85,7 @@ fn check_folder(out: &Path, config: &Config) -> Result<()> {
         "{}: found a run of `blendfuse train`, expected a new folder or that of a cross-validation; choose another --out",
         out.display()
     );
-    let differing = Config::load(Some(&path), &[])?.differing_keys(config);
+    let differing = Config::load_recorded(&path, &[])?.differing_keys(config);
     ensure!(
         differing.is_empty(),
         "{}: found a cross-validation with another {}, expected the same configuration to go on with; choose another --out",

@@ -1,4 +1,4 @@
-//! One module per file in `shaders/`, in the order a step runs them.
+//! One module per file in `shaders/`; `ALL` lists them in the order in which a step runs them.
 
 pub mod adam;
 pub mod batchnorm_backward;
@@ -20,6 +20,7 @@ pub mod head_weight_grad;
 pub mod linear_forward;
 pub mod linear_weight_grad;
 pub mod loss;
+pub mod mean_forward;
 pub mod project_forward;
 pub mod project_forward_half;
 pub mod project_update;
@@ -29,13 +30,14 @@ pub mod project_weight_grad;
 /// Every kernel, in the order of a training step; inference replaces `batchnorm_forward` by `batchnorm_infer`, and a
 /// training step that keeps its gradients the two updates before `adam` by the two after it. With f16, the two that end in
 /// `_half` take the place of those before them.
-pub static ALL: [&crate::kernel::Kernel; 25] = [
+pub static ALL: [&crate::kernel::Kernel; 26] = [
     &project_forward::KERNEL,
     &project_forward_half::KERNEL,
     &batchnorm_forward::KERNEL,
     &batchnorm_infer::KERNEL,
     &linear_forward::KERNEL,
     &gate_forward::KERNEL,
+    &mean_forward::KERNEL,
     &fuse_forward::KERNEL,
     &fuse_activate::KERNEL,
     &head_forward::KERNEL,

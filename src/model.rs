@@ -86,6 +86,8 @@ pub struct Model {
     pub halves: Vec<Buffer<u32>>,
     /// (2, M): batch norm's running mean and variance
     pub running: Buffer<f32>,
+    /// (2, F): the fusion's; empty where it has no norm
+    pub fuse_running: Buffer<f32>,
     pub activations: Activations,
     pub training: Option<Training>,
 }
@@ -112,6 +114,7 @@ impl Model {
             |(i, window): (usize, &Window)| engine.buffer(&format!("weights half.{i}"), dims.projection * window.row);
         let halves = copies.iter().enumerate().map(half).collect::<Result<_>>()?;
         let running = engine.buffer("weights running", 2 * dims.channels())?;
+        let fuse_running = engine.buffer("weights fuse_running", if dims.fuse_norm { 2 * dims.fused } else { 0 })?;
         let activations = Activations::new(&engine, &dims, &windows, extent.rows)?;
         let training = match mode {
             Mode::Inference => None,
@@ -130,6 +133,7 @@ impl Model {
             weights,
             halves,
             running,
+            fuse_running,
             activations,
             training,
         })
@@ -177,6 +181,7 @@ impl Model {
     pub fn place(&self, place: Place) -> Option<(&Buffer<f32>, usize)> {
         match place {
             Place::Running(offset) => Some((&self.running, offset)),
+            Place::FuseRunning(offset) => Some((&self.fuse_running, offset)),
             _ => self.weights.place(place),
         }
     }
@@ -227,8 +232,15 @@ impl Pass<'_> {
             calls.push(self.gate_linear()); //  h → V₁ h in parts
             calls.push(self.gate_forward()); // V₁ h → g, u, w
         }
+        if self.model.dims.mean {
+            calls.push(self.mean_forward()); // h → q
+        }
         calls.push(self.fuse_forward()); //  h, w → U q in parts
-        calls.push(self.fuse_activate()); // U q → z
+        calls.push(match (self.model.dims.fuse_norm, training) {
+            (true, Some(training)) => self.fuse_norm_forward(training), // U q → its x̂, z
+            (true, None) => self.fuse_norm_infer(),                     // U q → z
+            (false, _) => self.fuse_activate(),                         // U q → z
+        });
         calls.push(self.head_linear()); //   z → Q₁ z in parts
         calls.push(self.head_forward()); //  Q₁ z → t, logits
     }
@@ -241,7 +253,10 @@ impl Pass<'_> {
         calls.push(self.head_backward()); //      dlogits → dt
         calls.push(self.head_weight_grad()); //   dlogits, t → dQ₂
         calls.push(self.head_linear_grad()); //   dt, z → dQ₁
-        calls.push(self.head_input_grad()); //    dt → dfuse
+        calls.push(self.head_input_grad()); //    dt → dz, or dfuse where nothing is in between
+        if self.model.dims.fuse_norm {
+            calls.push(self.fuse_norm_backward()); // dz → dfuse, its dγ, dβ
+        }
         calls.push(self.fuse_input_grad()); //    dfuse → dq
         if self.model.dims.gate {
             calls.push(self.gate_backward()); //     dq, h, w → du, dg

@@ -1,6 +1,6 @@
 //! Twenty steps against PyTorch: golden values of `tools/torch_twin.py`, see `tests/golden/README.md`.
 
-use blendfuse::config::Config;
+use blendfuse::config::{Config, Precision};
 use blendfuse::data::{Encoder, Modality, standardize};
 use blendfuse::engine::Engine;
 use blendfuse::model::layout::Place;
@@ -13,13 +13,32 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-const CASES: [&str; 6] =
-    ["default", "adaptation", "adamw_bce_single", "uniform_all", "one_encoder", "clamped_temperature"];
+const CASES: [&str; 9] = [
+    "default",
+    "adaptation",
+    "adamw_bce_single",
+    "uniform_all",
+    "one_encoder",
+    "clamped_temperature",
+    "mean",
+    "no_fusion_norm",
+    "no_fusion_norm_adaptation",
+];
 
-/// Bound for losses and final tensors; PyTorch's own f32 and f64 differ by up to 3e-6 on these cases.
-const BOUND: f64 = 1e-4;
-/// Bound for the first step's gradients and weights, where nothing has added up yet; PyTorch's differ by up to 4e-6.
-const FIRST_BOUND: f64 = 1e-5;
+/// Bounds, relative and norm-wise for tensors.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Losses and final tensors
+    all: f64,
+    /// The first step's gradients and weights, where nothing has added up yet
+    first: f64,
+}
+
+/// PyTorch's own f32 and f64 differ by up to 3e-6, and by up to 3e-6 in the first step, on these cases.
+const F32: Bounds = Bounds { all: 1e-4, first: 1e-5 };
+/// Features and projection weights are rounded to f16 (5e-4). Final tensors are not compared: Adam divides by √v, so that a
+/// gradient near 0 moves its weight by the learning rate whatever its size; that tells on biases, which start at 0.
+const MIXED: Bounds = Bounds { all: 3e-2, first: 5e-3 };
 
 #[test]
 fn cpu_follows_pytorch() {
@@ -34,8 +53,9 @@ fn gpu_follows_pytorch() {
 fn follow_all(engine: &Arc<Engine>) {
     for case in CASES {
         for mode in [Mode::Training, Mode::Gradients] {
-            follow(case, engine, mode);
+            follow(case, engine, mode, Precision::F32, F32);
         }
+        follow(case, engine, Mode::Training, Precision::Mixed, MIXED);
     }
 }
 
@@ -59,7 +79,7 @@ impl Golden {
 }
 
 /// In `Mode::Gradients` the first step's gradients, too.
-fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode) {
+fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode, precision: Precision, bounds: Bounds) {
     // Cargo names the crate's folder at run time, too; so does tools/bundle where the crate is not.
     let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
     let folder = PathBuf::from(root).join("tests/golden");
@@ -68,7 +88,8 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode) {
     let text = std::fs::read_to_string(folder.join(format!("{case}.json"))).expect("committed");
     let mut settings: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let sizes = settings.as_object_mut().and_then(|map| map.remove("sizes")).expect("sizes");
-    let config: Config = serde_json::from_value(settings).expect("a configuration");
+    let mut config: Config = serde_json::from_value(settings).expect("a configuration");
+    config.engine.precision = precision;
     let widths: Vec<usize> = serde_json::from_value(sizes["widths"].clone()).expect("widths");
     let sources = sizes["source_rows"].as_u64().expect("a number") as usize;
 
@@ -99,12 +120,12 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode) {
     features.fill(engine, &model.windows, encoders, &labels);
     features.set_standard(engine, &model.windows, &standard);
     for tensor in model.layout.tensors.clone() {
-        if let Some((buffer, offset)) = model.place(tensor.place) {
+        if model.place(tensor.place).is_some() {
             let key = format!("init.{}", tensor.name);
             if golden.has(&key) {
                 let values: ArrayD<f32> = golden.get(&key);
                 assert_eq!(values.shape(), tensor.shape, "{case}: {key}");
-                engine.write(buffer, offset, &values.into_iter().collect::<Vec<_>>());
+                model.set(&tensor, &values.into_iter().collect::<Vec<_>>());
             } else {
                 assert!(tensor.name.starts_with("domain") && !config.adaptation.enabled, "{case}: no {key}");
             }
@@ -120,14 +141,14 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode) {
         engine.run(&calls, &step.with_dropout(0.0).with_update(number as u64, f64::from(config.train.lr)));
         if number == 0 {
             let w = engine.read(&model.activations.w, 0, joined.ncols() * widths.len()).expect("device");
-            compare(case, "w0", &w, golden.get("w0"), FIRST_BOUND);
+            compare(case, "w0", &w, golden.get("w0"), bounds.first);
             for tensor in &model.layout.tensors {
                 let key = format!("grad0.{}", tensor.name);
                 let kept = mode == Mode::Gradients || matches!(tensor.place, Place::Small(_));
                 if kept && golden.has(&key) {
                     let (buffer, offset) = training.grads.place(tensor.place).expect("a trained tensor");
                     let found = engine.read(buffer, offset, tensor.len()).expect("device");
-                    compare(case, &key, &found, golden.get(&key), FIRST_BOUND);
+                    compare(case, &key, &found, golden.get(&key), bounds.first);
                 }
             }
         }
@@ -137,7 +158,7 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode) {
     for (i, (found, expected)) in losses.iter().zip(&expected).enumerate() {
         let error = f64::from((found - expected).abs()) / f64::from(expected.abs()).max(1e-30);
         assert!(
-            found == expected || error <= BOUND,
+            found == expected || error <= bounds.all,
             "{case}: loss {} of step {}: {found}, PyTorch {expected}",
             i % 4,
             i / 4
@@ -146,9 +167,9 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode) {
     for tensor in &model.layout.tensors {
         if let Some((buffer, offset)) = model.place(tensor.place) {
             let key = format!("final.{}", tensor.name);
-            if golden.has(&key) {
+            if golden.has(&key) && precision == Precision::F32 {
                 let found = engine.read(buffer, offset, tensor.len()).expect("device");
-                compare(case, &key, &found, golden.get(&key), BOUND);
+                compare(case, &key, &found, golden.get(&key), bounds.all);
             }
         }
     }
@@ -159,9 +180,9 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode) {
     let logits = engine.read(&model.activations.logits, 0, rows * outputs).expect("device");
     let logits = Array2::from_shape_vec((rows, outputs), logits).expect("rows of logits");
     let head = |first: usize| logits.slice(ndarray::s![.., first..first + classes]).iter().copied().collect::<Vec<_>>();
-    compare(case, "eval_presence", &head(0), golden.get("eval_presence"), BOUND);
+    compare(case, "eval_presence", &head(0), golden.get("eval_presence"), bounds.all);
     let salience = if model.dims.dual { classes } else { 0 };
-    compare(case, "eval_salience", &head(salience), golden.get("eval_salience"), BOUND);
+    compare(case, "eval_salience", &head(salience), golden.get("eval_salience"), bounds.all);
 }
 
 /// Our statistics, which must be PyTorch's.

@@ -1,7 +1,7 @@
 //! Shapes and switches under which kernels are compared: sizes 1, odd, not a multiple of any tile, K = 1, n = 1, n = K,
-//! ties in the gate, ragged widths up to 5 000, several windows, adaptation, every loss and optimiser.
+//! ties in the gate, with and without a norm in the fusion, ragged widths up to 5 000, several windows, adaptation, every loss and optimiser.
 
-use crate::config::{Attention, Config, Heads, Optimizer, Precision, PresenceLoss, TemperatureMode, TopN};
+use crate::config::{Attention, Config, FusionNorm, Heads, Optimizer, Precision, PresenceLoss, TemperatureMode, TopN};
 use crate::data::{Encoder, Modality};
 use crate::engine::Engine;
 use crate::model::{Dims, Extent, Features, Mode, Model, Standard, Windows};
@@ -32,6 +32,7 @@ pub struct Case {
     /// τ, fixed; else learned from the default on
     pub temperature: Option<f32>,
     pub attention: Attention,
+    pub fusion_norm: FusionNorm,
     pub heads: Heads,
     pub presence_loss: PresenceLoss,
     pub optimizer: Optimizer,
@@ -56,6 +57,7 @@ pub fn cases() -> Vec<Case> {
         ("256 encoders", "256 encoders, mixed"),
         ("windows", "windows, mixed"),
         ("adaptation", "adaptation, mixed"),
+        ("no fusion norm", "no fusion norm, mixed"),
         ("one head, BCE, AdamW", "AdamW, mixed"),
     ];
     let mixed: Vec<Case> =
@@ -77,6 +79,7 @@ fn f32_cases() -> Vec<Case> {
         ties: false,
         temperature: None,
         attention: Attention::Gate,
+        fusion_norm: FusionNorm::Batch,
         heads: Heads::Dual,
         presence_loss: PresenceLoss::SoftCe,
         optimizer: Optimizer::Adam,
@@ -92,6 +95,8 @@ fn f32_cases() -> Vec<Case> {
             classes: 2,
             top_n: TopN::Count(1),
             sources: 3,
+            // With a norm behind either layer of one weight nothing but rounding would be left of its gradient.
+            fusion_norm: FusionNorm::None,
             ..base.clone()
         },
         Case { name: "one encoder", widths: vec![40], top_n: TopN::Count(1), ..base.clone() },
@@ -118,7 +123,22 @@ fn f32_cases() -> Vec<Case> {
         },
         Case { name: "windows", max_elements: 3000, ..base.clone() },
         Case { name: "adaptation", sources: 9, targets: 7, ..base.clone() },
+        Case { name: "no fusion norm", fusion_norm: FusionNorm::None, ..base.clone() },
+        Case {
+            name: "no fusion norm, adaptation",
+            fusion_norm: FusionNorm::None,
+            sources: 9,
+            targets: 7,
+            ..base.clone()
+        },
         Case { name: "uniform", attention: Attention::Uniform, ..base.clone() },
+        Case { name: "mean", attention: Attention::Mean, ..base.clone() },
+        Case {
+            name: "mean, no fusion norm",
+            attention: Attention::Mean,
+            fusion_norm: FusionNorm::None,
+            ..base.clone()
+        },
         Case {
             name: "one head, BCE, AdamW",
             heads: Heads::Single,
@@ -151,6 +171,7 @@ impl Case {
         let model = &mut config.model;
         [model.projection, model.gate_hidden, model.fused, model.head_hidden] = self.sizes;
         (model.top_n, model.attention, model.heads) = (self.top_n, self.attention, self.heads);
+        model.fusion_norm = self.fusion_norm;
         model.dropout = self.dropout;
         if let Some(tau) = self.temperature {
             (config.model.temperature.mode, config.model.temperature.initial) = (TemperatureMode::Fixed, tau);
@@ -196,6 +217,13 @@ impl Case {
         engine.write(&model.weights.small, at.beta as usize, &uniform(channels, -0.3, 0.5));
         engine.write(&model.running, 0, &uniform(channels, -0.2, 0.2));
         engine.write(&model.running, channels, &uniform(channels, 0.5, 2.0));
+        if model.dims.fuse_norm {
+            let fused = model.dims.fused;
+            engine.write(&model.weights.small, at.fuse_gamma as usize, &uniform(fused, 0.5, 1.5));
+            engine.write(&model.weights.small, at.fuse_beta as usize, &uniform(fused, -0.3, 0.5));
+            engine.write(&model.fuse_running, 0, &uniform(fused, -0.2, 0.2));
+            engine.write(&model.fuse_running, fused, &uniform(fused, 0.5, 2.0));
+        }
         if let Some(training) = &model.training {
             for (m, v) in training.m.project.iter().zip(&training.v.project) {
                 engine.write(m, 0, &uniform(m.len, -0.1, 0.1));

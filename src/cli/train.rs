@@ -173,7 +173,7 @@ fn config(args: &Args) -> Result<Config> {
     if args.config.is_some() || !args.set.is_empty() {
         bail!("--resume goes on with the configuration in {}; leave out --config and --set", args.out.display());
     }
-    Config::load(Some(&args.out.join("config.toml")), &[])
+    Config::load_recorded(&args.out.join("config.toml"), &[])
 }
 
 /// The configuration of a model on all training clips, as a cross-validation found it.
@@ -190,10 +190,10 @@ fn config_of_final(dir: &Path, set: &[String]) -> Result<Config> {
     ];
     let path = dir.join("config.toml");
     // Another pool's encoders would be noticed by nobody. Those of a joined one are written out already.
-    if !Config::load(Some(&path), &[])?.data.concatenate {
+    if !Config::load_recorded(&path, &[])?.data.concatenate {
         values.push(format!("data.encoders={names:?}"));
     }
-    Config::load(Some(&path), &[&values, set].concat())
+    Config::load_recorded(&path, &[&values, set].concat())
 }
 
 /// They run over `train.max_epochs`, which are fewer here than in the cross-validation.

@@ -13,6 +13,7 @@ impl Default for Model {
             dropout: 0.33,
             dropout_warmup_epochs: 0,
             attention: Attention::Gate,
+            fusion_norm: FusionNorm::Batch,
             heads: Heads::Dual,
             temperature: Temperature::default(),
         }

@@ -31,18 +31,21 @@ kernel! {
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
     let channels = p.encoders * p.width;
+    // A task takes some columns of one encoder; the fusion's norm is one wide encoder.
+    let columns = if p.width.is_multiple_of(COLUMNS) { COLUMNS } else { p.width };
     let (running_mean, running_var) = b.running.split_at_mut(channels);
-    let running = running_mean.par_chunks_mut(p.width).zip(running_var.par_chunks_mut(p.width));
-    let normed = column_blocks(b.normed, p.rows, channels, p.width);
-    let encoders = normed.into_par_iter().zip(column_blocks(b.h, p.rows, channels, p.width));
-    let encoders = encoders.zip(b.rstd.par_chunks_mut(p.width)).zip(running);
-    encoders.enumerate().for_each(|(k, (((mut normed, mut h), rstd), (running_mean, running_var)))| {
-        let first = k * p.width;
+    let running = running_mean.par_chunks_mut(columns).zip(running_var.par_chunks_mut(columns));
+    let normed = column_blocks(b.normed, p.rows, channels, columns);
+    let blocks = normed.into_par_iter().zip(column_blocks(b.h, p.rows, channels, columns));
+    let blocks = blocks.zip(b.rstd.par_chunks_mut(columns)).zip(running);
+    blocks.enumerate().for_each(|(block, (((mut normed, mut h), rstd), (running_mean, running_var)))| {
+        let first = block * columns;
+        let k = first / p.width;
         for (row, y) in normed.iter_mut().enumerate() {
-            sum_parts(b.partial, p.rows, &b.spans[2 * k..], row, y);
+            sum_parts(b.partial, [p.rows, p.width], &b.spans[2 * k..], [row, first % p.width], y);
         }
         normalise(&mut normed, rstd, running_mean, running_var);
-        let (gamma, beta) = (&b.small[p.gamma + first..][..p.width], &b.small[p.beta + first..][..p.width]);
+        let (gamma, beta) = (&b.small[p.gamma + first..][..columns], &b.small[p.beta + first..][..columns]);
         for (row, (normed, h)) in normed.iter().zip(&mut h).enumerate() {
             vectorised(
                 #[inline(always)]
@@ -57,12 +60,20 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     });
 }
 
-/// y (P) = Σ_s partial[s] of one row of one encoder, whose `span` is its first part and number of parts.
-pub(super) fn sum_parts<R: Real>(partial: &[R], rows: usize, span: &[u32], row: usize, y: &mut [R]) {
+/// Columns of a task at most, where they divide an encoder's.
+const COLUMNS: usize = 256;
+
+/// y = Σ_s partial[s] (B, P) from `row` and column on, of one encoder, whose `span` is its first part and number of parts.
+pub(super) fn sum_parts<R: Real>(
+    partial: &[R],
+    [rows, width]: [usize; 2],
+    span: &[u32],
+    [row, column]: [usize; 2],
+    y: &mut [R],
+) {
     y.fill(R::zero());
-    let width = y.len();
     for s in span[0]..span[0] + span[1] {
-        let part = &partial[(s as usize * rows + row) * width..][..width];
+        let part = &partial[(s as usize * rows + row) * width + column..][..y.len()];
         vectorised(
             #[inline(always)]
             || y.iter_mut().zip(part).for_each(|(y, &part)| *y += part),

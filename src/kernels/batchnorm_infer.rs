@@ -25,7 +25,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let channels = p.encoders * p.width;
     b.h[..p.rows * channels].par_chunks_mut(channels).enumerate().for_each(|(row, h)| {
         for (h, span) in h.chunks_mut(p.width).zip(b.spans.chunks(2)) {
-            sum_parts(b.partial, p.rows, span, row, h);
+            sum_parts(b.partial, [p.rows, p.width], span, [row, 0], h);
         }
         let (mean, var) = (&b.running[..channels], &b.running[channels..2 * channels]);
         let (gamma, beta) = (&b.small[p.gamma..][..channels], &b.small[p.beta..][..channels]);

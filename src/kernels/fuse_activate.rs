@@ -20,7 +20,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
     let bias = &b.small[p.bias..][..p.fused];
     b.z[..p.rows * p.fused].par_chunks_mut(p.fused).enumerate().for_each(|(row, z)| {
-        sum_parts(b.partial, p.rows, &[0, params.parts], row, z);
+        sum_parts(b.partial, [p.rows, p.fused], &[0, params.parts], [row, 0], z);
         z.iter_mut().zip(bias).for_each(|(z, &bias)| *z = relu(*z + bias));
         apply_dropout(step, row * p.fused, params.layer, z);
     });

@@ -1,5 +1,5 @@
 //! Adam on U with `dU = dfuseᵀ [w_1 h_1; …; w_K h_K]`, computed tile by tile and never stored, and `de = Σ_b dfuse`.
-//! dfuse (B, F), h (B, M), w (B, K) → weight (F, M), grads at bias (F). As `fuse_weight_grad` and then `adam`.
+//! dfuse (B, F), h (B, M), w (B, K) → weight (F, M), grads at bias (F) where there is one. As `fuse_weight_grad` and then `adam`.
 
 use super::adam::{Adam, OPERATIONS, Weights};
 use super::fuse_forward::weighted;
@@ -11,9 +11,9 @@ use rayon::prelude::*;
 
 kernel! {
     fuse_update [step, term, matmul, adam_element];
-    // bias: offset in grads
+    // biased: 1 where the fusion has a bias; its offset in grads
     params p {
-        rows: u32, encoders: u32, width: u32, fused: u32, bias: u32, decoupled: u32, weight_decay: f32,
+        rows: u32, encoders: u32, width: u32, fused: u32, biased: u32, bias: u32, decoupled: u32, weight_decay: f32,
     }
     read {
         dfuse: f32 [p.rows * p.fused],
@@ -25,7 +25,7 @@ kernel! {
         m: f32 [p.fused * p.encoders * p.width],
         v: f32 [p.fused * p.encoders * p.width],
     }
-    write { grads: f32 [p.bias + p.fused => p.fused] }
+    write { grads: f32 [p.biased * (p.bias + p.fused) => p.biased * p.fused] }
     flops(((2 * p.rows + OPERATIONS) * p.fused + p.rows) * p.encoders * p.width + p.rows * p.fused);
     grid Tiles([p.encoders * p.width, p.fused, 1]);
 }
@@ -51,7 +51,9 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
         let x = weighted(h.slice(s![.., columns.clone()]), columns.start, w, p.width);
         adam.update_by_product(dfuse, x.view(), weights);
     });
-    for (grad, column) in b.grads[p.bias..].iter_mut().zip(dfuse.columns()) {
-        *grad = column.sum();
+    if p.biased == 1 {
+        for (grad, column) in b.grads[p.bias..].iter_mut().zip(dfuse.columns()) {
+            *grad = column.sum();
+        }
     }
 }

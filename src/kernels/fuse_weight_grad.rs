@@ -1,4 +1,4 @@
-//! `dU = dfuseᵀ [w_1 h_1; …; w_K h_K]`, `de = Σ_b dfuse`: dfuse (B, F), h (B, M), w (B, K) → dweight (F, M), grads at bias (F).
+//! `dU = dfuseᵀ [w_1 h_1; …; w_K h_K]`, `de = Σ_b dfuse`: dfuse (B, F), h (B, M), w (B, K) → dweight (F, M), grads at bias (F) where there is one.
 
 use super::fuse_forward::weighted;
 use crate::matmul::{matmul, matrix, matrix_mut};
@@ -7,14 +7,14 @@ use crate::step::Step;
 
 kernel! {
     fuse_weight_grad [term, matmul];
-    // bias: offset in grads
-    params p { rows: u32, encoders: u32, width: u32, fused: u32, bias: u32 }
+    // biased: 1 where the fusion has a bias; its offset in grads
+    params p { rows: u32, encoders: u32, width: u32, fused: u32, biased: u32, bias: u32 }
     read {
         dfuse: f32 [p.rows * p.fused],
         h: f32 [p.rows * p.encoders * p.width],
         w: f32 [p.rows * p.encoders],
     }
-    write { dweight: f32 [p.fused * p.encoders * p.width], grads: f32 [p.bias + p.fused => p.fused] }
+    write { dweight: f32 [p.fused * p.encoders * p.width], grads: f32 [p.biased * (p.bias + p.fused) => p.biased * p.fused] }
     flops(((2 * p.fused + 1) * p.encoders * p.width + p.fused) * p.rows);
     grid Tiles([p.encoders * p.width, p.fused, 1]);
 }
@@ -25,7 +25,9 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let inner = p.encoders * p.width;
     let x = weighted(matrix(b.h, p.rows, inner), 0, matrix(b.w, p.rows, p.encoders), p.width);
     matmul(dfuse.t(), x.view(), matrix_mut(b.dweight, p.fused, inner));
-    for (grad, column) in b.grads[p.bias..].iter_mut().zip(dfuse.columns()) {
-        *grad = column.sum();
+    if p.biased == 1 {
+        for (grad, column) in b.grads[p.bias..].iter_mut().zip(dfuse.columns()) {
+            *grad = column.sum();
+        }
     }
 }

@@ -31,7 +31,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let tau = temperature(&params, b.small[p.temperature]);
     let rows = b.g[..p.rows * p.hidden].par_chunks_mut(p.hidden).zip(b.u.par_chunks_mut(p.encoders));
     rows.zip(b.w.par_chunks_mut(p.encoders)).enumerate().for_each(|(row, ((g, u), w))| {
-        sum_parts(b.partial, p.rows, &[0, params.parts], row, g);
+        sum_parts(b.partial, [p.rows, p.hidden], &[0, params.parts], [row, 0], g);
         g.iter_mut().zip(&b.small[p.bias0..]).for_each(|(g, &bias)| *g = relu(*g + bias));
         for (k, u) in u.iter_mut().enumerate() {
             *u = b.small[p.bias1 + k] + dot(&b.small[p.weight1 + k * p.hidden..][..p.hidden], g);

@@ -8,10 +8,10 @@ use rayon::prelude::*;
 
 kernel! {
     gate_input_grad [step, term, matmul];
-    // weight0: offset in small
-    params p { rows: u32, encoders: u32, width: u32, hidden: u32, weight0: u32 }
+    // averaged: 1 where all encoders have one dq (B, P), that of their mean; weight0: offset in small
+    params p { rows: u32, encoders: u32, width: u32, hidden: u32, averaged: u32, weight0: u32 }
     read {
-        dq: f32 [p.rows * p.encoders * p.width],
+        dq: f32 [p.rows * p.width * if p.averaged == 1 { 1 } else { p.encoders }],
         h: f32 [p.rows * p.encoders * p.width],
         w: f32 [p.rows * p.encoders],
         dg: f32 [p.rows * p.hidden],
@@ -29,9 +29,10 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let dnorm = &mut b.dnorm[..p.rows * inner];
     matmul(dg, matrix(&b.small[p.weight0..], p.hidden, inner), matrix_mut(dnorm, p.rows, inner));
     let scale = R::of(f64::from(step.dropout_scale));
-    let rows = dnorm.par_chunks_mut(inner).zip(b.dq.par_chunks(inner)).zip(b.h.par_chunks(inner));
+    let q = if p.averaged == 1 { p.width } else { inner };
+    let rows = dnorm.par_chunks_mut(inner).zip(b.dq.par_chunks(q)).zip(b.h.par_chunks(inner));
     rows.zip(b.w.par_chunks(p.encoders)).for_each(|(((dnorm, dq), h), w)| {
-        let encoders = dnorm.chunks_mut(p.width).zip(dq.chunks(p.width)).zip(h.chunks(p.width));
+        let encoders = dnorm.chunks_mut(p.width).zip(dq.chunks(p.width).cycle()).zip(h.chunks(p.width));
         for (((dnorm, dq), h), &w) in encoders.zip(w) {
             vectorised(
                 #[inline(always)]

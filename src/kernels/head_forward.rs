@@ -28,7 +28,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let all = p.heads * p.hidden;
     let rows = b.t[..p.rows * all].par_chunks_mut(all).zip(b.logits.par_chunks_mut(p.outputs));
     rows.enumerate().for_each(|(row, (t, logits))| {
-        sum_parts(b.partial, p.rows, &[0, params.parts], row, t);
+        sum_parts(b.partial, [p.rows, t.len()], &[0, params.parts], [row, 0], t);
         t.iter_mut().zip(&b.small[p.bias0..]).for_each(|(t, &bias)| *t = relu(*t + bias));
         for (o, logit) in logits.iter_mut().enumerate() {
             let weights = &b.small[p.weight1 + o * p.hidden..][..p.hidden];

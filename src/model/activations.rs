@@ -16,7 +16,10 @@ pub struct Activations {
     pub g: Buffer<f32>,               // (B, A)
     pub u: Buffer<f32>,               // (B, K)
     pub w: Buffer<f32>,               // (B, K)
+    pub q: Buffer<f32>,               // (B, P): mean of h; empty unless it is what is fused
+    pub ones: Buffer<f32>,            // (B): its weight
     pub fuse_partial: Buffer<f32>,    // (S, B, F)
+    pub fuse_span: Buffer<u32>,       // (1, 2): 0, S
     pub z: Buffer<f32>,               // (B, F)
     pub head_partial: Buffer<f32>,    // (S, B, G·H)
     pub t: Buffer<f32>,               // (B, G·H)
@@ -25,17 +28,20 @@ pub struct Activations {
 
 /// What only training needs.
 pub struct Training {
-    pub normed: Buffer<f32>,  // x̂ (B, M)
-    pub rstd: Buffer<f32>,    // (M)
-    pub losses: Buffer<f32>,  // (steps, 4): total, presence, salience, domain
-    pub dlogits: Buffer<f32>, // (B, O)
-    pub dt: Buffer<f32>,      // (B, G·H)
-    pub dfuse: Buffer<f32>,   // (B, F)
-    pub dq: Buffer<f32>,      // (B, M), in project_partial's place
-    pub du: Buffer<f32>,      // (B, K)
-    pub dg: Buffer<f32>,      // (B, A)
-    pub dnorm: Buffer<f32>,   // (B, M)
-    pub dy: Buffer<f32>,      // (B, M), in dq's place
+    pub normed: Buffer<f32>,      // x̂ (B, M)
+    pub rstd: Buffer<f32>,        // (M)
+    pub losses: Buffer<f32>,      // (steps, 4): total, presence, salience, domain
+    pub dlogits: Buffer<f32>,     // (B, O)
+    pub dt: Buffer<f32>,          // (B, G·H)
+    pub fuse_normed: Buffer<f32>, // x̂ of the fusion (B, F); empty where it has no norm
+    pub fuse_rstd: Buffer<f32>,   // (F), likewise
+    pub dz: Buffer<f32>,          // (B, F), likewise: before relu and dropout, behind the norm
+    pub dfuse: Buffer<f32>,       // (B, F)
+    pub dq: Buffer<f32>,          // (B, M) or (B, P), in project_partial's place
+    pub du: Buffer<f32>,          // (B, K)
+    pub dg: Buffer<f32>,          // (B, A)
+    pub dnorm: Buffer<f32>,       // (B, M)
+    pub dy: Buffer<f32>,          // (B, M), in dq's place
     /// Those of the large matrices are empty where an update consumes them as they come
     pub grads: Trained,
     pub m: Trained,
@@ -51,7 +57,11 @@ impl Activations {
             engine.write(&w, 0, &vec![1.0 / k as f32; b * k]);
         }
         let project = windows.parts * b * dims.projection;
-        let (gate, fuse) = (m.div_ceil(PART) * b * a, m.div_ceil(PART) * b * f);
+        let fuse_parts = dims.fuse_inner().div_ceil(PART);
+        let (gate, fuse) = (m.div_ceil(PART) * b * a, fuse_parts * b * f);
+        let q = if dims.mean { b } else { 0 };
+        let ones = engine.buffer("ones", q)?;
+        engine.write(&ones, 0, &vec![1.0; q]);
         let head = f.div_ceil(PART) * b * gh;
         let partial = engine.buffer("partial", project.max(gate).max(fuse).max(head))?;
         Ok(Self {
@@ -61,7 +71,10 @@ impl Activations {
             g: engine.buffer("g", b * a)?,
             u: engine.buffer("u", b * k)?,
             w,
+            q: engine.buffer("q", q * dims.projection)?,
+            ones,
             fuse_partial: partial.again("fuse_partial", fuse),
+            fuse_span: engine.upload("fuse_span", &[0, fuse_parts as u32])?,
             z: engine.buffer("z", b * f)?,
             head_partial: partial.again("head_partial", head),
             t: engine.buffer("t", b * gh)?,
@@ -83,14 +96,18 @@ impl Training {
     ) -> Result<Self> {
         let (k, m, f, gh) = (dims.encoders(), dims.channels(), dims.fused, dims.hidden());
         let b = extent.rows;
+        let fuse_norm = if dims.fuse_norm { f } else { 0 };
         Ok(Self {
             normed: engine.buffer("normed", b * m)?,
             rstd: engine.buffer("rstd", m)?,
             losses: engine.buffer("losses", 4 * extent.steps)?,
             dlogits: engine.buffer("dlogits", b * dims.outputs())?,
             dt: engine.buffer("dt", b * gh)?,
+            fuse_normed: engine.buffer("fuse_normed", fuse_norm * b)?,
+            fuse_rstd: engine.buffer("fuse_rstd", fuse_norm)?,
+            dz: engine.buffer("dz", fuse_norm * b)?,
             dfuse: engine.buffer("dfuse", b * f)?,
-            dq: forward.project_partial.again("dq", b * m),
+            dq: forward.project_partial.again("dq", b * dims.fuse_inner()),
             du: engine.buffer("du", b * k)?,
             dg: engine.buffer("dg", b * dims.gate_hidden)?,
             dnorm: engine.buffer("dnorm", b * m)?,

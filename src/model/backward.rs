@@ -48,22 +48,43 @@ impl Pass<'_> {
         let hidden = d.g * d.h;
         let domain = if self.model.dims.domain { hidden - d.h } else { hidden };
         let params = head_input_grad::Params { rows: d.b, hidden, domain, fused: d.f, weight0: at.head0 };
-        let args = head_input_grad::Args { dt: &t.dt, small: self.small, z: &self.activations.z, dfuse: &t.dfuse };
+        let dz = if self.model.dims.fuse_norm { &t.dz } else { &t.dfuse };
+        let args = head_input_grad::Args { dt: &t.dt, small: self.small, z: &self.activations.z, dz };
         head_input_grad::call(self.engine, params, args)
     }
 
+    pub fn fuse_norm_backward(&self) -> Call {
+        let (d, at, t) = (&self.d, self.at(), self.training());
+        let params = batchnorm_backward::Params { rows: d.b, channels: d.f, gamma: at.fuse_gamma, beta: at.fuse_beta };
+        let args = batchnorm_backward::Args {
+            dnorm: &t.dz,
+            normed: &t.fuse_normed,
+            rstd: &t.fuse_rstd,
+            small: self.small,
+            dy: &t.dfuse,
+            grads: &t.grads.small,
+        };
+        batchnorm_backward::call(self.engine, params, args)
+    }
+
     pub fn fuse_weight_grad(&self) -> Call {
-        let (d, a, t) = (&self.d, self.activations, self.training());
-        let params =
-            fuse_weight_grad::Params { rows: d.b, encoders: d.k, width: d.p, fused: d.f, bias: self.at().fuse_bias };
-        let args =
-            fuse_weight_grad::Args { dfuse: &t.dfuse, h: &a.h, w: &a.w, dweight: &t.grads.fuse, grads: &t.grads.small };
+        let (d, t) = (&self.d, self.training());
+        let (h, w) = self.fused();
+        let params = fuse_weight_grad::Params {
+            rows: d.b,
+            encoders: d.k_fused,
+            width: d.p,
+            fused: d.f,
+            biased: u32::from(!self.model.dims.fuse_norm),
+            bias: self.at().fuse_bias,
+        };
+        let args = fuse_weight_grad::Args { dfuse: &t.dfuse, h, w, dweight: &t.grads.fuse, grads: &t.grads.small };
         fuse_weight_grad::call(self.engine, params, args)
     }
 
     pub fn fuse_input_grad(&self) -> Call {
         let (d, t) = (&self.d, self.training());
-        let params = fuse_input_grad::Params { rows: d.b, inner: d.m, fused: d.f };
+        let params = fuse_input_grad::Params { rows: d.b, inner: d.k_fused * d.p, fused: d.f };
         let args = fuse_input_grad::Args { dfuse: &t.dfuse, weight: &self.model.weights.fuse, dq: &t.dq };
         fuse_input_grad::call(self.engine, params, args)
     }
@@ -116,6 +137,7 @@ impl Pass<'_> {
             encoders: d.k,
             width: d.p,
             hidden: if self.model.dims.gate { d.a } else { 0 },
+            averaged: u32::from(self.model.dims.mean),
             weight0: self.at().gate0,
         };
         let args = gate_input_grad::Args { dq: &t.dq, h: &a.h, w: &a.w, dg: &t.dg, small: self.small, dnorm: &t.dnorm };
@@ -223,21 +245,23 @@ impl Pass<'_> {
     }
 
     pub fn fuse_update(&self) -> Call {
-        let (d, a, t) = (&self.d, self.activations, self.training());
+        let (d, t) = (&self.d, self.training());
+        let (h, w) = self.fused();
         let (decoupled, weight_decay) = self.decay();
         let params = fuse_update::Params {
             rows: d.b,
-            encoders: d.k,
+            encoders: d.k_fused,
             width: d.p,
             fused: d.f,
+            biased: u32::from(!self.model.dims.fuse_norm),
             bias: self.at().fuse_bias,
             decoupled,
             weight_decay,
         };
         let args = fuse_update::Args {
             dfuse: &t.dfuse,
-            h: &a.h,
-            w: &a.w,
+            h,
+            w,
             weight: &self.model.weights.fuse,
             m: &t.m.fuse,
             v: &t.v.fuse,

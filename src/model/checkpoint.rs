@@ -1,6 +1,6 @@
 //! `model.safetensors`: named tensors in torch layout with all that is needed to use them. Same content, same bytes.
 
-use crate::config::Config;
+use crate::config::{Config, recorded};
 pub use crate::data::EncoderInfo;
 use crate::decode::Thresholds;
 use crate::files::write_atomically;
@@ -131,7 +131,7 @@ impl Header {
             encoders: serde_json::from_str(text("encoders")?).with_context(broken)?,
             classes: serde_json::from_str(text("classes")?).with_context(broken)?,
             neutral: serde_json::from_str(text("neutral")?).with_context(broken)?,
-            config: serde_json::from_str(text("config")?).with_context(broken)?,
+            config: recorded(&mut serde_json::Deserializer::from_str(text("config")?)).with_context(broken)?,
             thresholds: serde_json::from_str(text("thresholds")?).with_context(broken)?,
             resume: metadata.get("resume").cloned(),
         })

@@ -1,6 +1,6 @@
 //! Sizes and switches of one network: the letters of `lib.rs` with their values.
 
-use crate::config::{Attention, Config, Heads, Precision};
+use crate::config::{Attention, Config, FusionNorm, Heads, Precision};
 use crate::kernels::gate_forward::MAX_ENCODERS;
 use crate::packed;
 use anyhow::{Result, bail};
@@ -26,6 +26,10 @@ pub struct Dims {
     pub top_n: usize,
     /// A gate ranks the encoders; without it w = 1/K
     pub gate: bool,
+    /// The mean of the encoders is fused instead of their concatenation
+    pub mean: bool,
+    /// Batch norm in the fusion block, in place of a bias
+    pub fuse_norm: bool,
     /// A salience head of its own
     pub dual: bool,
     /// A domain classifier on the fused features
@@ -50,8 +54,10 @@ impl Dims {
             bail!("encoder {k} has no columns; remove it or list the ones to use in encoders.toml");
         }
         let channels = encoders * config.model.projection;
+        let mean = config.model.attention == Attention::Mean;
+        let fuse_inner = if mean { config.model.projection } else { channels };
         let sizes = [
-            ("fuse.weight", "model.projection or model.fused", channels * config.model.fused),
+            ("fuse.weight", "model.projection or model.fused", fuse_inner * config.model.fused),
             ("gate.0.weight", "model.projection or model.gate_hidden", channels * config.model.gate_hidden),
             ("h of a batch", "model.projection or train.batch", 2 * channels * config.train.batch),
             ("heads.0.weight", "model.fused or model.head_hidden", 3 * config.model.fused * config.model.head_hidden),
@@ -73,6 +79,8 @@ impl Dims {
             classes,
             top_n: if gate { top_n } else { encoders },
             gate,
+            mean,
+            fuse_norm: config.model.fusion_norm == FusionNorm::Batch,
             dual: config.model.heads == Heads::Dual,
             domain: config.adaptation.enabled,
             half: config.engine.precision == Precision::Mixed,
@@ -97,6 +105,11 @@ impl Dims {
     /// M = K·P
     pub fn channels(&self) -> usize {
         self.encoders() * self.projection
+    }
+
+    /// Width of q, which the fusion takes: M, or P where it is the mean of the encoders
+    pub fn fuse_inner(&self) -> usize {
+        if self.mean { self.projection } else { self.channels() }
     }
 
     /// G, heads side by side: presence, salience unless single, domain where there is adaptation

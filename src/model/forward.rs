@@ -124,19 +124,69 @@ impl Pass<'_> {
         gate_forward::call(self.engine, params, args)
     }
 
+    pub fn mean_forward(&self) -> Call {
+        let (d, a) = (&self.d, self.activations);
+        let params = mean_forward::Params { rows: d.b, encoders: d.k, width: d.p };
+        mean_forward::call(self.engine, params, mean_forward::Args { h: &a.h, w: &a.w, q: &a.q })
+    }
+
     pub fn fuse_forward(&self) -> Call {
         let (d, a) = (&self.d, self.activations);
-        let params = fuse_forward::Params { rows: d.b, encoders: d.k, width: d.p, fused: d.f, part: PART as u32 };
-        let args = fuse_forward::Args { h: &a.h, w: &a.w, weight: &self.model.weights.fuse, partial: &a.fuse_partial };
+        let (h, w) = self.fused();
+        let params = fuse_forward::Params { rows: d.b, encoders: d.k_fused, width: d.p, fused: d.f, part: PART as u32 };
+        let args = fuse_forward::Args { h, w, weight: &self.model.weights.fuse, partial: &a.fuse_partial };
         fuse_forward::call(self.engine, params, args)
     }
 
     pub fn fuse_activate(&self) -> Call {
         let (d, a, at) = (&self.d, self.activations, self.at());
         let params =
-            fuse_activate::Params { rows: d.b, fused: d.f, parts: d.parts_m, bias: at.fuse_bias, layer: LAYER_FUSE };
+            fuse_activate::Params { rows: d.b, fused: d.f, parts: d.parts_q, bias: at.fuse_bias, layer: LAYER_FUSE };
         let args = fuse_activate::Args { partial: &a.fuse_partial, small: self.small, z: &a.z };
         fuse_activate::call(self.engine, params, args)
+    }
+
+    pub fn fuse_norm_forward(&self, training: &Training) -> Call {
+        let (d, a, at) = (&self.d, self.activations, self.at());
+        let params = batchnorm_forward::Params {
+            rows: d.b,
+            encoders: 1,
+            width: d.f,
+            parts: d.parts_q,
+            gamma: at.fuse_gamma,
+            beta: at.fuse_beta,
+            layer: LAYER_FUSE,
+        };
+        let args = batchnorm_forward::Args {
+            partial: &a.fuse_partial,
+            spans: &a.fuse_span,
+            small: self.small,
+            running: &self.model.fuse_running,
+            normed: &training.fuse_normed,
+            h: &a.z,
+            rstd: &training.fuse_rstd,
+        };
+        batchnorm_forward::call(self.engine, params, args)
+    }
+
+    pub fn fuse_norm_infer(&self) -> Call {
+        let (d, a, at) = (&self.d, self.activations, self.at());
+        let params = batchnorm_infer::Params {
+            rows: d.b,
+            encoders: 1,
+            width: d.f,
+            parts: d.parts_q,
+            gamma: at.fuse_gamma,
+            beta: at.fuse_beta,
+        };
+        let args = batchnorm_infer::Args {
+            partial: &a.fuse_partial,
+            spans: &a.fuse_span,
+            small: self.small,
+            running: &self.model.fuse_running,
+            h: &a.z,
+        };
+        batchnorm_infer::call(self.engine, params, args)
     }
 
     pub fn head_linear(&self) -> Call {

@@ -18,8 +18,10 @@ pub enum Place {
     Fuse,
     /// All other trained tensors, in one buffer; the first `trained` elements of it are updated
     Small(usize),
-    /// Running mean and variance of batch norm (2, M)
+    /// Running mean and variance of the projections' batch norm (2, M)
     Running(usize),
+    /// Likewise of the fusion's (2, F)
+    FuseRunning(usize),
     /// `standardize.{k}`: kept by the host
     Standard,
 }
@@ -34,7 +36,11 @@ pub struct Offsets {
     pub gate1: u32,
     pub gate1_bias: u32,
     pub temperature: u32,
+    /// Where the fusion has no norm
     pub fuse_bias: u32,
+    /// Where it has one
+    pub fuse_gamma: u32,
+    pub fuse_beta: u32,
     /// First layers of all heads, side by side (G·H, F)
     pub head0: u32,
     pub head0_bias: u32,
@@ -82,7 +88,7 @@ impl Layout {
                 layout.trained = layout.small;
             }
         }
-        layout.at = layout.offsets();
+        layout.at = layout.offsets(dims);
         layout.add_large(dims, windows);
         layout
     }
@@ -92,7 +98,7 @@ impl Layout {
         self.tensors.iter().find(|tensor| tensor.name == name)
     }
 
-    fn offsets(&self) -> Offsets {
+    fn offsets(&self, dims: &Dims) -> Offsets {
         let at = |name: &str| match self.find(name).map(|tensor| tensor.place) {
             Some(Place::Small(offset)) => offset as u32,
             other => panic!("{name} is at {other:?}"),
@@ -105,7 +111,9 @@ impl Layout {
             gate1: at("gate.1.weight"),
             gate1_bias: at("gate.1.bias"),
             temperature: at("gate.temperature"),
-            fuse_bias: at("fuse.bias"),
+            fuse_bias: if dims.fuse_norm { 0 } else { at("fuse.bias") },
+            fuse_gamma: if dims.fuse_norm { at("fuse_norm.weight") } else { 0 },
+            fuse_beta: if dims.fuse_norm { at("fuse_norm.bias") } else { 0 },
             head0: at("presence.0.weight"),
             head0_bias: at("presence.0.bias"),
             head1: at("presence.1.weight"),
@@ -128,11 +136,13 @@ impl Layout {
                 column += width;
             }
         }
-        self.tensors.push(Tensor {
-            name: "fuse.weight".into(),
-            shape: vec![dims.fused, dims.channels()],
-            place: Place::Fuse,
-        });
+        let mut add =
+            |name: &str, shape: Vec<usize>, place| self.tensors.push(Tensor { name: name.into(), shape, place });
+        add("fuse.weight", vec![dims.fused, dims.fuse_inner()], Place::Fuse);
+        if dims.fuse_norm {
+            add("fuse_norm.running_mean", vec![dims.fused], Place::FuseRunning(0));
+            add("fuse_norm.running_var", vec![dims.fused], Place::FuseRunning(dims.fused));
+        }
     }
 }
 
@@ -148,7 +158,8 @@ fn small_tensors(dims: &Dims, learned_temperature: bool) -> Vec<(String, Vec<usi
     add("gate.1.weight", &[k, a], dims.gate);
     add("gate.1.bias", &[k], dims.gate);
     add("gate.temperature", &[1], dims.gate && learned_temperature);
-    add("fuse.bias", &[f], true);
+    let fuse_tensors: &[&str] = if dims.fuse_norm { &["fuse_norm.weight", "fuse_norm.bias"] } else { &["fuse.bias"] };
+    fuse_tensors.iter().for_each(|name| add(name, &[f], true));
     let heads = [("presence", dims.classes, true), ("salience", dims.classes, dims.dual), ("domain", 2, dims.domain)];
     for (head, _, used) in heads {
         add(&format!("{head}.0.weight"), &[h, f], used);

@@ -20,6 +20,8 @@ pub(super) struct Letters {
     pub k: u32,
     pub p: u32,
     pub m: u32,
+    /// Encoders that the fusion sees: K, or 1 where it takes their mean
+    pub k_fused: u32,
     pub a: u32,
     pub f: u32,
     pub h: u32,
@@ -30,8 +32,9 @@ pub(super) struct Letters {
     pub o: u32,
     /// S of the projection
     pub parts: u32,
-    /// S of sums over M, and over F
+    /// S of sums over M, over the width of q, and over F
     pub parts_m: u32,
+    pub parts_q: u32,
     pub parts_f: u32,
     pub tau_min: f32,
     pub tau_max: f32,
@@ -46,6 +49,7 @@ impl<'a> Pass<'a> {
             k: dims.encoders() as u32,
             p: dims.projection as u32,
             m: dims.channels() as u32,
+            k_fused: if dims.mean { 1 } else { dims.encoders() as u32 },
             a: dims.gate_hidden as u32,
             f: dims.fused as u32,
             h: dims.head_hidden as u32,
@@ -54,11 +58,18 @@ impl<'a> Pass<'a> {
             o: dims.outputs() as u32,
             parts: model.windows.parts as u32,
             parts_m: dims.channels().div_ceil(PART) as u32,
+            parts_q: dims.fuse_inner().div_ceil(PART) as u32,
             parts_f: dims.fused.div_ceil(PART) as u32,
             tau_min,
             tau_max,
         };
         Self { model, features, engine: &model.engine, activations: &model.activations, small: &model.weights.small, d }
+    }
+
+    /// What the fusion weighs and multiplies: every h with its w, or their mean with 1.
+    pub fn fused(&self) -> (&'a Buffer<f32>, &'a Buffer<f32>) {
+        let a = self.activations;
+        if self.model.dims.mean { (&a.q, &a.ones) } else { (&a.h, &a.w) }
     }
 
     /// Where kernels find the tensors of `small`.

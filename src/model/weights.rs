@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 pub struct Trained {
     /// Per window: (P, D_k) of each of its encoders, one after the other
     pub project: Vec<Buffer<f32>>,
-    /// (F, M)
+    /// U (F, M), or (F, P) where the mean of the encoders is fused
     pub fuse: Buffer<f32>,
     /// All other tensors, at the layout's offsets
     pub small: Buffer<f32>,
@@ -32,7 +32,7 @@ impl Trained {
             .collect::<Result<_>>()?;
         Ok(Self {
             project,
-            fuse: engine.buffer(&format!("{what} fuse"), dims.fused * dims.channels())?,
+            fuse: engine.buffer(&format!("{what} fuse"), dims.fused * dims.fuse_inner())?,
             small: engine.buffer(&format!("{what} small"), layout.small)?,
         })
     }
@@ -55,7 +55,7 @@ impl Trained {
             Place::Project(window, offset) => Some((self.project.get(window)?, offset)),
             Place::Fuse => Some((&self.fuse, 0)),
             Place::Small(offset) => Some((&self.small, offset)),
-            Place::Running(_) | Place::Standard => None,
+            Place::Running(_) | Place::FuseRunning(_) | Place::Standard => None,
         }
     }
 }
@@ -65,12 +65,15 @@ impl Trained {
 pub fn initial(tensor: &Tensor, dims: &Dims, seed: u64, temperature: f32) -> Vec<f32> {
     let parts: Vec<&str> = tensor.name.split('.').collect();
     let fan_in = match parts[..] {
-        ["norm", _, "weight" | "running_var"] => return vec![1.0; tensor.len()],
-        ["norm", ..] => return vec![0.0; tensor.len()],
+        ["norm", _, "weight" | "running_var"] | ["fuse_norm", "weight" | "running_var"] => {
+            return vec![1.0; tensor.len()];
+        }
+        ["norm" | "fuse_norm", ..] => return vec![0.0; tensor.len()],
         ["gate", "temperature"] => return vec![temperature; tensor.len()],
         // No bias in a projection: batch norm cancels it.
         ["project", ..] => tensor.shape[1],
-        ["gate", "0", _] | ["fuse", _] => dims.channels(),
+        ["gate", "0", _] => dims.channels(),
+        ["fuse", _] => dims.fuse_inner(),
         ["gate", "1", _] => dims.gate_hidden,
         [_, "0", _] => dims.fused,
         [_, "1", _] => dims.head_hidden,

@@ -10,7 +10,7 @@
 use super::plan::Plan;
 use super::settings::Settings;
 use super::summary::SweepSummary;
-use crate::config::Config;
+use crate::config::{Config, recorded};
 use crate::cv::{CvSummary, DataInfo};
 use crate::files::{self, new_folder, write_atomically};
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -34,6 +34,7 @@ pub struct TrialFile {
     /// What makes it differ from the other trials
     pub set: Settings,
     /// Every key, `set` among them
+    #[serde(deserialize_with = "recorded")]
     pub config: Config,
 }
 

@@ -187,6 +187,7 @@ fn tensor_name(model: &Model, buffer: &Buffer<f32>, at: usize) -> String {
             Place::Fuse if group == "fuse" => 0,
             Place::Small(offset) if group == "small" => offset,
             Place::Running(offset) if group == "running" => offset,
+            Place::FuseRunning(offset) if group == "fuse_running" => offset,
             _ => return false,
         };
         (offset..offset + tensor.len()).contains(&at)

@@ -42,20 +42,25 @@ def cases() -> Iterator[Case]:
         return Settings(sizes, loss or Loss(), Adaptation(), train)
 
     widths = (6, 1, 17, 40, 9)
-    yield Case("default", widths, 131, settings())
+    yield Case("default", widths, 22, settings())
     adaptation = settings()
     adaptation.adaptation.enabled = True
-    yield Case("adaptation", widths, 235, adaptation)
+    yield Case("adaptation", widths, 22, adaptation)
     single = settings(
         loss=Loss(presence_loss="bce"), optimizer="adamw", heads="single", temperature=Temperature(mode="fixed")
     )
     # Batch norm cancels all but ~1e-5 of the gradient of a width-1 encoder's weight. Adam's weight decay hides the
     # rounding of what is left; AdamW would blow it up to whole steps, so here that encoder has width 2.
-    yield Case("adamw_bce_single", (6, 2, 17, 40, 9), 41, single)
+    yield Case("adamw_bce_single", (6, 2, 17, 40, 9), 5, single)
     yield Case("uniform_all", widths, 8, settings(top_n=len(widths), attention="uniform"))
     yield Case("one_encoder", (17,), 0, settings(top_n=1))
     # So narrow a range that the temperature is clamped within the 20 steps.
-    yield Case("clamped_temperature", widths, 31, settings(temperature=Temperature(min=0.69, max=0.71)))
+    yield Case("clamped_temperature", widths, 22, settings(temperature=Temperature(min=0.69, max=0.71)))
+    yield Case("mean", widths, 8, settings(top_n=len(widths), attention="mean"))
+    yield Case("no_fusion_norm", widths, 22, settings(fusion_norm="none"))
+    plain = settings(fusion_norm="none")
+    plain.adaptation.enabled = True
+    yield Case("no_fusion_norm_adaptation", widths, 236, plain)
 
 
 def write_all(out: Path) -> None:

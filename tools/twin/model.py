@@ -32,14 +32,19 @@ class Network(nn.Module):
         sizes = settings.model
         encoders, joined = len(widths), len(widths) * sizes.projection
         self.top_n = sizes.kept(encoders)
-        self.uniform = sizes.attention == "uniform"
+        self.gated = sizes.attention == "gate"
+        self.mean = sizes.attention == "mean"
         self.single = sizes.heads == "single"
         self.dropout = sizes.dropout
         self.standardize = nn.ModuleList(Standardize(width) for width in widths)
         self.project = nn.ModuleList(nn.Linear(width, sizes.projection, bias=False) for width in widths)
         self.norm = nn.ModuleList(nn.BatchNorm1d(sizes.projection, eps=1e-5, momentum=0.1) for _ in widths)
         self.gate = Gate(joined, sizes.gate_hidden, encoders, settings)
-        self.fuse = nn.Linear(joined, sizes.fused)
+        normed = sizes.fusion_norm == "batch"
+        # Batch norm cancels a bias in front of it.
+        self.fuse = nn.Linear(sizes.projection if self.mean else joined, sizes.fused, bias=not normed)
+        if normed:
+            self.fuse_norm = nn.BatchNorm1d(sizes.fused, eps=1e-5, momentum=0.1)
         self.presence = TwoLayers(sizes.fused, sizes.head_hidden, classes)
         self.salience = TwoLayers(sizes.fused, sizes.head_hidden, classes)
         if settings.adaptation.enabled:
@@ -54,14 +59,16 @@ class Network(nn.Module):
         projected = [norm(project(x)) for x, project, norm in zip(features, self.project, self.norm, strict=True)]
         h = self.drop(torch.stack(projected, dim=1).relu())  # (B, K, P)
         a, w = self.attend(h)
-        z = self.drop(self.fuse((w.unsqueeze(2) * h).flatten(1)).relu())
+        weighted = w.unsqueeze(2) * h
+        y = self.fuse(weighted.sum(dim=1) if self.mean else weighted.flatten(1))
+        z = self.drop((self.fuse_norm(y) if hasattr(self, "fuse_norm") else y).relu())
         presence = self.presence(z)
         salience = presence if self.single else self.salience(z)
         return Output(presence, salience, z, a, w)
 
     def attend(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Gate weights of all encoders, and those of the n selected ones renormalised."""
-        if self.uniform:
+        if not self.gated:
             a = h.new_full(h.shape[:2], 1 / h.shape[1])
             return a, a
         logits = self.gate(h.flatten(1)) / self.gate.temperature

@@ -22,13 +22,14 @@ class Model:
     top_n: int | str = "auto"  # n
     dropout: float = 0.33
     dropout_warmup_epochs: int = 0
-    attention: str = "gate"  # gate or uniform
+    attention: str = "gate"  # gate, uniform or mean
+    fusion_norm: str = "batch"  # batch or none
     heads: str = "dual"  # dual or single
     temperature: Temperature = field(default_factory=Temperature)
 
     def kept(self, encoders: int) -> int:
-        """n for a pool of K encoders; uniform attention keeps all."""
-        if self.attention == "uniform":
+        """n for a pool of K encoders; without a gate all are kept."""
+        if self.attention != "gate":
             return encoders
         if self.top_n == "auto":
             return max(1, round(22 / 36 * encoders))
