@@ -26,7 +26,7 @@ kernel! {
         v: f32 [p.fused * p.encoders * p.width],
     }
     write { grads: f32 [p.biased * (p.bias + p.fused) => p.biased * p.fused] }
-    flops(((2 * p.rows + OPERATIONS) * p.fused + p.rows) * p.encoders * p.width + p.rows * p.fused);
+    flops(((2 * p.rows + OPERATIONS) * p.fused + p.rows) * p.encoders * p.width + p.rows * p.biased * p.fused);
     grid Tiles([p.encoders * p.width, p.fused, 1]);
 }
 

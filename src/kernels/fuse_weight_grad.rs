@@ -15,7 +15,7 @@ kernel! {
         w: f32 [p.rows * p.encoders],
     }
     write { dweight: f32 [p.fused * p.encoders * p.width], grads: f32 [p.biased * (p.bias + p.fused) => p.biased * p.fused] }
-    flops(((2 * p.fused + 1) * p.encoders * p.width + p.fused) * p.rows);
+    flops(((2 * p.fused + 1) * p.encoders * p.width + p.biased * p.fused) * p.rows);
     grid Tiles([p.encoders * p.width, p.fused, 1]);
 }
 

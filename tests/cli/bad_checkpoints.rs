@@ -107,10 +107,52 @@ fn networks_of_other_sizes() {
     let work = trained();
     let train = format!("train --data pool --init run --out next --fold 0 --device cpu {SMALL}");
     let cases = [
-        ("model.fused=12", "fuse.bias: found shape [24], expected [12]"),
+        ("model.fused=12", "fuse_norm.weight: found shape [24], expected [12]"),
         ("model.projection=8", "norm.0.weight: found shape [16], expected [8]"),
     ];
     for (setting, message) in cases {
         work.fails(&format!("{train} --set {setting}"), &[message, "sizes under [model] differ"]);
     }
+}
+
+/// A checkpoint of a version before `model.fusion_norm` has no such key, and no norm in its fusion.
+#[test]
+fn a_checkpoint_without_the_key_has_no_fusion_norm() {
+    let work = trained();
+    let train = "train --data pool --out plain --fold 0 --device cpu --set model.fusion_norm=none";
+    work.succeeds(&format!("{train} {SMALL}"));
+    let predict = "predict --data pool --device cpu --split test";
+    work.succeeds(&format!("{predict} --model plain --out now.json --scores now.npz"));
+    work.copy("plain", "older");
+    edit_config(&work, "older", |model| drop(model.remove("fusion_norm").expect("it was recorded")));
+    work.succeeds(&format!("{predict} --model older --out older.json --scores older.npz"));
+    for (now, older) in [("now.json", "older.json"), ("now.npz", "older.npz")] {
+        assert!(std::fs::read(work.path(now)).unwrap() == std::fs::read(work.path(older)).unwrap(), "{older} differs");
+    }
+}
+
+#[test]
+fn a_norm_whose_tensors_are_absent() {
+    let work = trained();
+    let train = "train --data pool --out run2 --fold 0 --device cpu --set model.fusion_norm=none";
+    work.succeeds(&format!("{train} {SMALL}"));
+    edit_config(&work, "run2", |model| drop(model.insert("fusion_norm".into(), "batch".into())));
+    let expected = ["fuse_norm.weight is missing", "expected shape [24]"];
+    refused(&work, "run2", "pool", &expected);
+}
+
+/// Changes `[model]` of the configuration in a run's `model.safetensors`.
+fn edit_config(work: &Workspace, run: &str, edit: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) {
+    let path = work.path(&format!("{run}/model.safetensors"));
+    let bytes = std::fs::read(&path).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut front: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let text = front["__metadata__"]["config"].as_str().unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(text).unwrap();
+    edit(config["model"].as_object_mut().unwrap());
+    front["__metadata__"]["config"] = config.to_string().into();
+    let mut front = front.to_string();
+    front.push_str(&" ".repeat(front.len().next_multiple_of(8) - front.len()));
+    let edited = [&(front.len() as u64).to_le_bytes(), front.as_bytes(), &bytes[8 + length..]].concat();
+    std::fs::write(path, edited).unwrap();
 }

@@ -233,7 +233,9 @@ fn has_tensors(work: &Workspace) {
     add("gate.1.bias", &[k]);
     add("gate.temperature", &[1]);
     add("fuse.weight", &[f, k * p]);
-    add("fuse.bias", &[f]);
+    for name in ["weight", "bias", "running_mean", "running_var"] {
+        add(&format!("fuse_norm.{name}"), &[f]);
+    }
     for (head, outputs) in [("presence", 6), ("salience", 6), ("domain", 2)] {
         add(&format!("{head}.0.weight"), &[h, f]);
         add(&format!("{head}.0.bias"), &[h]);

@@ -23,6 +23,7 @@ pub struct Network {
     gate: TwoLayers,
     pub temperature: Param<Tensor<1>>,
     fuse: Linear,
+    fuse_norm: BatchNorm,
     presence: TwoLayers,
     salience: TwoLayers,
     dropout: Dropout,
@@ -38,7 +39,8 @@ impl Network {
             norm: widths.iter().map(|_| BatchNormConfig::new(P).init(device)).collect(),
             gate: TwoLayers::new("gate", [encoders * P, A, encoders], device),
             temperature: Param::from_tensor(Tensor::full([1], TEMPERATURE, device)),
-            fuse: linear("fuse", encoders * P, F, true, device),
+            fuse: linear("fuse", encoders * P, F, false, device),
+            fuse_norm: BatchNormConfig::new(F).init(device),
             presence: TwoLayers::new("presence", [F, H, CLASSES], device),
             salience: TwoLayers::new("salience", [F, H, CLASSES], device),
             dropout: DropoutConfig::new(dropout).init(),
@@ -55,7 +57,7 @@ impl Network {
         let h = self.dropout.forward(relu(Tensor::stack::<3>(projected, 1))); // (B, K, P)
         let w = self.attend(h.clone().flatten(1, 2));
         let fused = self.fuse.forward((w.unsqueeze_dim::<3>(2) * h).flatten(1, 2));
-        let z = self.dropout.forward(relu(fused));
+        let z = self.dropout.forward(relu(self.fuse_norm.forward(fused)));
         let y = y.clone().select(0, rows.clone());
         cross_entropy_with_logits(self.presence.forward(z.clone()), y.clone()) * LOSS_WEIGHTS.0
             + cross_entropy_with_logits(self.salience.forward(z), y) * LOSS_WEIGHTS.1
