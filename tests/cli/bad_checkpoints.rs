@@ -120,14 +120,14 @@ fn networks_of_other_sizes() {
 fn a_checkpoint_without_the_key_has_no_fusion_norm() {
     let work = trained();
     let train = "train --data pool --out plain --fold 0 --device cpu --set model.fusion_norm=none";
-    work.succeeds(&format!("{train} {SMALL}"));
+    work.ok(&format!("{train} {SMALL}"));
     let predict = "predict --data pool --device cpu --split test";
-    work.succeeds(&format!("{predict} --model plain --out now.json --scores now.npz"));
+    work.ok(&format!("{predict} --model plain --out now.json --scores now.npz"));
     work.copy("plain", "older");
     edit_config(&work, "older", |model| drop(model.remove("fusion_norm").expect("it was recorded")));
-    work.succeeds(&format!("{predict} --model older --out older.json --scores older.npz"));
+    work.ok(&format!("{predict} --model older --out older.json --scores older.npz"));
     for (now, older) in [("now.json", "older.json"), ("now.npz", "older.npz")] {
-        assert!(std::fs::read(work.path(now)).unwrap() == std::fs::read(work.path(older)).unwrap(), "{older} differs");
+        assert!(work.bytes(now) == work.bytes(older), "{older} differs");
     }
 }
 
@@ -135,7 +135,7 @@ fn a_checkpoint_without_the_key_has_no_fusion_norm() {
 fn a_norm_whose_tensors_are_absent() {
     let work = trained();
     let train = "train --data pool --out run2 --fold 0 --device cpu --set model.fusion_norm=none";
-    work.succeeds(&format!("{train} {SMALL}"));
+    work.ok(&format!("{train} {SMALL}"));
     edit_config(&work, "run2", |model| drop(model.insert("fusion_norm".into(), "batch".into())));
     let expected = ["fuse_norm.weight is missing", "expected shape [24]"];
     refused(&work, "run2", "pool", &expected);
