@@ -54,7 +54,7 @@ pub fn measure(engine: &Arc<Engine>, config: &Config, options: &cv::Options, ui:
         },
         ui,
     )?;
-    let load = config.data.options(Some(Split::Train), options.allow_missing);
+    let load = config.data.options(Some(Split::Train), options.reading);
     let mut pool = Pool::load(options.data, &load, ui)?;
     let mut rows = fused.trivial.clone();
     let encoders: Vec<usize> = (0..pool.encoders.len()).collect();

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod device;
 pub mod devices;
 pub mod evaluate;
+pub mod folds;
 pub mod inspect;
 pub mod predict;
 pub mod report;
@@ -49,6 +50,8 @@ enum Command {
     Aggregate(aggregate::Args),
     /// Show what is in a pool
     Inspect(inspect::Args),
+    /// Make stratified folds in which no group is split, into a labels file
+    Folds(folds::Args),
     /// Train one model
     Train(train::Args),
     /// Train on all folds in turn and sum up
@@ -84,6 +87,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Synth(args) => synth::run(args, ui),
         Command::Aggregate(args) => aggregate::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),
+        Command::Folds(args) => folds::run(args, ui),
         Command::Train(args) => train::run(args, ui),
         Command::Cv(args) => cv::run(args, ui),
         Command::Baselines(args) => baselines::run(args, ui),

@@ -13,14 +13,16 @@ pub use word_or_number::{Threshold, TopN};
 
 use serde::{Deserialize, Serialize};
 
-/// `[data]`: which of a pool's encoders a model is made of.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// `[data]`: which of a pool's encoders a model is made of, and how its classes blend.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
     /// Names, in the order the model takes them; empty: all, in the pool's order
     pub encoders: Vec<String>,
     /// Early concatenation: their features side by side as those of one encoder
     pub concatenate: bool,
+    /// The class that never blends; `auto`: `neutral` or `neu` where a class has that name; empty: none
+    pub exclusive: String,
 }
 
 /// `[model]`: sizes and switches of the network.

@@ -10,8 +10,7 @@ pub use runs::{folder, jobs, run_folders};
 pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement};
 
 use crate::config::Config;
-use crate::data::labels::group_word;
-use crate::data::{Pool, Split, shared_groups};
+use crate::data::{Pool, Reading, Split, warnings};
 use crate::engine::Engine;
 use crate::files::{claim, read_json, write_atomically, write_json};
 use crate::metrics::{self, Score, Truth};
@@ -36,7 +35,7 @@ pub struct Options<'a> {
     pub seeds: Vec<u64>,
     /// Runs at the same time; `None`: as many as there are cores, one on a GPU
     pub jobs: Option<usize>,
-    pub allow_missing: bool,
+    pub reading: &'a Reading,
 }
 
 /// Trains what is not trained yet and sums up.
@@ -50,7 +49,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     check_seeds(&config, &options.seeds)?;
     check_folder(options.out, &config)?;
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
-    let pool = Pool::load(options.data, &config.data.options(split, options.allow_missing), ui)?;
+    let pool = Pool::load(options.data, &config.data.options(split, options.reading), ui)?;
     let folds = chosen_folds(&pool, options.folds.as_deref())?;
     warn_of_folds(&pool, &folds, ui);
     let selections: Vec<Selection> = folds.iter().map(|&fold| Selection::Fold(fold)).collect();
@@ -132,7 +131,7 @@ fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
         chosen.is_none_or(|chosen| !chosen.is_empty()),
         "found no fold, expected at least one; give some, or leave them out for all"
     );
-    ensure!(!there.is_empty(), "no clip has a fold; add folds to the labels to cross-validate");
+    ensure!(!there.is_empty(), "no clip has a fold; make folds with `blendfuse folds` to cross-validate");
     let folds: BTreeSet<u32> = chosen.map_or(there, |chosen| chosen.iter().copied().collect());
     // Each must have clips to validate on and others to train on.
     folds.iter().try_for_each(|&fold| pool.fold_rows(fold).map(drop))?;
@@ -141,10 +140,8 @@ fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
 
 /// Training cannot learn, and validation cannot see, a class without clips; and groups should be in one fold only.
 fn warn_of_folds(pool: &Pool, folds: &[u32], ui: Ui) {
-    let shared = shared_groups(&pool.clips).len();
-    if shared > 0 {
-        let word = group_word(&pool.classes);
-        ui.warn(format!("{word}s in more than one fold: {shared}; scores will flatter, since training has seen them"));
+    if let Some(warning) = warnings::shared(&pool.classes, &pool.clips) {
+        ui.warn(warning);
     }
     for &fold in folds {
         let Ok((train, validation)) = pool.fold_rows(fold) else { continue };

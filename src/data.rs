@@ -3,14 +3,19 @@
 
 pub mod aggregate;
 pub mod encoders;
+pub mod finite;
+pub mod folds;
 pub mod labels;
 pub mod load;
+mod modality;
+pub mod names;
 pub mod npz;
 pub mod pool;
 pub mod scan;
 pub mod source;
 pub mod standardize;
 pub mod synth;
+pub mod warnings;
 
-pub use encoders::Modality;
-pub use pool::{CONCATENATION, Clip, Encoder, EncoderInfo, LoadOptions, Pool, Split, shared_groups, targets};
+pub use modality::Modality;
+pub use pool::{CONCATENATION, Clip, Encoder, EncoderInfo, LoadOptions, Pool, Reading, Split, shared_groups, targets};

@@ -7,7 +7,7 @@ pub use members::model_file;
 
 use crate::config::Data;
 use crate::data::source::Sources;
-use crate::data::{Pool, Split};
+use crate::data::{Pool, Reading, Split};
 use crate::decode::{self, Decision, Thresholds};
 use crate::engine::Engine;
 use crate::infer::{Network, Placed};
@@ -52,13 +52,13 @@ pub fn predict(
     models: &[PathBuf],
     data: &Path,
     split: Split,
-    allow_missing: bool,
+    reading: &Reading,
     ui: Ui,
 ) -> Result<Predictions> {
     let members = members(models, ui)?;
     let (thresholds, from) = thresholds(&members)?;
     let header = &members[0].header;
-    let pool = load_pool(header, data, split, allow_missing, ui)?;
+    let pool = load_pool(header, data, split, reading, ui)?;
     let rows = pool.indices(split);
     let names = rows.iter().map(|&row| pool.clips[row].name.clone()).collect();
     if let Some(from) = &from {
@@ -145,12 +145,12 @@ fn take(pool: &mut Pool) -> Pool {
 }
 
 /// The pool with the encoders that the checkpoint was trained on, in its order.
-pub(crate) fn load_pool(header: &Header, data: &Path, split: Split, allow_missing: bool, ui: Ui) -> Result<Pool> {
+pub(crate) fn load_pool(header: &Header, data: &Path, split: Split, reading: &Reading, ui: Ui) -> Result<Pool> {
     let names = header.encoders.iter().map(|encoder| encoder.name.clone()).collect();
     let wanted = if header.config.data.concatenate {
         header.config.data.clone()
     } else {
-        Data { encoders: names, concatenate: false }
+        Data { encoders: names, concatenate: false, ..header.config.data.clone() }
     };
     let sources = Sources::find(data)?;
     for name in &wanted.encoders {
@@ -160,7 +160,7 @@ pub(crate) fn load_pool(header: &Header, data: &Path, split: Split, allow_missin
             "encoder `{name}`: the checkpoint was trained on it, the pool does not have it; add features/{name}.npz"
         );
     }
-    let mut pool = Pool::load(data, &wanted.options(Some(split), allow_missing), ui)?;
+    let mut pool = Pool::load(data, &wanted.options(Some(split), reading), ui)?;
     // A pool without labels has no classes of its own.
     if pool.classes.is_empty() {
         pool.classes = header.classes.clone();

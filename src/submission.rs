@@ -37,18 +37,19 @@ struct Emotion {
     salience: f64,
 }
 
-/// Writes a submission file whole or not at all: clips sorted by name, each called its stem and `suffix`.
+/// Writes a submission file whole or not at all: clips sorted by name, each called its stem and `suffix`, or
+/// by its whole name without one.
 ///
 /// # Errors
 /// Two clips of the same name; a file that cannot be written.
-pub fn write(path: &Path, predictions: &[(String, Decision)], classes: &[String], suffix: &str) -> Result<()> {
+pub fn write(path: &Path, predictions: &[(String, Decision)], classes: &[String], suffix: Option<&str>) -> Result<()> {
     let mut clips = BTreeMap::new();
     for (name, decision) in predictions {
         let emotion = |&(class, percent): &(usize, u32)| Emotion {
             emotion: classes[class].clone(),
             salience: f64::from(percent),
         };
-        let name = format!("{}{suffix}", stem(name));
+        let name = suffix.map_or(name.clone(), |suffix| format!("{}{suffix}", stem(name)));
         let emotions: Vec<Emotion> = decision.iter().map(emotion).collect();
         if clips.insert(name.clone(), emotions).is_some() {
             bail!("{}: found clip {name:?} twice, expected every clip once; give each its own name", path.display());

@@ -150,7 +150,7 @@ impl Trainer {
             batches,
             validation,
             steps: HashMap::new(),
-            state: State::new(config, selection, clips),
+            state: State { labels: Some(pool.label_fingerprint(selection)), ..State::new(config, selection, clips) },
             init,
             best: None,
             ui,
@@ -171,6 +171,10 @@ impl Trainer {
         ensure!(
             (state.selection, state.clips) == (self.state.selection, self.state.clips),
             "the run was trained on other clips; resume it with the pool and the fold it was started with"
+        );
+        ensure!(
+            state.labels.is_none() || state.labels == self.state.labels,
+            "the run was trained on other labels; resume it with the labels (--labels) it was started with"
         );
         ensure!(
             last.header.config == self.config,
@@ -222,8 +226,10 @@ impl Trainer {
             ..header.clone()
         })?;
         let last = Header::read(&run.join("last.safetensors"))?;
-        let clips = State::of(&last)?.clips;
+        let State { clips, labels, .. } = State::of(&last)?;
         ensure!(clips == pool.fingerprint(selection, config), "it was trained on other clips than the pool has now");
+        let same = labels.is_none_or(|labels| labels == pool.label_fingerprint(selection));
+        ensure!(same, "it was trained on other labels than the pool has now");
         let same = model.standard()? == pool.rows(selection).standard;
         ensure!(same, "it was trained on other features than the pool has now");
         Ok(())

@@ -3,7 +3,7 @@
 use archive::{archive, features, npy};
 use blendfuse::data::npz::{NpzReader, NpzWriter};
 use blendfuse::data::scan::Survey;
-use blendfuse::data::{LoadOptions, Modality, Pool, Split, labels, standardize};
+use blendfuse::data::{LoadOptions, Modality, Pool, Reading, Split, labels, standardize};
 use blendfuse::ui::Ui;
 use half::f16;
 use ndarray::{Array2, array};
@@ -13,6 +13,8 @@ use tempfile::TempDir;
 
 #[path = "common/archive.rs"]
 mod archive;
+#[path = "data/labels.rs"]
+mod label_files;
 
 const QUIET: Ui = Ui { quiet: true, verbose: false };
 
@@ -285,7 +287,8 @@ fn missing_rows_stop_or_are_dropped() {
     features(dir.path(), "features/two.npz", &["c", "a"], |row| vec![row as f32]);
     let expected = ["found 1 of 3 clips without a row in some encoder", "two lacks 1 (b)", "--allow-missing"];
     fails(dir.path(), &LoadOptions::default(), &expected, "one clip");
-    let options = LoadOptions { allow_missing: true, ..LoadOptions::default() };
+    let options =
+        LoadOptions { reading: Reading { allow_missing: true, ..Reading::default() }, ..LoadOptions::default() };
     let loaded = Pool::load(dir.path(), &options, QUIET).unwrap();
     assert_eq!(loaded.clips.iter().map(|clip| clip.name.as_str()).collect::<Vec<_>>(), ["a", "c"]);
     assert_eq!(loaded.encoders[1].features.column(0).to_vec(), [1.0, 0.0]);
@@ -345,18 +348,45 @@ fn encoders_toml_sets_order_modality_and_use() {
     let list = dir.path().join("encoders.toml");
     write(&list, "[[encoder]]\nname = 'one'\nmodality = 'audio'\n[[encoder]]\nname = 'imagebind'\n").unwrap();
     assert_eq!(names(dir.path()), [("one".to_owned(), Modality::Audio), ("imagebind".to_owned(), Modality::Video)]);
+    write(&list, "[[encoder]]\nname = 'one'\nmodality = 'skin conductance'\n[[encoder]]\nname = 'imagebind'\nmodality = 'VIDEO'\n").unwrap();
+    let words: Vec<String> = names(dir.path()).into_iter().map(|(_, modality)| modality.to_string()).collect();
+    assert_eq!(words, ["skin conductance", "video"], "any word; the paper's in any case");
 
     let cases = [
         ("[[encoder]]\nname = 'clip'", "found encoder `clip` without a file, expected features/clip.npz"),
         ("[[encoder]]\nname = 'one'\n[[encoder]]\nname = 'one'", "found `one` twice"),
         ("encoder = []", "found no encoder"),
-        ("[[encoder]]\nname = 'one'\nmodality = 'smell'", "unknown variant `smell`"),
+        ("[[encoder]]\nname = 'one'\nmodality = ' '", "modality \" \", expected a word"),
         ("[[encoder]]\nname = 'one'\nuse = true", "unknown field `use`"),
     ];
     for (text, message) in cases {
         write(&list, text).unwrap();
         fails(dir.path(), &LoadOptions::default(), &["encoders.toml", message], text);
     }
+}
+
+#[test]
+fn the_challenges_suffix_is_not_part_of_an_encoders_name() {
+    let dir = pool(METADATA);
+    features(dir.path(), "features/wavlm_large_static_features.npz", &["a", "b", "c"], |row| vec![row as f32]);
+    let load = |options: &LoadOptions| Pool::load(dir.path(), options, QUIET).unwrap().infos();
+    let expected = [("one".to_owned(), Modality::Unknown), ("wavlm_large".to_owned(), Modality::Audio)];
+    let found: Vec<_> = load(&LoadOptions::default()).into_iter().map(|info| (info.name, info.modality)).collect();
+    assert_eq!(found, expected);
+    // Lists and configurations of older versions have the whole stem.
+    for name in ["wavlm_large", "wavlm_large_static_features"] {
+        write(dir.path().join("encoders.toml"), format!("[[encoder]]\nname = '{name}'\n")).unwrap();
+        assert_eq!(load(&LoadOptions::default())[0].name, "wavlm_large");
+        let options = LoadOptions { encoders: vec![name.into()], ..LoadOptions::default() };
+        assert_eq!(load(&options)[0].name, "wavlm_large");
+    }
+    features(dir.path(), "features/train/wavlm_large.npz", &["a", "b", "c"], |row| vec![row as f32]);
+    let expected = [
+        "found two files of encoder `wavlm_large`",
+        "features/wavlm_large_static_features.npz",
+        "features/train/wavlm_large.npz",
+    ];
+    fails(dir.path(), &LoadOptions::default(), &expected, "one name for two files");
 }
 
 // ---------------------------------------------------------------- labels
@@ -420,12 +450,8 @@ fn groups_come_from_either_column() {
         let groups: Vec<_> = pool.clips.iter().map(|clip| clip.group.as_deref()).collect();
         assert_eq!(groups, [Some("Ann"), Some("Ann"), None]);
         assert_eq!(blendfuse::data::shared_groups(&pool.clips), ["Ann"]);
-        let problems = Survey::of(dir.path(), QUIET).unwrap().problems;
-        assert_eq!(
-            problems,
-            ["group Ann is in several folds: scores will flatter; give all its clips the same fold"],
-            "only BlEmoRE's groups are called actors"
-        );
+        let warnings = Survey::of(dir.path(), None, QUIET).unwrap().warnings.join("\n");
+        assert!(warnings.contains("groups in more than one fold: 1 (Ann)"), "only BlEmoRE's are actors: {warnings}");
     }
     let dir = pool(&METADATA.replace("extra", "group"));
     fails(dir.path(), &LoadOptions::default(), &["train_metadata.csv: found columns `video_id` and `group`"], "both");
@@ -454,9 +480,8 @@ fn any_task_has_labels_csv() {
         ("filename,fold,x,y\na,0,1,two\n", "line 2: found `two` in y, expected a score of 0 or more"),
         ("filename,fold,x,y\na,0,1,-1\n", "line 2: found `-1` in y"),
         ("filename,fold,x,y\na,0,1,inf\n", "line 2: found `inf` in y"),
-        ("filename,x,y\na,0,1\n", "expected a column `fold`"),
         ("clip,fold,x,y\na,0,0,1\n", "expected a column `filename`"),
-        ("filename,fold\na,0\n", "one column of scores per class"),
+        ("filename,fold\na,0\n", "either a column `label` or one column of scores per class"),
         ("filename,fold,x,x\na,0,1,1\n", "found a column name twice"),
         ("filename,fold,x\na,0,1\na,0,1\n", "line 3: found `a` again"),
         ("filename,fold,group,video_id,x\na,0,g,v,1\n", "found columns `video_id` and `group`, expected one"),
@@ -510,7 +535,7 @@ fn a_survey_counts_everything_and_lists_every_problem() {
     });
     features(dir.path(), "features/two.npz", &["t", "b", "a"], |row| vec![if row == 1 { f32::NAN } else { 0.0 }]);
     write(dir.path().join("features/zero.npz"), "no archive").unwrap();
-    let survey = Survey::of(dir.path(), QUIET).unwrap();
+    let survey = Survey::of(dir.path(), None, QUIET).unwrap();
     let [one, two, zero] = &survey.encoders[..] else { panic!("{survey:?}") };
     assert_eq!((one.width, one.train_rows, one.test_rows, one.missing_rows), (Some(2), Some(3), Some(1), Some(0)));
     assert_eq!((one.non_finite, one.constant_columns), (Some(0), Some(1)), "constant over training rows");

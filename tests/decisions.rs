@@ -293,7 +293,7 @@ fn two() -> Vec<(String, Decision)> {
 fn submission_is_sorted_json_and_reads_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("predictions.json");
-    submission::write(&path, &two(), &classes(), submission::DEFAULT_SUFFIX).unwrap();
+    submission::write(&path, &two(), &classes(), Some(submission::DEFAULT_SUFFIX)).unwrap();
     let text: String = fs::read_to_string(&path).unwrap().split_whitespace().collect();
     assert_eq!(
         text,
@@ -301,7 +301,7 @@ fn submission_is_sorted_json_and_reads_back() {
             + r#""test_0002.mov":[{"emotion":"ang","salience":70.0},{"emotion":"disg","salience":30.0}]}}"#
     );
     assert_eq!(submission::read(&path, &classes()).unwrap(), two().into_iter().collect());
-    submission::write(&path, &two()[..1], &classes(), "").unwrap();
+    submission::write(&path, &two()[..1], &classes(), Some("")).unwrap();
     assert!(fs::read_to_string(&path).unwrap().contains("\"test_0002\""));
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no temporary file stays");
 }
@@ -310,7 +310,7 @@ fn submission_is_sorted_json_and_reads_back() {
 fn zipped_submission_holds_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.json");
-    submission::write(&path, &two(), &classes(), ".mov").unwrap();
+    submission::write(&path, &two(), &classes(), Some(".mov")).unwrap();
     let zipped = submission::zip(&path).unwrap();
     assert_eq!(zipped, folder.path().join("mine.zip"));
     let first = fs::read(&zipped).unwrap();
@@ -327,13 +327,13 @@ fn failed_write_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("predictions.json");
     let twice = [two(), two()].concat();
-    let error = submission::write(&path, &twice, &classes(), ".mov").unwrap_err().to_string();
+    let error = submission::write(&path, &twice, &classes(), Some(".mov")).unwrap_err().to_string();
     assert!(error.contains("predictions.json: found clip \"test_0002.mov\" twice"), "{error}");
     fs::create_dir(&path).unwrap();
-    let error = submission::write(&path, &two(), &classes(), ".mov").unwrap_err().to_string();
+    let error = submission::write(&path, &two(), &classes(), Some(".mov")).unwrap_err().to_string();
     assert!(error.contains("predictions.json: cannot be written"), "{error}");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "only the folder in the way is there");
-    let error = submission::write(&folder.path().join("no/such.json"), &two(), &classes(), ".mov").unwrap_err();
+    let error = submission::write(&folder.path().join("no/such.json"), &two(), &classes(), Some(".mov")).unwrap_err();
     assert!(error.to_string().contains("check that its folder exists"), "{error}");
 }
 
@@ -352,7 +352,7 @@ fn known_media_suffixes_do_not_matter() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("predictions.json");
-    submission::write(&path, &[("a.mp4".into(), Decision::single(ANG))], &classes(), ".mov").unwrap();
+    submission::write(&path, &[("a.mp4".into(), Decision::single(ANG))], &classes(), Some(".mov")).unwrap();
     assert!(fs::read_to_string(&path).unwrap().contains("\"a.mov\""));
 }
 

@@ -60,13 +60,14 @@ impl Pool {
 
     fn plan(&self, text: &str, flags: &[&str]) -> Result<Plan, String> {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let plan = |spec| Plan::new(spec, "S.toml", &Common { file: None, flags: &flags }, &Survey::of(&self.path())?);
+        let plan =
+            |spec| Plan::new(spec, "S.toml", &Common { file: None, flags: &flags }, &Survey::of(&self.path(), None)?);
         Spec::parse(text, "S.toml").and_then(plan).map_err(|error| format!("{error:#}"))
     }
 
     fn shipped(&self, name: &str) -> Vec<Planned> {
         let spec = Spec::find(name).unwrap();
-        let plan = Plan::new(spec, name, &Common { file: None, flags: &[] }, &Survey::of(&self.path()).unwrap());
+        let plan = Plan::new(spec, name, &Common { file: None, flags: &[] }, &Survey::of(&self.path(), None).unwrap());
         plan.unwrap_or_else(|error| panic!("{name}: {error:#}")).trials
     }
 }
@@ -176,7 +177,7 @@ fn shares_of_the_encoders_scale_and_alike_trials_are_dropped() {
     assert_eq!(trials[0].set, Settings::from([("model.top_n".to_owned(), Value::Integer(1))]));
 
     // K is that of the encoders in use, wherever the share stands.
-    let names: Vec<String> = Survey::of(&pool.path()).unwrap().encoders();
+    let names: Vec<String> = Survey::of(&pool.path(), None).unwrap().encoders();
     let of = names[..4].iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
     let search = format!("[search]\ndata.encoders = {{ choose = 4, of = [{of}] }}");
     let plan = pool.plan(&search, &["model.top_n=18/36"]).unwrap();
@@ -221,7 +222,7 @@ fn settings_lie_over_each_other() {
     let spec = parse("[set]\ntrain.lr = 0.4\ntrain.batch = 16\n[[trial]]\nname = \"x\"\nset.train.patience = 2");
     let flags = ["train.lr=0.3".to_owned()];
     let common = Common { file: Some(&file), flags: &flags };
-    let survey = Survey::of(&pool.path()).unwrap();
+    let survey = Survey::of(&pool.path(), None).unwrap();
     // A flag may not take the meaning from a trial that was named by hand.
     let flag = ["train.patience=5".to_owned()];
     let refused =
@@ -307,7 +308,7 @@ fn adaptation_needs_test_clips() {
     fs::remove_file(pool.path().join("test_metadata.csv")).unwrap();
     fs::remove_dir_all(pool.path().join("features/test")).unwrap();
     let spec = Spec::find("adaptation_selection").unwrap();
-    let survey = Survey::of(&pool.path()).unwrap();
+    let survey = Survey::of(&pool.path(), None).unwrap();
     let plan = Plan::new(spec, "adaptation_selection", &Common { file: None, flags: &[] }, &survey);
     let error = format!("{:#}", plan.err().unwrap());
     assert!(error.contains("2 of 4 trials cannot run") && error.contains("trial `adaptation`: "), "{error}");
@@ -367,7 +368,8 @@ fn summary(means: [(f64, Option<f64>); 3]) -> SweepSummary {
     let set = Settings::from([("model.top_n".to_owned(), Value::Integer(3))]);
     let (status, error) = (Status::Failed, Some("broke".to_owned()));
     trials.push(TrialSummary { id: 3, name: "fourth".into(), set, status, error, row: None, seconds: None });
-    let data = DataInfo { name: "pool".into(), classes: vec![], neutral: None, encoders: vec![], folds: vec![] };
+    let data =
+        DataInfo { name: "pool".into(), classes: vec![], neutral: None, encoders: vec![], folds: vec![], labels: None };
     let (kind, command) = ("sweep".to_owned(), String::new());
     SweepSummary { kind, command, versions: Versions::here(), device: None, data, trials, seconds: 3.0 }
 }

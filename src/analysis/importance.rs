@@ -84,18 +84,18 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     low + (high - low) * place.fract()
 }
 
-/// Those modalities that occur: video, audio, multimodal, unknown.
+/// Those modalities that occur, in their order.
 pub fn by_modality(importance: &[Importance]) -> Vec<ModalityImportance> {
-    let order = [Modality::Video, Modality::Audio, Modality::Multimodal, Modality::Unknown];
+    let order = Modality::distinct(importance.iter().map(|encoder| encoder.modality));
     let of_modality = |modality| {
         let members: Vec<&Importance> = importance.iter().filter(|encoder| encoder.modality == modality).collect();
         let encoders = members.len();
         let total: f64 = members.iter().map(|encoder| encoder.mean).sum();
         let selected: f64 = members.iter().map(|encoder| encoder.selection_frequency).sum();
         let (mean, selection_frequency) = (total / encoders as f64, selected / encoders as f64);
-        (encoders > 0).then_some(ModalityImportance { modality, encoders, total, mean, selection_frequency })
+        ModalityImportance { modality, encoders, total, mean, selection_frequency }
     };
-    order.into_iter().filter_map(of_modality).collect()
+    order.into_iter().map(of_modality).collect()
 }
 
 /// Every pair of runs.

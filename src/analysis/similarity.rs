@@ -1,7 +1,7 @@
 //! CKA between the encoders' embeddings, as trained models project them.
 
 use super::{Runs, cka};
-use crate::data::Split;
+use crate::data::{Reading, Split};
 use crate::engine::Engine;
 use crate::infer::{Network, Placed};
 use crate::model::checkpoint::{Checkpoint, Header};
@@ -29,9 +29,9 @@ pub struct Similarity {
 /// # Errors
 /// A pool that cannot be loaded or is not the one that was trained on, a device without room, networks of different
 /// sizes, embeddings that are not finite.
-pub fn measure(engine: &Arc<Engine>, runs: &Runs, data: &Path, allow_missing: bool, ui: Ui) -> Result<Similarity> {
+pub fn measure(engine: &Arc<Engine>, runs: &Runs, data: &Path, reading: &Reading, ui: Ui) -> Result<Similarity> {
     let file = |i: usize| runs.finished[i].path.join("model.safetensors");
-    let mut pool = load_pool(&Header::read(&file(0))?, data, Split::Train, allow_missing, ui)?;
+    let mut pool = load_pool(&Header::read(&file(0))?, data, Split::Train, reading, ui)?;
     // Clips are known by their rows, also when the features have gone to the device.
     let rows = |selection| match selection {
         Selection::Fold(fold) => Ok(pool.fold_rows(fold)?.0),

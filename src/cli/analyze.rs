@@ -2,6 +2,7 @@
 
 use super::device::DeviceArgs;
 use crate::analysis::{Analysis, Recovery, Runs, Weights, importance, measure, representative};
+use crate::data::Reading;
 use crate::model::checkpoint::EncoderInfo;
 use crate::outln;
 use crate::train::Selection;
@@ -34,9 +35,8 @@ pub struct Args {
     encoders: Vec<String>,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Drop clips that lack a row in some encoder
-    #[arg(long)]
-    allow_missing: bool,
+    #[command(flatten)]
+    reading: Reading,
     /// Print the analysis as JSON
     #[arg(long)]
     json: bool,
@@ -56,7 +56,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let held_out = runs.finished.iter().all(|run| run.summary.selection != Selection::All);
     let weights = if held_out || args.data.is_none() { Some(Weights::of(&runs)?) } else { None };
     let similarity = match &args.data {
-        Some(data) => Some(measure(&args.device.open(ui)?, &runs, data, args.allow_missing, ui)?),
+        Some(data) => Some(measure(&args.device.open(ui)?, &runs, data, &args.reading, ui)?),
         None => {
             ui.warn("no CKA, which needs the pool that was trained on; give it with --data");
             None

@@ -3,6 +3,7 @@
 use super::device::DeviceArgs;
 use crate::config::Config;
 use crate::cv::{self, CvRun, CvSummary, Judgement};
+use crate::data::Reading;
 use crate::files;
 use crate::outln;
 use crate::scores;
@@ -54,9 +55,8 @@ pub struct CvArgs {
     jobs: Option<u16>,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Drop clips that lack a row in some encoder
-    #[arg(long)]
-    allow_missing: bool,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 impl CvArgs {
@@ -71,7 +71,7 @@ impl CvArgs {
             folds: self.folds.clone(),
             seeds: (config.train.seed..).take(self.seeds as usize).collect(),
             jobs: self.jobs.map(usize::from),
-            allow_missing: self.allow_missing,
+            reading: &self.reading,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::device::DeviceArgs;
 use super::{predict, train};
 use crate::config::Config;
 use crate::data::synth::{self, Preset};
-use crate::data::{Split, labels};
+use crate::data::{Reading, Split, labels};
 use crate::engine::DeviceInfo;
 use crate::metrics::{self, Score};
 use crate::outln;
@@ -69,16 +69,17 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         selection: Some(Selection::Fold(0)),
         init: None,
         resume: false,
-        allow_missing: false,
+        reading: &Reading::default(),
     };
     let trained = train::train(&engine, &Config::load(None, &settings)?, &options, ui)?;
     ui.say("3. predicting the test clips: speakers that training never saw");
-    let predictions = scoring::predict(&engine, std::slice::from_ref(&run), &pool, Split::Test, false, ui)?;
+    let predictions =
+        scoring::predict(&engine, std::slice::from_ref(&run), &pool, Split::Test, &Reading::default(), ui)?;
     let outputs = predict::Outputs {
         out: folder.join("predictions.json"),
         zip: true,
         scores: Some(folder.join("scores.npz")),
-        suffix: crate::submission::DEFAULT_SUFFIX.to_owned(),
+        suffix: None,
     };
     outputs.write(&predictions)?;
     let (test, baselines) = evaluate(&pool.join("test_metadata.csv"), &predictions)?;

@@ -1,6 +1,6 @@
 //! `blendfuse inspect`: what is in a pool, and what would stop it from being used.
 
-use crate::data::labels::group_word;
+use crate::data::labels::{Kind, group_word};
 use crate::data::scan::{ClipSurvey, EncoderSurvey, Survey};
 use crate::metrics;
 use crate::outln;
@@ -16,6 +16,9 @@ pub struct Args {
     /// Folder of the pool: features/ and train_metadata.csv or labels.csv
     #[arg(value_name = "DATA")]
     data: PathBuf,
+    /// Read the labels from this file instead of the pool's own
+    #[arg(long, value_name = "FILE.csv")]
+    labels: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -38,7 +41,7 @@ struct Baseline {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
-    let survey = Survey::of(&args.data, ui)?;
+    let survey = Survey::of(&args.data, args.labels.as_deref(), ui)?;
     let report = Report { baselines: baselines(&survey), survey };
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&report)?);
@@ -76,10 +79,22 @@ fn print(report: &Report) {
         outln!("left out by encoders.toml: {}", survey.unused.join(", "));
     }
     outln!("");
+    match survey.label_kind {
+        Some(Kind::Blemore) => outln!("labels: BlEmoRE's metadata"),
+        Some(Kind::Single) => outln!("labels: one class per clip (column `label`), classes sorted by name"),
+        Some(Kind::Soft) => outln!("labels: soft scores, one column per class"),
+        None => {}
+    }
+    if let Some(class) = &survey.exclusive {
+        outln!("`{class}` never blends; data.exclusive names another class, or none");
+    }
     print_clips(&survey.clips);
     if !report.baselines.is_empty() {
         outln!("\nWithout looking at the clips, on the training labels:");
         outln!("{}", baseline_table(&report.baselines));
+    }
+    if !survey.warnings.is_empty() {
+        outln!("\nWarnings:\n- {}", survey.warnings.join("\n- "));
     }
     if !survey.problems.is_empty() {
         outln!("\nProblems:\n- {}", survey.problems.join("\n- "));
@@ -119,7 +134,9 @@ fn print_clips(clips: &ClipSurvey) {
         clips.singles,
         clips.blends
     );
-    outln!("{} test clips{}", clips.test, groups(clips.test_groups));
+    let labelled =
+        if clips.test_labelled > 0 { format!(", {} with labels", clips.test_labelled) } else { String::new() };
+    outln!("{} test clips{}{labelled}", clips.test, groups(clips.test_groups));
     if !clips.folds.is_empty() {
         let folds: Vec<String> = clips.folds.iter().map(|(fold, count)| format!("{fold}: {count}")).collect();
         outln!("clips per fold: {}", folds.join(", "));

@@ -1,8 +1,9 @@
 //! `blendfuse predict`: scores, decisions, submission file.
 
 use super::device::DeviceArgs;
-use crate::data::Split;
+use crate::data::labels::is_blemore;
 use crate::data::npz::NpzWriter;
+use crate::data::{Reading, Split};
 use crate::decode::Thresholds;
 use crate::outln;
 use crate::predict::{Predictions, predict};
@@ -35,9 +36,8 @@ pub struct Args {
     outputs: Outputs,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Drop clips that lack a row in some encoder
-    #[arg(long)]
-    allow_missing: bool,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// Where predictions go.
@@ -53,9 +53,9 @@ pub struct Outputs {
     /// and encoders
     #[arg(long, value_name = "F.npz")]
     pub scores: Option<PathBuf>,
-    /// Ending of the clips' names in the submission
-    #[arg(long, default_value = submission::DEFAULT_SUFFIX)]
-    pub suffix: String,
+    /// Suffix of the clips' names in the submission [default: .mov for BlEmoRE's classes, else the names as they are]
+    #[arg(long)]
+    pub suffix: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -76,7 +76,7 @@ impl From<SplitName> for Split {
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     args.outputs.check()?;
     let engine = args.device.open(ui)?;
-    let predictions = predict(&engine, &args.model, &args.data, args.split.into(), args.allow_missing, ui)?;
+    let predictions = predict(&engine, &args.model, &args.data, args.split.into(), &args.reading, ui)?;
     let written = args.outputs.write(&predictions)?;
     let Thresholds { alpha, beta } = predictions.thresholds;
     let runs = if predictions.members > 1 { format!(", mean of {} runs", predictions.members) } else { String::new() };
@@ -127,7 +127,8 @@ impl Outputs {
             written.push(path.clone());
         }
         let decided: Vec<_> = predictions.names.iter().cloned().zip(predictions.decisions.iter().copied()).collect();
-        submission::write(&self.out, &decided, &predictions.classes, &self.suffix)?;
+        let blemore = is_blemore(&predictions.classes).then_some(submission::DEFAULT_SUFFIX);
+        submission::write(&self.out, &decided, &predictions.classes, self.suffix.as_deref().or(blemore))?;
         written.push(self.out.clone());
         if self.zip {
             written.push(submission::zip(&self.out)?);

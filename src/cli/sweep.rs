@@ -2,6 +2,7 @@
 
 use super::device::DeviceArgs;
 use crate::cv;
+use crate::data::Reading;
 use crate::outln;
 use crate::scores;
 use crate::sweep::plan::{Common, Plan};
@@ -82,9 +83,8 @@ pub struct Args {
     jobs: Option<u16>,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Drop clips that lack a row in some encoder
-    #[arg(long)]
-    allow_missing: bool,
+    #[command(flatten)]
+    reading: Reading,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -98,12 +98,14 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     spec.folds = args.folds.clone().or(spec.folds);
     spec.seeds = args.seeds.map_or(spec.seeds, |seeds| (0..seeds).collect());
     let common = Common { file: args.config.as_deref(), flags: &args.set };
-    let plan = Plan::new(spec, name, &common, &Survey::of(data)?)?;
+    let survey = Survey::of(data, args.reading.labels.as_deref())?;
+    survey.warnings.iter().for_each(|warning| ui.warn(warning));
+    let plan = Plan::new(spec, name, &common, &survey)?;
     if !args.plan {
         // What does not fit the device ends here, and not in every trial.
         cv::jobs(&*args.device.open_untuned(ui)?, args.jobs.map(usize::from))?;
     }
-    let folders = folder::prepare(out, &plan, data, args.allow_missing)?;
+    let folders = folder::prepare(out, &plan, data, &args.reading)?;
     ui.say(format!("{} trials in {}", folders.len(), out.join("trials").display()));
     let jobs = args.jobs.map(|jobs| ["--jobs".to_owned(), jobs.to_string()]);
     let runner = Runner {

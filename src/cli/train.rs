@@ -3,7 +3,7 @@
 use super::device::DeviceArgs;
 use crate::config::{Config, ReversalSchedule, TemperatureMode, Train};
 use crate::cv::CvSummary;
-use crate::data::{Pool, Split};
+use crate::data::{Pool, Reading, Split, warnings};
 use crate::engine::Engine;
 use crate::model::checkpoint::Checkpoint;
 use crate::outln;
@@ -53,9 +53,8 @@ pub struct Args {
     /// Go on with the run in --out where it stopped
     #[arg(long)]
     pub resume: bool,
-    /// Drop clips that lack a row in some encoder
-    #[arg(long)]
-    pub allow_missing: bool,
+    #[command(flatten)]
+    pub reading: Reading,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -83,7 +82,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         selection: args.selection(),
         init: args.init.as_deref(),
         resume: args.resume,
-        allow_missing: args.allow_missing,
+        reading: &args.reading,
     };
     let summary = train(&engine, &config, &options, ui)?;
     if let Some(warning) = gate::warning([("", summary.gate, summary.top_n)]) {
@@ -105,7 +104,7 @@ pub struct Options<'a> {
     pub selection: Option<Selection>,
     pub init: Option<&'a Path>,
     pub resume: bool,
-    pub allow_missing: bool,
+    pub reading: &'a Reading,
 }
 
 /// Trains one model into a run folder.
@@ -116,7 +115,7 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
     // Test clips are only of use to adaptation.
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
-    let pool = Pool::load(options.data, &config.data.options(split, options.allow_missing), ui)?;
+    let pool = Pool::load(options.data, &config.data.options(split, options.reading), ui)?;
     let selection = match &last {
         Some(last) => resumed_selection(last, options)?,
         None => match options.selection {
@@ -128,6 +127,9 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
             None => first_fold(&pool, ui)?,
         },
     };
+    if let (Selection::Fold(_), Some(warning)) = (selection, warnings::shared(&pool.classes, &pool.clips)) {
+        ui.warn(warning);
+    }
     let mut trainer = Trainer::new(engine, pool, &config, selection, init, ui)?;
     let mut folder = match resumed {
         Some(folder) => folder,
@@ -151,7 +153,7 @@ fn resumed_selection(last: &Checkpoint, options: &Options) -> Result<Selection> 
 
 fn first_fold(pool: &Pool, ui: Ui) -> Result<Selection> {
     let first = pool.clips.iter().filter_map(|clip| clip.fold).min();
-    let first = first.context("no clip has a fold; add folds to the labels, or train with --all")?;
+    let first = first.context("no clip has a fold; make folds with `blendfuse folds`, or train with --all")?;
     ui.say(format!("validating on fold {first}; choose with --fold F, or --all"));
     Ok(Selection::Fold(first))
 }

@@ -23,6 +23,9 @@ pub struct Args {
     /// Pool, where it is not where the sweep found it
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
+    /// Labels file, where it is not where the sweep found it
+    #[arg(long, value_name = "FILE.csv")]
+    labels: Option<PathBuf>,
     /// Runs at the same time [default: as many as there are cores; 1 on a GPU]
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -37,7 +40,8 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let folder = TrialFolder { path: args.folder };
     let name = folder.read()?.name;
     let engine = args.device.open(ui)?;
-    let summary = trial::run(&folder, args.data.as_deref(), args.jobs.map(usize::from), &engine, ui)?;
+    let moved = trial::Moved { data: args.data, labels: args.labels };
+    let summary = trial::run(&folder, moved, args.jobs.map(usize::from), &engine, ui)?;
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&summary)?);
     } else {

@@ -1,6 +1,13 @@
 //! The default of every key: what the paper reports, and the choices made where it leaves something open.
 
 use super::*;
+use crate::data::labels::AUTOMATIC;
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { encoders: Vec::new(), concatenate: false, exclusive: AUTOMATIC.into() }
+    }
+}
 
 impl Default for Model {
     fn default() -> Self {

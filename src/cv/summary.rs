@@ -1,6 +1,7 @@
 //! `summary.json` of a cross-validation.
 
 use super::runs::folder;
+use crate::data::labels::fingerprint;
 use crate::data::{EncoderInfo, Pool};
 use crate::decode::Thresholds;
 use crate::engine::DeviceInfo;
@@ -49,6 +50,9 @@ pub struct DataInfo {
     pub encoders: Vec<EncoderInfo>,
     /// All there are, validated on or not
     pub folds: Vec<FoldInfo>,
+    /// Fingerprint of classes, folds and targets; older versions wrote none
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,7 +105,15 @@ impl DataInfo {
             neutral: pool.neutral,
             encoders: pool.infos(),
             folds: folds.into_values().collect(),
+            labels: Some(fingerprint(&pool.classes, &pool.clips)),
         }
+    }
+
+    /// Whether both are of the same data, under whatever name.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let labels = self.labels.as_ref().or(other.labels.as_ref());
+        Self { name: other.name.clone(), labels: labels.cloned(), ..self.clone() }
+            == Self { labels: other.labels.as_ref().or(self.labels.as_ref()).cloned(), ..other.clone() }
     }
 }
 

@@ -6,37 +6,16 @@
 //! ```toml
 //! [[encoder]]
 //! name = "imagebind"      # the stem of features/imagebind.npz
-//! modality = "video"      # video, audio or multimodal; may be left out for the paper's encoders
+//! modality = "video"      # any word; may be left out for the paper's encoders
 //!
 //! [[encoder]]
 //! name = "wavlm_large"
 //! ```
 
+use super::Modality;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use std::collections::HashSet;
 use std::path::Path;
-
-/// What an encoder looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Modality {
-    Video,
-    Audio,
-    Multimodal,
-    /// Neither `encoders.toml` nor the table of known names says
-    Unknown,
-}
-
-impl std::fmt::Display for Modality {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
-        formatter.pad(match self {
-            Self::Video => "video",
-            Self::Audio => "audio",
-            Self::Multimodal => "multimodal",
-            Self::Unknown => "unknown",
-        })
-    }
-}
 
 /// `encoders.toml` in a pool's folder.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -50,7 +29,7 @@ pub struct EncoderList {
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncoderEntry {
-    /// Stem of the feature file.
+    /// Stem of the feature file, with or without a trailing `_static_features`.
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modality: Option<Modality>,
@@ -83,13 +62,21 @@ impl EncoderList {
         let mut seen = HashSet::new();
         for entry in &list.encoder {
             ensure!(
-                seen.insert(&entry.name),
+                seen.insert(name(&entry.name)),
                 "{path_name}: found `{}` twice, expected every encoder once; remove one",
                 entry.name
             );
         }
         Ok(Some(list))
     }
+}
+
+/// What the challenge appends to the names of its encoders' files.
+pub const SUFFIX: &str = "_static_features";
+
+/// An encoder's name, by the stem of its file.
+pub fn name(stem: &str) -> &str {
+    stem.strip_suffix(SUFFIX).filter(|name| !name.is_empty()).unwrap_or(stem)
 }
 
 /// What an encoder looks at, by its name: the paper's encoders in any case and spelling of `-`, `_`, `.` and spaces, and

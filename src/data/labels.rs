@@ -1,34 +1,64 @@
 //! Labels: BlEmoRE's `train_metadata.csv` and `test_metadata.csv`, or any task's `labels.csv`.
 //!
-//! `labels.csv` has `filename`, `fold` (a number; empty or `test` for test clips), if known `group` or `video_id` (actor, speaker,
-//! author), and one column of soft scores per class. BlEmoRE's metadata has `filename`, `fold`, `emotion_1`, `emotion_2`, `emotion_1_salience`,
-//! `emotion_2_salience` and perhaps `video_id` (the actor); further columns are passed over.
+//! `labels.csv` has `filename`, `fold` (a number; empty or `test` for test clips), if known `group` or `video_id` (actor,
+//! speaker, author), and either a column `label` with one class per clip or one column of soft scores per class. BlEmoRE's
+//! metadata has `filename`, `fold`, `emotion_1`, `emotion_2`, `emotion_1_salience`, `emotion_2_salience` and perhaps
+//! `video_id` (the actor); further columns are ignored.
+
+mod blemore;
+mod classes;
+pub mod table;
 
 use super::{Clip, Split};
+use crate::fnv::fnv1a;
 use anyhow::{Context as _, Result, bail, ensure};
-use csv::StringRecord;
-use std::collections::HashMap;
-use std::fs::File;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use table::{Row, Table};
 
 /// BlEmoRE's classes in the order of targets and scores.
 pub const BLEMORE: [&str; 6] = ["ang", "disg", "fea", "hap", "sad", "neu"];
 
-/// Columns of `labels.csv` that are not classes.
-const NOT_CLASSES: [&str; 4] = ["filename", "fold", "video_id", "group"];
-
-/// Columns that say whose clip it is; a file has at most one of them.
-const GROUP_COLUMNS: [&str; 2] = ["video_id", "group"];
+/// `data.exclusive` that stands for the class called `neutral` or `neu`.
+pub const AUTOMATIC: &str = "auto";
 
 /// Who is in the data and what they show.
 #[derive(Clone, Debug)]
 pub struct Labels {
+    /// The files they come from; none where there is no labels file at all.
+    pub files: Vec<PathBuf>,
+    pub kind: Kind,
     /// C names; empty where there is no labels file at all.
     pub classes: Vec<String>,
-    /// Index of the class that never blends, if the task has one.
-    pub neutral: Option<usize>,
     /// In the order of the files, training clips first.
     pub clips: Vec<Clip>,
+    /// What the user should know of how the files were understood.
+    pub notes: Vec<String>,
+}
+
+/// How labels are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// BlEmoRE's metadata
+    Blemore,
+    /// A column `label`: one class per clip
+    Single,
+    /// A column of scores per class
+    #[default]
+    Soft,
+}
+
+/// What a file of labels is read for.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    /// All clips belong to this split; training clips need a label, and a fold where the file has folds
+    Split(Split),
+    /// Clips with a fold are training clips; without a column of folds, those with a label
+    Pool,
+    /// Clips with a fold are training clips; labels to compare with predictions need none
+    Truth,
 }
 
 /// Whether these are BlEmoRE's classes in BlEmoRE's order.
@@ -41,31 +71,46 @@ pub fn group_word(classes: &[String]) -> &'static str {
     if is_blemore(classes) { "actor" } else { "group" }
 }
 
-/// Reads the labels of a pool's folder; `None` where it has no labels file.
+/// Index of the class that never blends, by `data.exclusive`: `auto`, the name of a class, or nothing for none.
+///
+/// # Errors
+/// A name that is no class.
+pub fn exclusive(classes: &[String], setting: &str) -> Result<Option<usize>> {
+    let place = |name: &str| classes.iter().position(|class| class == name);
+    match setting {
+        "" => Ok(None),
+        AUTOMATIC => Ok(classes.iter().position(|class| class == "neu" || class == "neutral")),
+        name => place(name).map(Some).with_context(|| {
+            format!(
+                "data.exclusive: found no class `{name}`, have {}; name one of them, or set it to \"\" for none",
+                classes.join(", ")
+            )
+        }),
+    }
+}
+
+/// Reads the labels of a pool: of `file`, else those in its folder; `None` where it has no labels file.
 ///
 /// # Errors
 /// If a file has a bad row, or both kinds of labels are there.
-pub fn read(dir: &Path) -> Result<Option<Labels>> {
+pub fn read(dir: &Path, file: Option<&Path>) -> Result<Option<Labels>> {
     let (train, test, generic) =
         (dir.join("train_metadata.csv"), dir.join("test_metadata.csv"), dir.join("labels.csv"));
-    let mut labels = match (generic.exists(), train.exists() || test.exists()) {
-        (true, true) => bail!(
-            "{}: found labels.csv beside BlEmoRE's metadata, expected one of the two; remove the other",
+    let mut labels = match (file, generic.exists(), train.exists() || test.exists()) {
+        (Some(file), ..) => from_file(file, Purpose::Pool)?,
+        (None, true, true) => bail!(
+            "{}: found labels.csv beside BlEmoRE's metadata, expected one of the two; remove the other, or choose with --labels",
             dir.display()
         ),
-        (true, false) => {
-            let table = Table::open(&generic)?;
-            if let Some(row) = table.rows.first() {
-                table.fold(row)?; // a pool's clips need the column
-            }
-            table.labels(None)?
-        }
-        (false, false) => return Ok(None),
-        (false, true) => {
-            let mut labels = Labels { classes: BLEMORE.map(String::from).into(), neutral: Some(5), clips: Vec::new() };
+        (None, true, false) => from_file(&generic, Purpose::Pool)?,
+        (None, false, false) => return Ok(None),
+        (None, false, true) => {
+            let mut labels = Labels::none(Kind::Blemore, BLEMORE.map(String::from).into());
             for (path, split) in [(train, Split::Train), (test, Split::Test)] {
                 if path.exists() {
-                    labels.clips.extend(read_file(&path, Some(split))?.clips);
+                    let part = from_file(&path, Purpose::Split(split))?;
+                    labels.clips.extend(part.clips);
+                    labels.files.extend(part.files);
                 }
             }
             labels
@@ -85,219 +130,111 @@ pub fn read(dir: &Path) -> Result<Option<Labels>> {
 }
 
 /// Reads one file of labels; its columns tell which kind it is. With a `split`, every clip belongs to it and a training clip
-/// must have a fold and a label; without, clips with a fold are training clips.
+/// must have a label, and a fold where the file has folds; without, clips with a fold are training clips.
 ///
 /// # Errors
 /// If the file cannot be read, lacks a column, names a clip twice, or has a bad fold, class, salience or score.
 pub fn read_file(path: &Path, split: Option<Split>) -> Result<Labels> {
-    Table::open(path)?.labels(split)
+    from_file(path, split.map_or(Purpose::Truth, Purpose::Split))
 }
 
-/// A CSV file in memory, columns by name.
-struct Table {
-    path: PathBuf,
-    columns: HashMap<String, usize>,
-    names: Vec<String>,
-    rows: Vec<StringRecord>,
+/// Reads one file of labels as those of a pool.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn of_pool(table: &Table) -> Result<Labels> {
+    from_table(table, Purpose::Pool)
 }
 
-impl Table {
-    fn open(path: &Path) -> Result<Self> {
-        let cannot = || format!("{}: cannot be read as a CSV table", path.display());
-        let file = File::open(path).with_context(cannot)?;
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
-        let names: Vec<String> = reader.headers().with_context(cannot)?.iter().map(String::from).collect();
-        let columns: HashMap<_, _> = names.iter().cloned().zip(0..).collect();
-        ensure!(
-            columns.len() == names.len(),
-            "{}: found a column name twice in {names:?}, expected every column once; rename or remove one",
-            path.display()
-        );
-        ensure!(
-            !GROUP_COLUMNS.iter().all(|name| columns.contains_key(*name)),
-            "{}: found columns `video_id` and `group`, expected one column of groups; remove or rename the other",
-            path.display()
-        );
-        let rows = reader.records().collect::<Result<_, _>>().with_context(cannot)?;
-        Ok(Self { path: path.to_owned(), columns, names, rows })
-    }
+fn from_file(path: &Path, purpose: Purpose) -> Result<Labels> {
+    from_table(&Table::open(path)?, purpose)
+}
 
-    /// All clips; as [`read_file`].
-    fn labels(&self, split: Option<Split>) -> Result<Labels> {
-        let blemore = self.columns.contains_key("emotion_1") || split.is_some();
-        let classes = if blemore { BLEMORE.map(String::from).into() } else { self.classes()? };
-        let neutral = classes.iter().position(|class| class == "neu" || class == "neutral");
-        let mut seen = HashMap::new();
-        let mut clips = Vec::new();
-        for row in &self.rows {
-            let name = self.cell(row, "filename")?;
-            let line = line(row);
-            ensure!(!name.is_empty(), "{}: found no filename, expected a clip's name; fill it in", self.at(row));
-            if let Some(first) = seen.insert(name, line) {
-                bail!(
-                    "{}: found `{name}` again (first on line {first}), expected every clip once; remove one",
-                    self.at(row)
-                );
-            }
-            let clip = if blemore { self.blemore_clip(row, split) } else { self.scored_clip(row, &classes) };
-            clips.push(clip?);
+fn from_table(table: &Table, purpose: Purpose) -> Result<Labels> {
+    let kind = match purpose {
+        Purpose::Split(_) => Kind::Blemore,
+        _ if table.has("emotion_1") => Kind::Blemore,
+        _ if table.has(classes::LABEL) => Kind::Single,
+        _ => Kind::Soft,
+    };
+    let classes = match kind {
+        Kind::Blemore => BLEMORE.map(String::from).into(),
+        Kind::Single => classes::of_labels(table)?,
+        Kind::Soft => classes::of_columns(table)?,
+    };
+    let mut labels = Labels { files: vec![table.path.clone()], ..Labels::none(kind, classes) };
+    let mut seen = HashMap::new();
+    for row in &table.rows {
+        let name = table.cell(row, "filename")?;
+        ensure!(!name.is_empty(), "{}: found no filename, expected a clip's name; fill it in", table.at(row));
+        if let Some(first) = seen.insert(name, row.line) {
+            bail!(
+                "{}: found `{name}` again (first on line {first}), expected every clip once; remove one",
+                table.at(row)
+            );
         }
-        Ok(Labels { classes, neutral, clips })
+        labels.clips.push(match kind {
+            Kind::Blemore => blemore::read(table, row, purpose)?,
+            _ => classes::read(table, row, &labels.classes, purpose)?,
+        });
     }
-
-    /// A row of BlEmoRE's metadata.
-    fn blemore_clip(&self, row: &StringRecord, split: Option<Split>) -> Result<Clip> {
-        let fold = match split {
-            Some(Split::Test) => None,
-            None if !self.columns.contains_key("fold") => None,
-            _ => self.fold(row)?,
-        };
-        let split = split.unwrap_or(if fold.is_some() { Split::Train } else { Split::Test });
-        // A test table need not have labels at all.
-        let labelled = split == Split::Train || self.columns.contains_key("emotion_1");
-        let target = if labelled { self.emotions(row)? } else { None };
-        if split == Split::Train {
-            ensure!(fold.is_some(), "{}: found no fold, expected a number from 0; fill it in", self.at(row));
-            ensure!(target.is_some(), "{}: found no emotion_1, expected one of {BLEMORE:?}; fill it in", self.at(row));
+    if kind == Kind::Single {
+        let ignored = classes::ignored(table);
+        if !ignored.is_empty() {
+            let (file, columns) = (table.path.display(), ignored.join(", "));
+            labels.notes.push(format!("{file}: column `label` holds the classes; ignored columns: {columns}"));
         }
-        self.clip(row, split, fold, target)
+    }
+    labels.note_classes();
+    Ok(labels)
+}
+
+fn clip(table: &Table, row: &Row, split: Split, fold: Option<u32>, target: Option<Vec<f32>>) -> Result<Clip> {
+    Ok(Clip { name: table.cell(row, "filename")?.to_owned(), split, fold, group: table.group(row), target })
+}
+
+impl Labels {
+    pub fn none(kind: Kind, classes: Vec<String>) -> Self {
+        Self { files: Vec::new(), kind, classes, clips: Vec::new(), notes: Vec::new() }
     }
 
-    /// A row of `labels.csv`; scores are divided by their sum.
-    fn scored_clip(&self, row: &StringRecord, classes: &[String]) -> Result<Clip> {
-        // Labels to evaluate against need no folds.
-        let fold = if self.columns.contains_key("fold") { self.fold(row)? } else { None };
-        let split = if fold.is_some() { Split::Train } else { Split::Test };
-        let scores: Vec<Option<f64>> =
-            classes.iter().map(|class| self.number(row, class, "a score of 0 or more")).collect::<Result<_>>()?;
-        if split == Split::Test && scores.iter().all(Option::is_none) {
-            return self.clip(row, split, fold, None);
+    /// Classes that are likely one, and classes that training never sees.
+    fn note_classes(&mut self) {
+        let mut spellings: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for class in &self.classes {
+            spellings.entry(class.to_lowercase()).or_default().push(class);
         }
-        let sum: f64 = scores.iter().flatten().sum();
-        ensure!(
-            sum.is_finite(),
-            "{}: found scores whose sum is not finite, expected numbers of ordinary size; correct them",
-            self.at(row)
-        );
-        ensure!(
-            sum > 0.0,
-            "{}: found labels that sum to 0, expected at least one score above 0; fill them in{}",
-            self.at(row),
-            if split == Split::Test { " or leave them all empty" } else { "" }
-        );
-        let target = scores.iter().map(|score| (score.unwrap_or(0.0) / sum) as f32).collect();
-        self.clip(row, split, fold, Some(target))
-    }
-
-    fn clip(&self, row: &StringRecord, split: Split, fold: Option<u32>, target: Option<Vec<f32>>) -> Result<Clip> {
-        let column = GROUP_COLUMNS.iter().find_map(|name| self.columns.get(*name));
-        let group = column.and_then(|&column| filled(row.get(column)?)).map(String::from);
-        Ok(Clip { name: self.cell(row, "filename")?.to_owned(), split, fold, group, target })
-    }
-
-    /// Soft target (C) of a BlEmoRE row: 1 for a single emotion, salience/100 for a blend; `None` without an emotion.
-    fn emotions(&self, row: &StringRecord) -> Result<Option<Vec<f32>>> {
-        let at = self.at(row);
-        let (first, second) = (self.emotion(row, "emotion_1")?, self.emotion(row, "emotion_2")?);
-        let salience = |column| self.number(row, column, "a salience from 0 to 100");
-        let saliences = [salience("emotion_1_salience")?, salience("emotion_2_salience")?];
-        let sum: f64 = saliences.iter().flatten().sum();
-        let sums = format!("{at}: found saliences {} and {}", shown(saliences[0]), shown(saliences[1]));
-        let mut target = vec![0.0; BLEMORE.len()];
-        match (first, second) {
-            (None, None) => return Ok(None),
-            (None, Some(_)) => bail!("{at}: found emotion_2 without emotion_1, expected emotion_1 first; move it"),
-            (Some(first), None) => {
-                // Tables leave the saliences of a single emotion empty, or say 100 and 0.
-                let alone = saliences == [None; 2] || saliences[1].unwrap_or(0.0) == 0.0 && is_100(sum);
-                ensure!(alone, "{sums}, expected 100 or nothing for a single emotion; correct them");
-                target[first] = 1.0;
-            }
-            (Some(first), Some(second)) => {
-                let class = BLEMORE[first];
-                ensure!(first != second, "{at}: found `{class}` as both emotions, expected two; correct one");
-                ensure!(is_100(sum), "{sums}, expected two that sum to 100; correct them");
-                target[first] = (saliences[0].unwrap_or(0.0) / sum) as f32;
-                target[second] = (saliences[1].unwrap_or(0.0) / sum) as f32;
+        let alike = spellings.into_values().filter(|classes| classes.len() > 1);
+        let mut notes: Vec<String> = alike
+            .map(|classes| format!("classes that differ in upper and lower case only: {}", classes.join(", ")))
+            .collect();
+        let shows = |clip: &&Clip, class: usize| clip.target.as_ref().is_some_and(|target| target[class] > 0.0);
+        let of_split =
+            |split, class| self.clips.iter().filter(|clip| clip.split == split).any(|clip| shows(&clip, class));
+        let only_test = |class: &usize| of_split(Split::Test, *class) && !of_split(Split::Train, *class);
+        if self.clips.iter().any(|clip| clip.split == Split::Train) {
+            let absent: Vec<&str> =
+                (0..self.classes.len()).filter(only_test).map(|class| self.classes[class].as_str()).collect();
+            if !absent.is_empty() {
+                notes.push(format!("no training clip shows {}, but test clips do", absent.join(", ")));
             }
         }
-        Ok(Some(target))
+        self.notes.extend(notes);
     }
 
-    fn emotion(&self, row: &StringRecord, column: &str) -> Result<Option<usize>> {
-        let Some(name) = filled(self.cell(row, column)?) else { return Ok(None) };
-        let class = BLEMORE.iter().position(|class| *class == name);
-        let class = class.with_context(|| {
-            format!(
-                "{}: found unknown class `{name}` in {column}, expected one of {BLEMORE:?}; correct it",
-                self.at(row)
-            )
-        })?;
-        Ok(Some(class))
-    }
-
-    /// The fold, which pandas may have written as 3.0; `None` where it is empty or `test`.
-    fn fold(&self, row: &StringRecord) -> Result<Option<u32>> {
-        let Some(cell) = filled(self.cell(row, "fold")?).filter(|cell| *cell != "test") else { return Ok(None) };
-        let fold = cell.parse::<f64>().ok().filter(|fold| fold.fract() == 0.0 && (0.0..=1e9).contains(fold));
-        let fold = fold.with_context(|| {
-            format!("{}: found fold `{cell}`, expected a whole number from 0; correct it", self.at(row))
-        })?;
-        Ok(Some(fold as u32))
-    }
-
-    fn number(&self, row: &StringRecord, column: &str, expected: &str) -> Result<Option<f64>> {
-        let Some(cell) = filled(self.cell(row, column)?) else { return Ok(None) };
-        let number = cell.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
-        let number = number.with_context(|| {
-            format!("{}: found `{cell}` in {column}, expected {expected}; correct it", self.at(row))
-        })?;
-        Ok(Some(number))
-    }
-
-    fn classes(&self) -> Result<Vec<String>> {
-        let classes: Vec<_> = self.names.iter().filter(|name| !NOT_CLASSES.contains(&name.as_str())).cloned().collect();
-        ensure!(
-            !classes.is_empty(),
-            "{}: found columns {:?}, expected filename, fold and one column of scores per class; add them (columns are \
-             separated by commas)",
-            self.path.display(),
-            self.names
-        );
-        Ok(classes)
-    }
-
-    fn cell<'a>(&self, row: &'a StringRecord, column: &str) -> Result<&'a str> {
-        let index = self.columns.get(column).with_context(|| {
-            format!(
-                "{}: found columns {:?}, expected a column `{column}`; add it (columns are separated by commas)",
-                self.path.display(),
-                self.names
-            )
-        })?;
-        Ok(row.get(*index).unwrap_or_default())
-    }
-
-    /// File and line, for messages.
-    fn at(&self, row: &StringRecord) -> String {
-        format!("{}, line {}", self.path.display(), line(row))
+    /// Fingerprint of classes, folds and targets of the training clips, in hexadecimal: other labels have another.
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.classes, &self.clips)
     }
 }
 
-fn line(row: &StringRecord) -> u64 {
-    row.position().map_or(0, csv::Position::line)
-}
-
-/// The cell, unless it is one of the ways in which tables say that nothing is there.
-fn filled(cell: &str) -> Option<&str> {
-    Some(cell).filter(|cell| !["", "nan", "na", "none", "null"].contains(&cell.to_lowercase().as_str()))
-}
-
-/// Whether saliences sum to 100, but for the rounding of decimals.
-fn is_100(sum: f64) -> bool {
-    (sum - 100.0).abs() < 1e-3
-}
-
-fn shown(salience: Option<f64>) -> String {
-    salience.map_or("nothing".to_owned(), |salience| salience.to_string())
+/// As [`Labels::fingerprint`].
+pub fn fingerprint(classes: &[String], clips: &[Clip]) -> String {
+    let classes = classes.iter().flat_map(|class| class.bytes().chain([0]));
+    let clips = clips.iter().filter(|clip| clip.split == Split::Train).flat_map(|clip| {
+        let target = clip.target.iter().flatten().flat_map(|share| share.to_le_bytes());
+        let fold = clip.fold.map_or(u64::MAX, u64::from).to_le_bytes();
+        clip.name.bytes().chain([0]).chain(fold).chain(target)
+    });
+    format!("{:016x}", fnv1a(classes.chain([0]).chain(clips)))
 }

@@ -1,9 +1,11 @@
 //! Files → [`Pool`]: who is in it, then every encoder's features straight into their rows.
 
-use super::labels::{self, Labels};
+use super::finite::{NonFinite, drop_clips, non_finite};
+use super::labels::{self, Kind, Labels};
+use super::names::{self, suffix_pair};
 use super::npz::NpzReader;
 use super::source::{Index, Source, Sources};
-use super::{Clip, Encoder, LoadOptions, Pool, Split};
+use super::{Clip, Encoder, LoadOptions, Pool, Reading, Split};
 use crate::config::Data;
 use crate::kernels::gate_forward::MAX_ENCODERS;
 use crate::ui::Ui;
@@ -26,12 +28,18 @@ impl Data {
             return Ok(self.clone());
         }
         let sources = Sources::find(dir)?.select(dir, &self.encoders)?;
-        Ok(Self { encoders: sources.used.into_iter().map(|source| source.name).collect(), concatenate: true })
+        Ok(Self { encoders: sources.used.into_iter().map(|source| source.name).collect(), ..self.clone() })
     }
 
     /// How to load them.
-    pub fn options(&self, split: Option<Split>, allow_missing: bool) -> LoadOptions {
-        LoadOptions { encoders: self.encoders.clone(), concatenate: self.concatenate, allow_missing, split }
+    pub fn options(&self, split: Option<Split>, reading: &Reading) -> LoadOptions {
+        LoadOptions {
+            encoders: self.encoders.clone(),
+            concatenate: self.concatenate,
+            exclusive: self.exclusive.clone(),
+            split,
+            reading: reading.clone(),
+        }
     }
 }
 
@@ -42,34 +50,50 @@ impl Pool {
     ///
     /// # Errors
     /// If the folder, the features or the labels are missing or bad (see [`labels`] and [`Source::index`]), a clip lacks a row
-    /// (unless `options.allow_missing`), a feature is not finite, or there are more than 256 encoders.
+    /// (unless `options.reading.allow_missing`), a feature is not finite (unless `options.reading.drop_bad_clips`),
+    /// `options.exclusive` names no class, or there are more than 256 encoders.
     pub fn load(dir: &Path, options: &LoadOptions, ui: Ui) -> Result<Self> {
         let sources = Sources::find(dir)?.select(dir, &options.encoders)?;
         check_count(dir, sources.used.len())?;
         if !sources.unused.is_empty() {
             ui.detail(format!("left out: {}", sources.unused.join(", ")));
         }
-        let labels = labels::read(dir)?;
+        let reading = &options.reading;
+        let labels = labels::read(dir, reading.labels.as_deref())?;
         ensure!(
             labels.is_some() || options.split == Some(Split::Test),
             "{}: found no labels, expected train_metadata.csv or labels.csv; add one",
             dir.display()
         );
         let indices: Vec<Index> = sources.used.iter().map(Source::index).collect::<Result<_>>()?;
-        let Labels { classes, neutral, mut clips } = with_unlabelled(labels, &indices, ui);
+        let labelled = labels.iter().flat_map(|labels| &labels.clips).map(|clip| clip.name.clone()).collect();
+        if let Some(labels) = &labels {
+            labels.notes.iter().for_each(|note| ui.warn(note));
+            names::check(dir, &labels.clips, &indices)?;
+        }
+        let Labels { classes, mut clips, .. } = with_unlabelled(labels, &indices, ui);
+        let neutral = if classes.is_empty() { None } else { labels::exclusive(&classes, &options.exclusive)? };
+        if let Some(neutral) = neutral {
+            ui.say(format!("class `{}` never blends (data.exclusive)", classes[neutral]));
+        }
         clips.retain(|clip| options.split.is_none_or(|split| clip.split == split));
-        drop_missing(dir, &sources.used, &indices, &mut clips, options.allow_missing, ui)?;
+        drop_missing(dir, &sources.used, &indices, &mut clips, (&labelled, reading.allow_missing), ui)?;
         let wanted = match options.split {
             None => "clip",
             Some(Split::Train) => "training clip",
             Some(Split::Test) => "test clip",
         };
-        ensure!(
-            !clips.is_empty(),
-            "{}: found no {wanted}, expected at least one; check the labels and the names in the features",
-            dir.display()
-        );
-        let encoders = read_encoders(&sources.used, &indices, &clips, ui)?;
+        let check_left = |clips: &[Clip]| {
+            ensure!(
+                !clips.is_empty(),
+                "{}: found no {wanted}, expected at least one; check the labels and the names in the features",
+                dir.display()
+            );
+            Ok(())
+        };
+        check_left(&clips)?;
+        let encoders = read_encoders(&sources.used, &indices, &mut clips, reading.drop_bad_clips, ui)?;
+        check_left(&clips)?;
         let mut pool = Self { classes, neutral, clips, encoders };
         if options.concatenate {
             pool.concatenate();
@@ -91,7 +115,7 @@ pub(super) fn check_count(dir: &Path, count: usize) -> Result<()> {
 
 /// Adds the clips that have features but no labels: they are test clips, sorted by name.
 pub(super) fn with_unlabelled(labels: Option<Labels>, indices: &[Index], ui: Ui) -> Labels {
-    let mut labels = labels.unwrap_or(Labels { classes: Vec::new(), neutral: None, clips: Vec::new() });
+    let mut labels = labels.unwrap_or_else(|| Labels::none(Kind::default(), Vec::new()));
     let known: HashSet<&str> = labels.clips.iter().map(|clip| clip.name.as_str()).collect();
     let unlabelled: BTreeSet<(&str, &Path)> = indices
         .iter()
@@ -129,7 +153,7 @@ fn drop_missing(
     sources: &[Source],
     indices: &[Index],
     clips: &mut Vec<Clip>,
-    allowed: bool,
+    (labelled, allowed): (&HashSet<String>, bool),
     ui: Ui,
 ) -> Result<()> {
     let missing = missing(indices, clips);
@@ -137,6 +161,8 @@ fn drop_missing(
     if dropped.is_empty() {
         return Ok(());
     }
+    let pair = indices.iter().zip(&missing).find_map(|(index, names)| suffix_pair(names, labelled, index));
+    let hint = pair.map_or(String::new(), |pair| format!("; {}", pair.text()));
     let lacking: Vec<String> = sources
         .iter()
         .zip(&missing)
@@ -147,17 +173,25 @@ fn drop_missing(
         format!("{}: found {} of {} clips without a row in some encoder", dir.display(), dropped.len(), clips.len());
     if !allowed {
         bail!(
-            "{found}: {}; expected a row for every clip; add the rows, or leave these clips out with --allow-missing",
+            "{found}: {}; expected a row for every clip; add the rows, or leave these clips out with --allow-missing{hint}",
             few(&lacking)
         );
     }
-    ui.warn(format!("{found}; left them out: {}", few(&lacking)));
+    ui.warn(format!("{found}; left them out: {}{hint}", few(&lacking)));
     clips.retain(|clip| !dropped.contains(&clip.name));
     Ok(())
 }
 
 /// Reads all encoders, as many at a time as there are cores: beside the features, each holds one block of about a megabyte.
-fn read_encoders(sources: &[Source], indices: &[Index], clips: &[Clip], ui: Ui) -> Result<Vec<Encoder>> {
+/// Clips with features that are not finite are an error, or dropped.
+fn read_encoders(
+    sources: &[Source],
+    indices: &[Index],
+    clips: &mut Vec<Clip>,
+    drop_bad: bool,
+    ui: Ui,
+) -> Result<Vec<Encoder>> {
+    let all: Vec<&Clip> = clips.iter().collect();
     let rows: HashMap<&str, usize> = clips.iter().map(|clip| clip.name.as_str()).zip(0..).collect();
     let columns: usize = indices.iter().map(|index| index.width).sum();
     let bytes = (columns * clips.len() * size_of::<f32>()) as f64;
@@ -168,23 +202,41 @@ fn read_encoders(sources: &[Source], indices: &[Index], clips: &[Clip], ui: Ui) 
         bytes / 1e6
     ));
     let bar = ui.bar(columns as u64, "columns");
-    let read = |(source, index): (&Source, &Index)| -> Result<Encoder> {
+    let read = |(source, index): (&Source, &Index)| -> Result<(Encoder, Option<NonFinite>)> {
         let features = read_rows(index, &rows)?;
-        if let Some((count, first)) = non_finite(&features) {
+        let bad = non_finite(&features);
+        if let (Some(bad), false) = (&bad, drop_bad) {
             bail!(
-                "{}: found {count} NaN or infinite features in encoder `{}`, first in clip `{}`, expected finite numbers; \
-                 mend them, or leave the encoder out with encoders.toml",
-                index.file_of(&clips[first].name).display(),
+                "{}: found {} NaN or infinite features in encoder `{}`, {}, expected finite numbers; fix them, drop such \
+                 clips with --drop-bad-clips, or leave the encoder out with encoders.toml",
+                index.place_of(&all[bad.rows[0]].name).0.display(),
+                bad.count,
                 source.name,
-                clips[first].name
+                bad.place(&all, index)
             );
         }
         bar.inc(index.width as u64);
-        Ok(Encoder { name: source.name.clone(), modality: source.modality, features })
+        Ok((Encoder { name: source.name.clone(), modality: source.modality, features }, bad))
     };
-    let encoders: Vec<Result<Encoder>> = sources.par_iter().zip(indices).map(read).collect();
+    let read: Vec<Result<_>> = sources.par_iter().zip(indices).map(read).collect();
     bar.finish_and_clear();
-    encoders.into_iter().collect() // the first error in the pool's order, whichever came first in time
+    // The first error in the pool's order, whichever came first in time.
+    let (mut encoders, bad): (Vec<Encoder>, Vec<_>) = read.into_iter().collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    let dropped: BTreeSet<usize> = bad.iter().flatten().flat_map(|bad| bad.rows.iter().copied()).collect();
+    if !dropped.is_empty() {
+        let names: Vec<&str> = dropped.iter().map(|&row| clips[row].name.as_str()).collect();
+        let by_encoder =
+            encoders.iter().zip(&bad).filter_map(|(encoder, bad)| Some((encoder, bad.as_ref()?.rows.len())));
+        let by_encoder: Vec<String> = by_encoder.map(|(encoder, count)| format!("{} {count}", encoder.name)).collect();
+        let (found, of) = (names.len(), clips.len());
+        ui.warn(format!(
+            "dropped {found} of {of} clips with NaN or infinite features: {} (by encoder: {})",
+            few(&names),
+            few(&by_encoder)
+        ));
+        drop_clips(&dropped, clips, &mut encoders);
+    }
+    Ok(encoders)
 }
 
 /// One encoder's features (N, D_k), row `rows[name]` for every clip in `rows`.
@@ -199,17 +251,8 @@ pub(super) fn read_rows(index: &Index, rows: &HashMap<&str, usize>) -> Result<Ar
     Ok(features)
 }
 
-/// How many features are NaN or infinite, and the first row that has one; `None` if all are finite.
-pub(super) fn non_finite(features: &Array2<f32>) -> Option<(usize, usize)> {
-    let counts = features.outer_iter().map(|row| row.iter().filter(|x| !x.is_finite()).count());
-    let (count, first) = counts
-        .enumerate()
-        .fold((0, None), |(sum, first), (row, count)| (sum + count, first.or((count > 0).then_some(row))));
-    Some((count, first?))
-}
-
 /// The first few names, and how many more.
-fn few<S: AsRef<str>>(names: &[S]) -> String {
+pub(super) fn few<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<&str> = names.iter().take(FEW).map(AsRef::as_ref).collect();
     let more = names.len() - shown.len();
     if more == 0 { shown.join(", ") } else { format!("{}, … and {more} more", shown.join(", ")) }

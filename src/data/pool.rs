@@ -1,10 +1,12 @@
 //! A pool: every clip once, and for every encoder one row per clip in the same order.
 
 use super::Modality;
+use crate::config::Data;
 use anyhow::{Result, ensure};
 use ndarray::{Array2, aview1, s};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// Name of the encoder that several are joined into.
 pub const CONCATENATION: &str = "concatenation";
@@ -61,17 +63,39 @@ pub struct Pool {
     pub encoders: Vec<Encoder>,
 }
 
+/// Which labels a pool is read with, and what becomes of clips whose features are incomplete: options of every command that
+/// loads a pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Reading {
+    /// Read the labels from this file instead of the pool's own
+    #[arg(long, value_name = "FILE.csv")]
+    pub labels: Option<PathBuf>,
+    /// Drop clips that lack a row in some encoder
+    #[arg(long)]
+    pub allow_missing: bool,
+    /// Drop clips with NaN or infinite features
+    #[arg(long)]
+    pub drop_bad_clips: bool,
+}
+
 /// What to load and how strict to be.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// Load these encoders only, in this order; empty: all.
     pub encoders: Vec<String>,
     /// Join them into one encoder.
     pub concatenate: bool,
-    /// Drop clips that lack a row in some encoder instead of failing.
-    pub allow_missing: bool,
+    /// `data.exclusive`, see [`exclusive`](super::labels::exclusive).
+    pub exclusive: String,
     /// Load only this split's clips; `None` loads both.
     pub split: Option<Split>,
+    pub reading: Reading,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Data::default().options(None, &Reading::default())
+    }
 }
 
 /// Groups with clips in more than one fold, so that training has seen who is judged.
@@ -138,7 +162,7 @@ impl Pool {
         ensure!(present.contains(&fold), "fold {fold} is not there: found folds {present:?}; choose one of them");
         ensure!(
             present.len() > 1,
-            "fold {fold} is the only one: expected another to train on; split the clips into folds, or train with --all"
+            "fold {fold} is the only one: expected another to train on; make folds with `blendfuse folds`, or train with --all"
         );
         let (validation, training) = rows.into_iter().partition(|&row| self.clips[row].fold == Some(fold));
         Ok((training, validation))

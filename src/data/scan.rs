@@ -2,10 +2,11 @@
 //!
 //! One encoder is in memory at a time.
 
-use super::labels::{self, Labels, group_word};
-use super::load::{check_count, missing, non_finite, read_rows, with_unlabelled};
+use super::finite::non_finite;
+use super::labels::{self, Kind, Labels};
+use super::load::{check_count, missing, read_rows, with_unlabelled};
 use super::source::{Index, Source, Sources};
-use super::{Clip, Modality, Split, shared_groups};
+use super::{Clip, Modality, Split, names, warnings};
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use ndarray::Array2;
@@ -19,7 +20,13 @@ pub struct Survey {
     pub encoders: Vec<EncoderSurvey>,
     /// Encoders with files that `encoders.toml` does not list.
     pub unused: Vec<String>,
+    /// How the labels are written; `None` where they cannot be read.
+    pub label_kind: Option<Kind>,
+    /// The class that never blends where `data.exclusive` is left as it is.
+    pub exclusive: Option<String>,
     pub clips: ClipSurvey,
+    /// What is allowed, but likely not meant or of consequence, one line each.
+    pub warnings: Vec<String>,
     /// What would stop [`Pool::load`](super::Pool::load), one line each.
     pub problems: Vec<String>,
     /// Soft targets of the labelled training clips, C wide.
@@ -51,6 +58,8 @@ pub struct ClipSurvey {
     pub test: usize,
     pub train_groups: usize,
     pub test_groups: usize,
+    /// Test clips with a label.
+    pub test_labelled: usize,
     /// Training clips per fold.
     pub folds: BTreeMap<u32, usize>,
     /// Training clips that show one class.
@@ -69,17 +78,17 @@ pub struct ClassSurvey {
 }
 
 impl Survey {
-    /// Surveys the pool in `dir`.
+    /// Surveys the pool in `dir`, with the labels in `file` where that is given.
     ///
     /// # Errors
     /// Only if the folder is missing; all else is among the problems.
-    pub fn of(dir: &Path, ui: Ui) -> Result<Self> {
+    pub fn of(dir: &Path, file: Option<&Path>, ui: Ui) -> Result<Self> {
         ensure!(dir.is_dir(), "{}: found no such folder, expected a pool; correct the path", dir.display());
         let mut problems = Vec::new();
         let no_sources = Sources { used: Vec::new(), unused: Vec::new() };
         let sources = keep(Sources::find(dir), &mut problems).unwrap_or(no_sources);
         keep(check_count(dir, sources.used.len()), &mut problems);
-        let labels = keep(labels::read(dir), &mut problems);
+        let labels = keep(labels::read(dir, file), &mut problems);
         if matches!(labels, Some(None)) {
             problems.push(format!(
                 "{}: found no labels, expected train_metadata.csv or labels.csv; add one",
@@ -89,7 +98,13 @@ impl Survey {
         let indices: Vec<Option<Index>> =
             sources.used.iter().map(|source| keep(source.index(), &mut problems)).collect();
         let readable: Vec<Index> = indices.iter().flatten().cloned().collect();
-        let labels = with_unlabelled(labels.flatten(), &readable, ui);
+        let labels = labels.flatten();
+        let label_kind = labels.as_ref().map(|labels| labels.kind);
+        let warnings = labels.as_ref().map_or(Vec::new(), warnings::of);
+        if let Some(labels) = &labels {
+            keep(names::check(dir, &labels.clips, &readable), &mut problems);
+        }
+        let labels = with_unlabelled(labels, &readable, ui);
 
         let bar = ui.bar(sources.used.len() as u64, "encoders");
         let mut encoders = Vec::new();
@@ -103,11 +118,10 @@ impl Survey {
         if targets.is_empty() {
             problems.push(format!("{}: found no labelled training clip; add labels", dir.display()));
         }
-        problems.extend(shared_groups(&labels.clips).into_iter().map(|group| {
-            let word = group_word(&labels.classes);
-            format!("{word} {group} is in several folds: scores will flatter; give all its clips the same fold")
-        }));
-        Ok(Self { encoders, unused: sources.unused, clips: survey_clips(&labels), problems, targets })
+        let exclusive = keep(labels::exclusive(&labels.classes, labels::AUTOMATIC), &mut problems).flatten();
+        let exclusive = exclusive.map(|class| labels.classes[class].clone());
+        let clips = survey_clips(&labels);
+        Ok(Self { encoders, unused: sources.unused, label_kind, exclusive, clips, warnings, problems, targets })
     }
 }
 
@@ -130,11 +144,11 @@ fn survey_encoder(source: &Source, index: &Index, clips: &[Clip], problems: &mut
     };
     let Some(features) = keep(read_rows(index, &rows), problems) else { return survey };
     let bad = non_finite(&features);
-    if let Some((count, first)) = bad {
-        let (name, clip) = (&source.name, &present[first].name);
-        problems.push(format!("{name}: found {count} NaN or infinite features, the first in clip `{clip}`"));
+    if let Some(bad) = &bad {
+        let (name, count, place) = (&source.name, bad.count, bad.place(&present, index));
+        problems.push(format!("{name}: found {count} NaN or infinite features, {place}"));
     }
-    survey.non_finite = Some(bad.map_or(0, |(count, _)| count));
+    survey.non_finite = Some(bad.map_or(0, |bad| bad.count));
     let rows = if train_rows.is_empty() { (0..present.len()).collect() } else { train_rows };
     survey.constant_columns = Some(constant_columns(&features, &rows));
     survey
@@ -188,6 +202,7 @@ fn survey_clips(labels: &Labels) -> ClipSurvey {
         test: in_test.len(),
         train_groups: groups(&in_train),
         test_groups: groups(&in_test),
+        test_labelled: in_test.iter().filter(|clip| clip.target.is_some()).count(),
         folds,
         singles,
         blends,

@@ -52,7 +52,8 @@ impl Sources {
         };
         let mut used = Vec::new();
         for entry in list.encoder {
-            let Some(files) = files.remove(&entry.name) else {
+            let name = encoders::name(&entry.name).to_owned();
+            let Some(files) = files.remove(&name) else {
                 bail!(
                     "{}: found encoder `{}` without a file, expected features/{1}.npz; have {:?}; correct the name",
                     dir.join("encoders.toml").display(),
@@ -60,8 +61,8 @@ impl Sources {
                     files.keys()
                 );
             };
-            let modality = entry.modality.unwrap_or_else(|| encoders::modality(&entry.name));
-            used.push(Source { name: entry.name, modality, files });
+            let modality = entry.modality.unwrap_or_else(|| encoders::modality(&name));
+            used.push(Source { name, modality, files });
         }
         Ok(Self { used, unused: files.into_keys().collect() })
     }
@@ -77,10 +78,10 @@ impl Sources {
             return Ok(self);
         }
         let mut used = Vec::new();
-        for name in names {
-            let Some(place) = self.used.iter().position(|source| source.name == *name) else {
+        for name in names.iter().map(|name| encoders::name(name)) {
+            let Some(place) = self.used.iter().position(|source| source.name == name) else {
                 ensure!(
-                    !used.iter().any(|source: &Source| source.name == *name),
+                    !used.iter().any(|source: &Source| source.name == name),
                     "encoder `{name}` is chosen twice; name it once"
                 );
                 let have =
@@ -136,9 +137,11 @@ impl Index {
         self.files.iter().flat_map(|(path, names)| names.iter().map(|name| (path.as_path(), name.as_str())))
     }
 
-    /// The file that holds a clip's row; the first one for a clip that has none.
-    pub fn file_of(&self, clip: &str) -> &Path {
-        self.names().find(|(_, name)| *name == clip).map_or(&self.files[0].0, |(path, _)| path)
+    /// The file that holds a clip's row, and the row's number from 0; the front of the first file for a clip that has none.
+    pub fn place_of(&self, clip: &str) -> (&Path, usize) {
+        let place =
+            self.files.iter().find_map(|(path, names)| Some((path, names.iter().position(|name| name == clip)?)));
+        place.map_or((&self.files[0].0, 0), |(path, row)| (path, row))
     }
 
     fn check_duplicates(&self) -> Result<()> {
@@ -156,7 +159,7 @@ impl Index {
     }
 }
 
-/// The `.npz` files of a pool by stem; hidden files, such as macOS leaves beside copies, are passed over.
+/// The `.npz` files of a pool by encoder; hidden files, such as macOS leaves beside copies, are passed over.
 fn feature_files(dir: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
     ensure!(
         dir.is_dir(),
@@ -173,10 +176,23 @@ fn feature_files(dir: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
             let path = entry.with_context(|| format!("{}: cannot be listed", folder.display()))?.path();
             let is_npz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"));
             match path.file_stem().and_then(|stem| stem.to_str()) {
-                Some(stem) if is_npz && !stem.starts_with('.') => files.entry(stem.to_owned()).or_default().push(path),
+                Some(stem) if is_npz && !stem.starts_with('.') => {
+                    files.entry(encoders::name(stem).to_owned()).or_default().push(path);
+                }
                 _ => {}
             }
         }
+    }
+    for (name, files) in &files {
+        let other = files.iter().find(|path| path.file_stem() != files[0].file_stem());
+        ensure!(
+            other.is_none(),
+            "found two files of encoder `{name}`, {} and {}, expected one (a trailing `{}` is not part of the name); rename \
+             or remove one",
+            files[0].display(),
+            other.map_or(files[0].display(), |other| other.display()),
+            encoders::SUFFIX
+        );
     }
     Ok(files)
 }

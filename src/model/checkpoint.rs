@@ -2,6 +2,7 @@
 
 use crate::config::{Config, recorded};
 pub use crate::data::EncoderInfo;
+use crate::data::encoders;
 use crate::decode::Thresholds;
 use crate::files::write_atomically;
 use crate::model::features::Standard;
@@ -128,7 +129,7 @@ impl Header {
             );
         }
         Ok(Self {
-            encoders: serde_json::from_str(text("encoders")?).with_context(broken)?,
+            encoders: named(serde_json::from_str(text("encoders")?).with_context(broken)?),
             classes: serde_json::from_str(text("classes")?).with_context(broken)?,
             neutral: serde_json::from_str(text("neutral")?).with_context(broken)?,
             config: recorded(&mut serde_json::Deserializer::from_str(text("config")?)).with_context(broken)?,
@@ -136,6 +137,12 @@ impl Header {
             resume: metadata.get("resume").cloned(),
         })
     }
+}
+
+/// Older versions took the challenge's suffix for a part of the encoder's name.
+fn named(encoders: Vec<EncoderInfo>) -> Vec<EncoderInfo> {
+    let named = |encoder: EncoderInfo| EncoderInfo { name: encoders::name(&encoder.name).to_owned(), ..encoder };
+    encoders.into_iter().map(named).collect()
 }
 
 fn unreadable(path: &Path) -> String {

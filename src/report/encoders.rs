@@ -22,15 +22,14 @@ pub fn colour(modality: Modality) -> usize {
         Modality::Video => 0,
         Modality::Audio => 1,
         Modality::Multimodal => 2,
+        Modality::Other(_) => [3, 4, 0, 1, 2][modality.other().unwrap_or_default() % 5],
         Modality::Unknown => 5,
     }
 }
 
 /// Which colour is which modality, of those that occur.
 pub fn legend(modalities: impl Iterator<Item = Modality>) -> Markup {
-    let mut all: Vec<Modality> = modalities.collect();
-    all.sort_by_key(|modality| colour(*modality));
-    all.dedup();
+    let all = Modality::distinct(modalities);
     html! { p.legend { @for modality in all { span { i class=(format!("chip s{}", colour(modality))) {} (modality) } } } }
 }
 

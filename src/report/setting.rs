@@ -54,10 +54,10 @@ impl Setting {
 
     /// `22 video, 13 audio, 1 multimodal`; the name of a single one
     pub fn pool(&self) -> String {
-        let modalities = [Modality::Video, Modality::Audio, Modality::Multimodal, Modality::Unknown];
+        let modalities = Modality::distinct(self.encoders.iter().map(|encoder| encoder.modality));
         let count = |modality| self.encoders.iter().filter(|encoder| encoder.modality == modality).count();
-        let parts = modalities.into_iter().filter(|modality| count(*modality) > 0);
-        let parts: Vec<String> = parts.map(|modality| format!("{} {modality}", count(modality))).collect();
+        let parts: Vec<String> =
+            modalities.into_iter().map(|modality| format!("{} {modality}", count(modality))).collect();
         match &self.encoders[..] {
             [] => "–".into(),
             [one] => one.name.clone(),

@@ -34,7 +34,7 @@ fn of_experiment(analysis: &Analysis) -> Markup {
 fn drawn(analysis: &Analysis) -> Vec<usize> {
     let mut order: Vec<usize> =
         (0..analysis.encoders.len()).filter(|&k| analysis.importance[k].rank <= DRAWN).collect();
-    order.sort_by_key(|&k| colour(analysis.encoders[k].modality));
+    order.sort_by_key(|&k| analysis.encoders[k].modality);
     order
 }
 

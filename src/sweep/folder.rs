@@ -11,7 +11,8 @@ use super::plan::Plan;
 use super::settings::Settings;
 use super::summary::SweepSummary;
 use crate::config::{Config, recorded};
-use crate::cv::{CvSummary, DataInfo};
+use crate::cv::CvSummary;
+use crate::data::{Reading, labels};
 use crate::files::{self, new_folder, write_atomically};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,14 @@ pub struct TrialFile {
     /// The pool's folder
     pub data: PathBuf,
     pub allow_missing: bool,
+    /// Labels in place of the pool's own
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PathBuf>,
+    /// Fingerprint of the labels; older versions wrote none
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels_fingerprint: Option<String>,
+    #[serde(default)]
+    pub drop_bad_clips: bool,
     /// All there are where it is `None`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<Vec<u32>>,
@@ -46,6 +55,26 @@ pub enum State {
     Pending,
 }
 
+impl TrialFile {
+    pub fn reading(&self) -> Reading {
+        Reading { labels: self.labels.clone(), allow_missing: self.allow_missing, drop_bad_clips: self.drop_bad_clips }
+    }
+
+    /// # Errors
+    /// Where the labels cannot be read, or are not those that the sweep was planned with.
+    pub fn check_labels(&self, data: &Path, labels: Option<&Path>) -> Result<()> {
+        let Some(expected) = &self.labels_fingerprint else { return Ok(()) };
+        // A pool that is gone, or has no labels, is told when it is loaded.
+        let Some(found) = labels::read(data, labels)? else { return Ok(()) };
+        ensure!(
+            found.fingerprint() == *expected,
+            "{}: the labels are not those that the sweep was planned with; restore them, or start another sweep",
+            labels.unwrap_or(data).display()
+        );
+        Ok(())
+    }
+}
+
 /// A trial's folder.
 #[derive(Clone, Debug)]
 pub struct TrialFolder {
@@ -56,28 +85,37 @@ pub struct TrialFolder {
 ///
 /// # Errors
 /// Where the folder holds anything else, or cannot be written.
-pub fn prepare(out: &Path, plan: &Plan, data: &Path, allow_missing: bool) -> Result<Vec<TrialFolder>> {
+pub fn prepare(out: &Path, plan: &Plan, data: &Path, reading: &Reading) -> Result<Vec<TrialFolder>> {
     let differs = plan.trials.iter().any(|trial| trial.set.contains_key("data.encoders"));
+    let dropping = [("--allow-missing", reading.allow_missing), ("--drop-bad-clips", reading.drop_bad_clips)];
+    let dropping = dropping.into_iter().find(|(_, given)| *given && differs);
     ensure!(
-        !(allow_missing && differs),
-        "--allow-missing: trials with other encoders would be scored on other clips; add the rows that are missing, or take \
-         the clips out of the labels"
+        dropping.is_none(),
+        "{}: trials with other encoders would be scored on other clips; add the rows that are missing, or take \
+         the clips out of the labels",
+        dropping.map_or("", |(flag, _)| flag)
     );
     if !out.join("sweep.toml").exists() {
         new_folder(out)?;
     } else if let Ok(before) = SweepSummary::read(out) {
         // A pool may have moved, or have another name.
         ensure!(
-            DataInfo { name: plan.data.name.clone(), ..before.data } == plan.data,
-            "{}: found a sweep over a pool with other encoders, classes or folds; give the pool it began with, or another --out",
+            before.data.is_like(&plan.data),
+            "{}: found a sweep over a pool with other encoders, classes, folds or labels; give the pool (and --labels) it began \
+             with, or another --out",
             out.display()
         );
     }
-    let data = std::path::absolute(data).with_context(|| format!("{}: has no place", data.display()))?;
+    let absolute = |path: &Path| std::path::absolute(path).with_context(|| format!("{}: has no place", path.display()));
+    let data = absolute(data)?;
+    let labels = reading.labels.as_deref().map(absolute).transpose()?;
     let file = |planned: &super::plan::Planned| TrialFile {
         name: planned.name.clone(),
         data: data.clone(),
-        allow_missing,
+        allow_missing: reading.allow_missing,
+        labels: labels.clone(),
+        labels_fingerprint: plan.data.labels.clone(),
+        drop_bad_clips: reading.drop_bad_clips,
         folds: plan.spec.folds.clone(),
         seeds: plan.spec.seeds.clone(),
         set: planned.set.clone(),
@@ -88,9 +126,21 @@ pub fn prepare(out: &Path, plan: &Plan, data: &Path, allow_missing: bool) -> Res
     let folders: Vec<TrialFolder> = (0..files.len()).map(folder).collect();
     for (folder, file) in folders.iter().zip(&files).filter(|(folder, _)| folder.is_planned()) {
         let found = folder.read()?;
-        // The pool may have moved.
+        let same_labels = found.labels_fingerprint.is_none() || found.labels_fingerprint == file.labels_fingerprint;
         ensure!(
-            TrialFile { data: data.clone(), ..found.clone() } == *file,
+            same_labels,
+            "{}: found a trial over other labels; give the pool and --labels that the sweep began with, or another --out",
+            folder.path.display()
+        );
+        // The pool and the labels may have moved.
+        let moved = TrialFile {
+            data: data.clone(),
+            labels: labels.clone(),
+            labels_fingerprint: file.labels_fingerprint.clone(),
+            ..found.clone()
+        };
+        ensure!(
+            moved == *file,
             "{}: found a trial `{}` of another sweep, expected `{}` with the same settings; give the spec and settings that \
              the folder was made with, or another --out",
             folder.path.display(),

@@ -73,7 +73,10 @@ impl Plan {
 
 fn check_folds(spec: &Spec, survey: &Survey) -> Result<()> {
     let there: BTreeSet<u32> = survey.data.folds.iter().map(|fold| fold.fold).collect();
-    ensure!(there.len() > 1, "found folds {there:?}, expected at least two to cross-validate; add folds to the labels");
+    ensure!(
+        there.len() > 1,
+        "found folds {there:?}, expected at least two to cross-validate; make folds with `blendfuse folds`"
+    );
     for fold in spec.folds.iter().flatten() {
         ensure!(there.contains(fold), "fold {fold} is not there: found folds {there:?}; choose among them");
     }

@@ -5,6 +5,7 @@ use super::names::{describe, short_keys};
 use super::settings::{Share, TOP_N};
 use super::survey::Survey;
 use crate::config::{Config, Layer, TopN};
+use crate::data::labels::exclusive;
 use anyhow::{Error, Result, anyhow, ensure};
 use toml::Value;
 
@@ -76,9 +77,10 @@ fn configure(settings: &[&Setting], survey: &Survey) -> Result<Config> {
 }
 
 /// # Errors
-/// Encoders that the pool does not have, n above their number, or nothing to adapt to.
+/// Encoders or an exclusive class that the pool does not have, n above their number, or nothing to adapt to.
 fn check_fit(config: &Config, survey: &Survey) -> Result<()> {
     config.model.top_n.resolve(encoders(config, survey)?)?;
+    exclusive(&survey.data.classes, &config.data.exclusive)?;
     ensure!(
         !config.adaptation.enabled || survey.has_targets,
         "adaptation.enabled = true, but the pool has no test clips to adapt to; add their features or leave it out"

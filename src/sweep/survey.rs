@@ -2,7 +2,7 @@
 
 use crate::cv::DataInfo;
 use crate::data::source::{Index, Source, Sources};
-use crate::data::{Encoder, Pool, Split, labels};
+use crate::data::{Encoder, Pool, Split, labels, warnings};
 use anyhow::{Context as _, Result};
 use ndarray::Array2;
 use std::collections::HashSet;
@@ -14,16 +14,18 @@ pub struct Survey {
     pub data: DataInfo,
     /// Whether there are test clips to adapt to
     pub has_targets: bool,
+    /// What the user should know of the labels, before any trial runs
+    pub warnings: Vec<String>,
 }
 
 impl Survey {
-    /// Reads the labels of the pool in `dir`, and the names and widths of its features.
+    /// Reads the labels of the pool in `dir`, or those in a file of their own, and the names and widths of its features.
     ///
     /// # Errors
     /// Where they are missing or bad, as [`Pool::load`] says.
-    pub fn of(dir: &Path) -> Result<Self> {
+    pub fn of(dir: &Path, labels: Option<&Path>) -> Result<Self> {
         let sources = Sources::find(dir)?;
-        let labels = labels::read(dir)?;
+        let labels = labels::read(dir, labels)?;
         let labels = labels.with_context(|| {
             format!("{}: found no labels, expected train_metadata.csv or labels.csv; add one", dir.display())
         })?;
@@ -39,8 +41,11 @@ impl Survey {
             features: Array2::zeros((0, index.width)),
         };
         let encoders = sources.used.iter().zip(&indices).map(encoder).collect();
-        let pool = Pool { classes: labels.classes, neutral: labels.neutral, clips: labels.clips, encoders };
-        Ok(Self { dir: dir.to_owned(), data: DataInfo::of(dir, &pool), sources, has_targets })
+        let shared = warnings::shared(&labels.classes, &labels.clips);
+        let warnings = labels.notes.into_iter().chain(shared).collect();
+        let neutral = labels::exclusive(&labels.classes, labels::AUTOMATIC)?;
+        let pool = Pool { classes: labels.classes, neutral, clips: labels.clips, encoders };
+        Ok(Self { dir: dir.to_owned(), data: DataInfo::of(dir, &pool), sources, has_targets, warnings })
     }
 
     /// Names of the encoders, in the pool's order.

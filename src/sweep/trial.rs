@@ -5,20 +5,21 @@ use crate::cv::{self, CvSummary};
 use crate::engine::Engine;
 use crate::ui::Ui;
 use anyhow::{Result, bail};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+/// What is not where the sweep found it.
+#[derive(Default)]
+pub struct Moved {
+    pub data: Option<PathBuf>,
+    pub labels: Option<PathBuf>,
+}
 
 /// Runs it, or goes on with it where it stopped; one that is done is only read. An error stays in `error.txt`.
 ///
 /// # Errors
 /// No such folder, a trial that another process is at, or whatever ends a cross-validation.
-pub fn run(
-    folder: &TrialFolder,
-    data: Option<&Path>,
-    jobs: Option<usize>,
-    engine: &Arc<Engine>,
-    ui: Ui,
-) -> Result<CvSummary> {
+pub fn run(folder: &TrialFolder, moved: Moved, jobs: Option<usize>, engine: &Arc<Engine>, ui: Ui) -> Result<CvSummary> {
     let trial = folder.read()?;
     let path = folder.path.display();
     let Some(_claim) = folder.claim()? else {
@@ -30,15 +31,20 @@ pub fn run(
     }
     folder.forget_error();
     ui.say(format!("trial {}", trial.name));
+    let mut reading = trial.reading();
+    reading.labels = moved.labels.or(reading.labels);
+    let data = moved.data.as_ref().unwrap_or(&trial.data);
     let options = cv::Options {
-        data: data.unwrap_or(&trial.data),
+        data,
         out: &folder.path,
-        folds: trial.folds,
-        seeds: trial.seeds,
+        folds: trial.folds.clone(),
+        seeds: trial.seeds.clone(),
         jobs,
-        allow_missing: trial.allow_missing,
+        reading: &reading,
     };
-    let result = cv::cross_validate(engine, &trial.config, &options, ui);
+    let result = trial
+        .check_labels(data, reading.labels.as_deref())
+        .and_then(|()| cv::cross_validate(engine, &trial.config, &options, ui));
     if let Err(error) = &result {
         folder.fail(&format!("{error:#}"))?;
     }

@@ -74,7 +74,8 @@ impl Trainer {
             self.resume(last, None)?;
             return Ok(());
         }
-        self.state = State::new(&self.config, self.state.selection, self.state.clips);
+        let labels = self.state.labels;
+        self.state = State { labels, ..State::new(&self.config, self.state.selection, self.state.clips) };
         self.clear_moments();
         self.set_initial_weights()
     }

@@ -83,6 +83,14 @@ impl SharedPool {
         fnv1a(used.flat_map(|&row| self.clips[row].name.bytes().chain([0])))
     }
 
+    /// Fingerprint of the classes, and of the targets of a selection's clips, in their order.
+    pub fn label_fingerprint(&self, selection: Selection) -> u64 {
+        let Rows { train, validation, .. } = self.rows(selection);
+        let classes = self.classes.iter().flat_map(|class| class.bytes().chain([0]));
+        let targets = train.iter().chain(validation).flat_map(|&row| self.clips[row].target.iter().flatten());
+        fnv1a(classes.chain(targets.flat_map(|share| share.to_le_bytes())))
+    }
+
     /// Sizes of a network for it.
     ///
     /// # Errors

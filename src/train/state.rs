@@ -13,6 +13,9 @@ pub(super) struct State {
     pub selection: Selection,
     /// Fingerprint of the clips it trains and validates on, in their order
     pub clips: u64,
+    /// Fingerprint of their classes and targets; older versions wrote none
+    #[serde(default)]
+    pub labels: Option<u64>,
     /// Epochs done
     pub epoch: u32,
     /// Steps done
@@ -28,6 +31,7 @@ impl State {
         Self {
             selection,
             clips,
+            labels: None,
             epoch: 0,
             step: 0,
             plateau: Plateau::new(f64::from(config.train.lr)),

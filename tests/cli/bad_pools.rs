@@ -181,7 +181,7 @@ fn lists_of_encoders_that_do_not_fit() {
     let cases = [
         ("[[encoder]]\nname = 'three'\n", "found encoder `three` without a file, expected features/three.npz"),
         ("[[encoder]]\nname = 'one'\n[[encoder]]\nname = 'one'\n", "found `one` twice"),
-        ("[[encoder]]\nname = 'one'\nmodality = 'smell'\n", "expected [[encoder]] tables"),
+        ("[[encoder]]\nname = 'one'\nmodality = 3\n", "expected [[encoder]] tables"),
     ];
     for (list, message) in cases {
         work.write("pool/encoders.toml", list);

@@ -133,6 +133,7 @@ impl Plan {
             neutral: Some(NEUTRAL),
             encoders: self.encoders.clone(),
             folds: (0..self.folds.len()).map(info).collect(),
+            labels: None,
         }
     }
 

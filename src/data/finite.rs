@@ -1,0 +1,49 @@
+//! Features that are NaN or infinite: where they are, and pools without the clips that have them.
+
+use super::source::Index;
+use super::{Clip, Encoder};
+use ndarray::{Array2, Axis};
+use std::collections::BTreeSet;
+
+/// The features of one encoder that are not finite.
+#[derive(Clone, Debug)]
+pub struct NonFinite {
+    pub count: usize,
+    /// Rows of the matrix that have one, in their order; at least one
+    pub rows: Vec<usize>,
+    /// Column of the first one in the first of them
+    pub column: usize,
+}
+
+/// `None` if all are finite.
+pub fn non_finite(features: &Array2<f32>) -> Option<NonFinite> {
+    let (mut count, mut rows, mut first) = (0, Vec::new(), None);
+    for (row, values) in features.outer_iter().enumerate() {
+        let bad = values.iter().filter(|x| !x.is_finite()).count();
+        if bad > 0 {
+            count += bad;
+            rows.push(row);
+            first = first.or_else(|| values.iter().position(|x| !x.is_finite()));
+        }
+    }
+    Some(NonFinite { count, rows, column: first? })
+}
+
+impl NonFinite {
+    /// The first one: its clip, its row in the file and its column.
+    pub fn place(&self, clips: &[&Clip], index: &Index) -> String {
+        let clip = &clips[self.rows[0]].name;
+        let (_, row) = index.place_of(clip);
+        format!("first in clip `{clip}` (row {row} of the file, column {}, counted from 0)", self.column)
+    }
+}
+
+/// Takes the clips at `bad` out of a pool's clips and encoders.
+pub fn drop_clips(bad: &BTreeSet<usize>, clips: &mut Vec<Clip>, encoders: &mut [Encoder]) {
+    let kept: Vec<usize> = (0..clips.len()).filter(|row| !bad.contains(row)).collect();
+    for encoder in encoders {
+        encoder.features = encoder.features.select(Axis(0), &kept);
+    }
+    let mut row = 0..;
+    clips.retain(|_| row.next().is_some_and(|row| !bad.contains(&row)));
+}

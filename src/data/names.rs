@@ -1,0 +1,72 @@
+//! Names that would join labels and features but for a suffix such as `.mp4`: the usual reason why nothing joins.
+
+use super::Clip;
+use super::source::Index;
+use anyhow::{Result, ensure};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// Longest suffix in letters and digits.
+const LONGEST: usize = 5;
+
+/// Two names of what is likely the same clip.
+pub struct Pair<'a> {
+    pub label: &'a str,
+    pub feature: &'a str,
+    /// Where the second one is
+    pub file: &'a Path,
+    /// Clips of the labels with such a pair
+    pub count: usize,
+}
+
+/// Labelled clips without a row in `index` that have one under a name with another suffix; the first of them.
+pub fn suffix_pair<'a>(missing: &[&'a str], labelled: &HashSet<String>, index: &'a Index) -> Option<Pair<'a>> {
+    let unlabelled = index.names().filter(|(_, name)| !labelled.contains(*name));
+    let by_stem: HashMap<&str, (&Path, &str)> = unlabelled.map(|(file, name)| (stem(name), (file, name))).collect();
+    let mut pairs = missing
+        .iter()
+        .filter(|name| labelled.contains(**name))
+        .filter_map(|label| Some((*label, by_stem.get(stem(label))?)));
+    let (label, &(file, feature)) = pairs.next()?;
+    Some(Pair { label, feature, file, count: 1 + pairs.count() })
+}
+
+/// # Errors
+/// If labelled clips have no row in any encoder, but would have under a name with another suffix: such rows would count as
+/// unlabelled test clips.
+pub fn check(dir: &Path, clips: &[Clip], indices: &[Index]) -> Result<()> {
+    let rows: HashSet<&str> = indices.iter().flat_map(Index::names).map(|(_, name)| name).collect();
+    let labelled: HashSet<String> = clips.iter().map(|clip| clip.name.clone()).collect();
+    let unjoined: Vec<&str> = clips.iter().map(|clip| clip.name.as_str()).filter(|name| !rows.contains(name)).collect();
+    let pair = indices.iter().find_map(|index| suffix_pair(&unjoined, &labelled, index));
+    ensure!(pair.is_none(), "{}: {}", dir.display(), pair.as_ref().map_or(String::new(), Pair::text));
+    Ok(())
+}
+
+impl Pair<'_> {
+    pub fn text(&self) -> String {
+        format!(
+            "the names of {} clips differ only by a suffix: found `{}` in the labels and `{}` in {}, expected the same name in \
+             both; remove the suffix from one of them",
+            self.count,
+            self.label,
+            self.feature,
+            self.file.display()
+        )
+    }
+}
+
+/// The name without what looks like a file's suffix: a dot and a few letters and digits, not digits alone.
+fn stem(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((stem, suffix))
+            if !stem.is_empty()
+                && suffix.len() <= LONGEST
+                && suffix.chars().all(|c| c.is_ascii_alphanumeric())
+                && suffix.chars().any(|c| c.is_ascii_alphabetic()) =>
+        {
+            stem
+        }
+        _ => name,
+    }
+}

@@ -1,0 +1,97 @@
+//! What is allowed in labels, but likely not meant or of consequence.
+
+use super::labels::{Labels, group_word};
+use super::load::few;
+use super::{Clip, Split, shared_groups};
+use crate::metrics;
+use std::collections::BTreeSet;
+
+/// A class with fewer training clips is told.
+const FEW_CLIPS: usize = 10;
+
+/// Saliences in percent that decoding can give the first of two classes.
+const RATIOS: [u32; 3] = [30, 50, 70];
+
+/// One line each.
+pub fn of(labels: &Labels) -> Vec<String> {
+    let (classes, clips) = (&labels.classes, &labels.clips);
+    let train: Vec<&Clip> = clips.iter().filter(|clip| clip.split == Split::Train).collect();
+    let found = [shared(classes, clips), both_splits(classes, clips), one_group(classes, &train), no_folds(&train)];
+    let mut warnings = labels.notes.clone();
+    warnings.extend(found.into_iter().flatten());
+    warnings.extend(sets(clips));
+    warnings.extend(few_clips(classes, &train));
+    warnings
+}
+
+/// Groups with clips in several folds.
+pub fn shared(classes: &[String], clips: &[Clip]) -> Option<String> {
+    let shared = shared_groups(clips);
+    (!shared.is_empty()).then(|| {
+        format!(
+            "{}s in more than one fold: {} ({}); scores will flatter, since training has seen them; `blendfuse folds` makes folds \
+             that split no {0}",
+            group_word(classes),
+            shared.len(),
+            few(&shared),
+        )
+    })
+}
+
+fn both_splits(classes: &[String], clips: &[Clip]) -> Option<String> {
+    let of = |split| clips.iter().filter(move |clip| clip.split == split).filter_map(|clip| clip.group.as_deref());
+    let train: BTreeSet<&str> = of(Split::Train).collect();
+    let both: Vec<&str> = of(Split::Test).collect::<BTreeSet<_>>().intersection(&train).copied().collect();
+    let word = group_word(classes);
+    let (count, names) = (both.len(), few(&both));
+    (count > 0).then(|| format!("{word}s with training and test clips: {count} ({names}); test scores will flatter"))
+}
+
+fn one_group(classes: &[String], train: &[&Clip]) -> Option<String> {
+    let groups: BTreeSet<&str> = train.iter().filter_map(|clip| clip.group.as_deref()).collect();
+    let [group] = groups.into_iter().collect::<Vec<_>>()[..] else { return None };
+    let word = group_word(classes);
+    Some(format!("`{group}` is the only {word}; intervals and tests over {word}s need several"))
+}
+
+fn no_folds(train: &[&Clip]) -> Option<String> {
+    let none = !train.is_empty() && train.iter().all(|clip| clip.fold.is_none());
+    none.then(|| "no clip has a fold; make folds with `blendfuse folds`, or train with --all".to_owned())
+}
+
+/// Targets that no decision equals.
+fn sets(clips: &[Clip]) -> Vec<String> {
+    let truths: Vec<_> = clips.iter().filter_map(|clip| clip.target.as_deref()).map(metrics::truth).collect();
+    let three = truths.iter().filter(|truth| truth.len() > 2).count();
+    let odd = truths
+        .iter()
+        .filter(|truth| matches!(truth[..], [(_, a), (_, b)] if !RATIOS.contains(&a) || a + b != 100))
+        .count();
+    let mut warnings = Vec::new();
+    if three > 0 {
+        warnings.push(format!(
+            "{three} of {} labelled clips have three or more positive classes; decisions name at most two, and set accuracy counts \
+             such clips by their two largest",
+            truths.len()
+        ));
+    }
+    if odd > 0 {
+        warnings.push(format!(
+            "{odd} of {} labelled clips blend two classes at other ratios than 30/70, 50/50 and 70/30, the only ones that decisions \
+             have; salience accuracy counts them as wrong",
+            truths.len()
+        ));
+    }
+    warnings
+}
+
+fn few_clips(classes: &[String], train: &[&Clip]) -> Option<String> {
+    let count = |class: usize| {
+        train.iter().filter(|clip| clip.target.as_ref().is_some_and(|target| target[class] > 0.0)).count()
+    };
+    let counts = classes.iter().enumerate().map(|(class, name)| (name, count(class)));
+    let few_ones: Vec<String> =
+        counts.filter(|(_, count)| *count < FEW_CLIPS).map(|(name, count)| format!("{name} {count}")).collect();
+    (!few_ones.is_empty() && !train.is_empty())
+        .then(|| format!("classes with fewer than {FEW_CLIPS} training clips: {}", few(&few_ones)))
+}
