@@ -2,24 +2,40 @@
 //! say the same (figures 3 to 8 of the paper). From the fusion weights w of clips that a run did not train on; CKA also
 //! needs the models and their pool.
 
+mod cholesky;
 mod cka;
+mod contributions;
 mod distribution;
+mod families;
 mod files;
 mod importance;
+mod level;
+mod losses;
+mod models;
 mod planted;
+mod probe;
 mod ranks;
+mod ridge;
 mod runs;
 mod similarity;
 mod weights;
+mod with_pool;
 
 pub use cka::cka;
+pub use contributions::{Agreement, Contribution, Contributions, Lost, MEASURES, Parts};
 pub use distribution::{Distribution, distributions, representative};
+pub use families::families;
 pub use importance::{Importance, ModalityImportance, Pair, by_modality, co_selection, importance, stability};
+pub use level::{Judge, Level};
+pub use losses::{Perturbation, RunLosses, losses, permutation};
+pub use models::{Models, Rows};
 pub use planted::Recovery;
+pub use probe::{Probe, probe};
 pub use ranks::{mid_ranks, pearson, spearman};
 pub use runs::{Run, Runs};
-pub use similarity::{Similarity, measure};
-pub use weights::{RunWeights, Weights};
+pub use similarity::{Similarity, TrainingWeights, measure};
+pub use weights::{RunWeights, WeightKind, Weights};
+pub use with_pool::{ContributionOptions, WithPool};
 
 use crate::files::read_json;
 use crate::model::checkpoint::EncoderInfo;
@@ -41,6 +57,9 @@ pub struct Analysis {
     /// Run folders that were left out, since their training has not ended
     pub unfinished: Vec<String>,
     pub encoders: Vec<EncoderInfo>,
+    /// What importance, stability and distributions are of
+    #[serde(default)]
+    pub weight: WeightKind,
     pub importance: Vec<Importance>,
     pub modalities: Vec<ModalityImportance>,
     /// Every pair of runs; none of a single run
@@ -55,6 +74,9 @@ pub struct Analysis {
     pub pairs: Vec<EncoderPair>,
     /// Of CKA with co-selection over the pairs whose embeddings vary; `None` without CKA
     pub correlation: Option<Correlation>,
+    /// What permutation, masking and linear probes tell; `None` where it was not computed
+    #[serde(default)]
+    pub contributions: Option<Contributions>,
     /// Against what was planted, where the pool is a synthetic one
     #[serde(default)]
     pub planted: Option<Recovery>,
@@ -93,6 +115,7 @@ impl Analysis {
             runs: weights.runs.iter().map(|run| run.name.clone()).collect(),
             unfinished: weights.unfinished.clone(),
             encoders: weights.encoders.clone(),
+            weight: weights.kind(),
             modalities: by_modality(&importance),
             importance,
             stability: stability(weights),
@@ -109,6 +132,7 @@ impl Analysis {
             correlation: cka.map(|cka| Correlation::of(cka, &co_selection, &pairs)),
             co_selection: rows(&co_selection),
             cka: cka.map(rows),
+            contributions: None,
             planted: None,
         }
     }

@@ -1,5 +1,7 @@
 //! A network applied to rows of a pool: logits and fusion weights, batch by batch.
 
+mod from_embeddings;
+mod outputs;
 mod preselection;
 
 use crate::buffer::{Buffer, NoMemory};
@@ -14,7 +16,7 @@ use crate::packed;
 use crate::step::Step;
 use anyhow::{Error, Result};
 use ndarray::{Array2, Array3, ArrayViewMut2, s};
-use preselection::preselection;
+use outputs::Outputs;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -39,6 +41,7 @@ pub struct Network {
     pub capacity: usize,
     pub fit: Fit,
     inference: HashMap<usize, Vec<Call>>,
+    from_embeddings: HashMap<usize, Vec<Call>>,
 }
 
 impl Network {
@@ -86,7 +89,7 @@ impl Network {
             features.fill(engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         }
         features.set_standard(engine, &model.windows, standard);
-        Ok(Self { model, features, capacity, fit, inference: HashMap::new() })
+        Ok(Self { model, features, capacity, fit, inference: HashMap::new(), from_embeddings: HashMap::new() })
     }
 
     /// Its features, for other networks of the same sizes; `None` where they cannot be shared (see [`Features::share`]).
@@ -124,22 +127,12 @@ impl Network {
         rows: &[usize],
         mut also: impl FnMut(&Model, Range<usize>) -> Result<()>,
     ) -> Result<Output> {
-        let dims = self.model.dims.clone();
-        let (n, k, c) = (rows.len(), dims.encoders(), dims.classes);
-        let mut logits = Array2::zeros((n, dims.outputs()));
-        let [mut w, mut u] = [(); 2].map(|()| Array2::zeros((n, k)));
+        let mut outputs = Outputs::new(&self.model.dims, rows.len());
         self.run(rows, |model, batch| {
-            read(model, &model.activations.logits, logits.slice_mut(s![batch.clone(), ..]))?;
-            read(model, &model.activations.w, w.slice_mut(s![batch.clone(), ..]))?;
-            if dims.gate {
-                read(model, &model.activations.u, u.slice_mut(s![batch.clone(), ..]))?;
-            }
+            outputs.read(model, batch.clone())?;
             also(model, batch)
         })?;
-        let presence = logits.slice(s![.., ..c]).to_owned();
-        let salience = if dims.dual { logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
-        let a = if dims.gate { preselection(u.view(), self.model.temperature()?) } else { w.clone() };
-        Ok(Output { presence, salience, w, a })
+        outputs.finish(&self.model)
     }
 
     /// Runs the rows batch by batch; `read` takes what it needs of each from the activations.
@@ -187,7 +180,14 @@ impl Placed {
         let features = self.features.share(engine)?.expect("what was shared can be shared again");
         features.set_standard(engine, windows, standard);
         let model = Model::new(engine.clone(), config, dims, windows.clone(), extent, self.mode)?;
-        Ok(Network { model, features, capacity: extent.rows, fit: self.fit.clone(), inference: HashMap::new() })
+        Ok(Network {
+            model,
+            features,
+            capacity: extent.rows,
+            fit: self.fit.clone(),
+            inference: HashMap::new(),
+            from_embeddings: HashMap::new(),
+        })
     }
 }
 

@@ -16,6 +16,7 @@ pub use folder::{EpochLog, RunFolder, Summary, Versions};
 pub use outcome::{Outcome, ValidationClips};
 pub use schedule::LrSchedule;
 pub use state::Stopped;
+pub(crate) use validation::mean_loss;
 
 use crate::config::{Config, TemperatureMode, Threshold};
 use crate::data::{Pool, Split};

@@ -5,12 +5,15 @@ use blendfuse::data::Modality::{self, Audio, Unknown, Video};
 use blendfuse::model::checkpoint::EncoderInfo;
 use ndarray::{Array2, Array3, ArrayView2, Axis, array, concatenate, s, stack};
 
+#[path = "analysis/losses.rs"]
+mod losses;
+
 fn encoder(name: &str, modality: Modality) -> EncoderInfo {
     EncoderInfo { name: name.into(), width: 8, modality }
 }
 
 fn weights(encoders: Vec<EncoderInfo>, runs: Vec<Array2<f32>>) -> Weights {
-    let named = |(fold, w)| RunWeights { name: format!("seed 0 fold {fold}"), w };
+    let named = |(fold, w)| RunWeights { name: format!("seed 0 fold {fold}"), w, a: None };
     Weights { encoders, runs: (0..).zip(runs).map(named).collect(), unfinished: Vec::new(), held_out: true }
 }
 
@@ -45,6 +48,37 @@ fn importance_pools_the_clips_of_all_runs() {
     close(modalities[0].mean, 0.375);
     close(modalities[0].selection_frequency, 2.0 / 3.0);
     close(modalities.iter().map(|m| m.total).sum(), 1.0);
+}
+
+/// The gate's weights before selection, of the same clips.
+fn with_a() -> Weights {
+    let mut weights = three_clips();
+    let a = [array![[0.5, 0.25, 0.25], [0.5, 0.375, 0.125]], array![[0.125, 0.25, 0.625]]];
+    weights.runs.iter_mut().zip(a).for_each(|(run, a)| run.a = Some(a));
+    weights
+}
+
+#[test]
+fn importance_is_by_a_and_selection_by_w() {
+    let found = importance(&with_a());
+    [0.375, 0.875 / 3.0, 1.0 / 3.0].iter().zip(&found).for_each(|(mean, encoder)| close(encoder.mean, *mean));
+    assert_eq!(found.iter().map(|encoder| encoder.rank).collect::<Vec<_>>(), [1, 3, 2]);
+    [1.0, 2.0 / 3.0, 1.0 / 3.0].iter().zip(&found).for_each(|(share, e)| close(e.selection_frequency, *share));
+    assert_eq!(found[1].per_run, [0.3125, 0.25]);
+    assert_eq!(co_selection(&with_a()), co_selection(&three_clips()));
+    let body = &distributions(&with_a(), &[2])[0];
+    close(body.not_selected, 2.0 / 3.0);
+    assert_eq!((body.at_zero, body.edges[40]), (0.0, 0.625));
+    close(body.shares.iter().sum(), 1.0);
+    let analysis = Analysis::new(&with_a(), &[0], None);
+    assert_eq!(analysis.weight, WeightKind::A);
+
+    // A single run without a, and all are by w.
+    let mut mixed = with_a();
+    mixed.runs[1].a = None;
+    assert_eq!(importance(&mixed), importance(&three_clips()));
+    assert_eq!(mixed.kind(), WeightKind::W);
+    assert!(mixed.kind().note().unwrap().contains("older version"));
 }
 
 #[test]
@@ -91,7 +125,8 @@ fn distributions_share_their_bins() {
     assert_eq!(found[0].edges, found[1].edges);
     close(found[0].not_selected, 2.0 / 3.0);
     close(found[0].shares[39], 1.0 / 3.0);
-    assert_eq!(found[1].not_selected, 0.0);
+    close(found[0].at_zero, 2.0 / 3.0);
+    assert_eq!((found[1].not_selected, found[1].at_zero), (0.0, 0.0));
     // Edges are 0.75 / 40 apart: 0.25 lies in bin 13, 0.5 in bin 26, the greatest in the last.
     for bin in 0..40 {
         close(found[1].shares[bin], if [13, 26, 39].contains(&bin) { 1.0 / 3.0 } else { 0.0 });

@@ -15,11 +15,15 @@ const SHOWN: usize = 5;
 pub struct Distribution {
     pub name: String,
     pub modality: Modality,
-    /// Share of clips in which the encoder is left out: w = 0
+    /// Share of clips in which the encoder is not selected: w = 0
     pub not_selected: f64,
+    /// Share of clips whose weight is 0
+    #[serde(default)]
+    pub at_zero: f64,
     /// Ends of the bins, from 0 to the greatest weight of any chosen encoder; one more than `shares`
     pub edges: Vec<f64>,
-    /// Share of clips with w > 0 in [edge, next edge), in the last bin with its end; with `not_selected` they sum to 1
+    /// Share of clips whose weight is above 0 and in [edge, next edge), in the last bin with its end; with `at_zero` they
+    /// sum to 1
     pub shares: Vec<f64>,
 }
 
@@ -40,16 +44,17 @@ pub fn distributions(weights: &Weights, chosen: &[usize]) -> Vec<Distribution> {
     let edges: Vec<f64> = (0..=BINS).map(|i| greatest * i as f64 / BINS as f64).collect();
     let clips = weights.clips() as f64;
     let one = |&k: &usize| {
-        let (mut left_out, mut counts) = (0, [0; BINS]);
-        for w in weights.of_encoder(k) {
-            // The bin whose first edge is the last one not above w.
-            let bin = edges.partition_point(|&edge| edge <= w) - 1;
-            *(if w > 0.0 { &mut counts[bin.min(BINS - 1)] } else { &mut left_out }) += 1;
+        let (mut zero, mut counts) = (0, [0; BINS]);
+        for weight in weights.of_encoder(k) {
+            // The bin whose first edge is the last one not above the weight.
+            let bin = edges.partition_point(|&edge| edge <= weight) - 1;
+            *(if weight > 0.0 { &mut counts[bin.min(BINS - 1)] } else { &mut zero }) += 1;
         }
         Distribution {
             name: weights.encoders[k].name.clone(),
             modality: weights.encoders[k].modality,
-            not_selected: f64::from(left_out) / clips,
+            not_selected: 1.0 - weights.selection_frequency(&[k]),
+            at_zero: f64::from(zero) / clips,
             edges: edges.clone(),
             shares: counts.map(|count| f64::from(count) / clips).into(),
         }

@@ -1,23 +1,25 @@
 //! The files of an analysis: `analysis.json`, and every table of it as csv.
 
-use super::{Analysis, EncoderPair};
+use super::{Analysis, Contributions, EncoderPair};
 use crate::files::{write_atomically, write_json};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
 impl Analysis {
-    /// Writes all files into a folder, which is made if need be; returns them. Columns, w the weight of an encoder:
+    /// Writes all files into a folder, which is made if need be; returns them. Columns; the weight of an
+    /// encoder is the gate's before selection, a, or w where a run kept no other ([`WeightKind`](super::WeightKind)):
     ///
     /// | file | columns |
     /// |---|---|
-    /// | `importance.csv` | `rank, encoder, modality, mean, std, selection_frequency, min, p5, p25, p50, p75, p95, max` of w over all clips |
-    /// | `importance_by_run.csv` | `encoder, modality`, then per run the mean of w |
+    /// | `importance.csv` | `rank, encoder, modality, mean, std, selection_frequency, min, p5, p25, p50, p75, p95, max` of the weight over all clips; `selection_frequency`: share of clips with w > 0 |
+    /// | `importance_by_run.csv` | `encoder, modality`, then per run the mean of the weight |
     /// | `modalities.csv` | `modality, encoders, total, mean, selection_frequency` |
     /// | `stability.csv` | `a, b, spearman` of the mean weights of two runs |
-    /// | `distribution.csv` | `encoder, from, to, share` of clips with w in [from, to); first 0 to 0, those with w = 0 |
+    /// | `distribution.csv` | `encoder, from, to, share` of clips with the weight in [from, to); first 0 to 0, those with 0 |
     /// | `co_selection.csv` | `encoder`, then per encoder the share of clips in which both have w > 0 |
     /// | `cka.csv` | `encoder`, then per encoder the linear CKA; only where there is one |
     /// | `pairs.csv` | `a, b, modality_a, modality_b, cka, co_selection` of two encoders; `cka` may be empty |
+    /// | `contributions.csv` | `kind` (encoder, family), `name, members`, `gate_weight, selection_frequency`; score lost and loss added by permutation and by masking, with `_std` over runs and repetitions; `probe_score, probe_r2`; only with the pool |
     ///
     /// # Errors
     /// Where the folder cannot be made or a file not be written.
@@ -33,13 +35,19 @@ impl Analysis {
             csv(&dir.join("co_selection.csv"), self.matrix_table(&self.co_selection))?,
             csv(&dir.join("pairs.csv"), self.pair_table())?,
         ];
-        match &self.cka {
-            Some(matrix) => written.push(csv(&cka, self.matrix_table(matrix))?),
-            // One of an earlier analysis would not belong to these files.
-            None if cka.exists() => {
-                std::fs::remove_file(&cka).with_context(|| format!("{}: cannot be removed", cka.display()))?;
+        // Files of an earlier analysis that this one has no table for would not belong to the others.
+        let optional = [
+            (cka, self.cka.as_ref().map(|matrix| self.matrix_table(matrix))),
+            (dir.join("contributions.csv"), self.contributions.as_ref().map(Contributions::table)),
+        ];
+        for (path, table) in optional {
+            match table {
+                Some(table) => written.push(csv(&path, table)?),
+                None if path.exists() => {
+                    std::fs::remove_file(&path).with_context(|| format!("{}: cannot be removed", path.display()))?;
+                }
+                None => {}
             }
-            None => {}
         }
         write_json(&json, self)?;
         written.push(json);
@@ -85,7 +93,7 @@ impl Analysis {
     fn distribution_table(&self) -> Vec<Vec<String>> {
         let rows = self.distributions.iter().flat_map(|d| {
             let bins = d.edges.windows(2).zip(&d.shares).map(|(ends, share)| [ends[0], ends[1], *share]);
-            let bins = std::iter::once([0.0, 0.0, d.not_selected]).chain(bins);
+            let bins = std::iter::once([0.0, 0.0, d.at_zero]).chain(bins);
             bins.map(|bin| [vec![d.name.clone()], bin.map(|figure| figure.to_string()).into()].concat())
         });
         table(["encoder", "from", "to", "share"], rows)

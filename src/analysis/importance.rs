@@ -1,4 +1,5 @@
-//! How much each encoder counts: mean weight, share of clips in which it is kept, and how both agree between runs.
+//! How much each encoder counts: mean weight before selection (see [`WeightKind`](super::WeightKind)), share of clips in
+//! which it is kept, and how both agree between runs.
 
 use super::Weights;
 use super::ranks::spearman;
@@ -17,15 +18,15 @@ pub struct Importance {
     pub modality: Modality,
     /// 1 is the most important; equal ones in the pool's order
     pub rank: usize,
-    /// Of w over all clips of all runs
+    /// Of its weight over all clips of all runs
     pub mean: f64,
     /// Sample standard deviation of the same, 0 of a single clip
     pub std: f64,
     /// Share of clips with w > 0
     pub selection_frequency: f64,
-    /// Minimum, p5, p25, median, p75, p95, maximum of w
+    /// Minimum, p5, p25, median, p75, p95, maximum of its weight
     pub quantiles: [f64; 7],
-    /// Mean of w over each run's clips
+    /// Mean of its weight over each run's clips
     pub per_run: Vec<f64>,
 }
 
@@ -61,18 +62,18 @@ pub fn importance(weights: &Weights) -> Vec<Importance> {
 }
 
 fn of_encoder(weights: &Weights, k: usize) -> Importance {
-    let mut w: Vec<f64> = weights.of_encoder(k).collect();
-    w.sort_by(f64::total_cmp);
-    let (mean, std) = mean_std(&w);
-    let per_run = weights.runs.iter().map(|run| run.w.column(k).iter().map(|&w| f64::from(w)).sum::<f64>());
+    let mut sorted: Vec<f64> = weights.of_encoder(k).collect();
+    sorted.sort_by(f64::total_cmp);
+    let (mean, std) = mean_std(&sorted);
+    let per_run = weights.by_run().map(|run| run.column(k).iter().map(|&weight| f64::from(weight)).sum::<f64>());
     Importance {
         name: weights.encoders[k].name.clone(),
         modality: weights.encoders[k].modality,
         rank: 0,
         mean,
-        std: if w.len() > 1 { std } else { 0.0 },
-        selection_frequency: w.iter().filter(|&&w| w > 0.0).count() as f64 / w.len() as f64,
-        quantiles: QUANTILES.map(|share| quantile(&w, share)),
+        std: if sorted.len() > 1 { std } else { 0.0 },
+        selection_frequency: weights.selection_frequency(&[k]),
+        quantiles: QUANTILES.map(|share| quantile(&sorted, share)),
         per_run: per_run.zip(&weights.runs).map(|(sum, run)| sum / run.w.nrows() as f64).collect(),
     }
 }

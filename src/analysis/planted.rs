@@ -1,6 +1,7 @@
 //! What a synthetic pool's `truth.json` has planted, against what gates made of it.
 
 use super::{Importance, spearman};
+use crate::model::checkpoint::EncoderInfo;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -19,7 +20,7 @@ struct Truth {
     encoders: Vec<Planted>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Planted {
     name: String,
     kind: String,
@@ -32,13 +33,8 @@ impl Recovery {
     /// # Errors
     /// A `truth.json` that is not what `blendfuse synth` writes.
     pub fn of(data: &Path, importance: &[Importance]) -> Result<Option<Self>> {
-        let path = data.join("truth.json");
-        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
-        let truth: Truth = serde_json::from_str(&text)
-            .with_context(|| format!("{}: not what `blendfuse synth` writes; remove it", path.display()))?;
-        let of = |encoder: &Importance| truth.encoders.iter().find(|planted| planted.name == encoder.name);
-        // Encoders joined into one have no truth of their own.
-        let Some(planted) = importance.iter().map(of).collect::<Option<Vec<_>>>() else { return Ok(None) };
+        let names = importance.iter().map(|encoder| encoder.name.as_str());
+        let Some(planted) = planted(data, names)? else { return Ok(None) };
         let means: Vec<f64> = importance.iter().map(|encoder| encoder.mean).collect();
         let reliability: Vec<f64> = planted.iter().map(|planted| planted.reliability).collect();
         let noise = importance.iter().zip(&planted).filter(|(_, planted)| planted.kind == "noise");
@@ -46,4 +42,22 @@ impl Recovery {
         noise_ranks.sort_unstable();
         Ok(Some(Self { spearman: spearman(&means, &reliability), noise_ranks }))
     }
+}
+
+/// Planted reliability of every encoder; `None` where nothing is known to be planted.
+///
+/// # Errors
+/// As [`Recovery::of`].
+pub fn reliability(data: &Path, encoders: &[EncoderInfo]) -> Result<Option<Vec<f64>>> {
+    let planted = planted(data, encoders.iter().map(|encoder| encoder.name.as_str()))?;
+    Ok(planted.map(|planted| planted.iter().map(|planted| planted.reliability).collect()))
+}
+
+fn planted<'a>(data: &Path, names: impl Iterator<Item = &'a str>) -> Result<Option<Vec<Planted>>> {
+    let path = data.join("truth.json");
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+    let truth: Truth = serde_json::from_str(&text)
+        .with_context(|| format!("{}: not what `blendfuse synth` writes; remove it", path.display()))?;
+    // Encoders joined into one have no truth of their own.
+    Ok(names.map(|name| truth.encoders.iter().find(|planted| planted.name == name).cloned()).collect())
 }

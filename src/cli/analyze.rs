@@ -1,7 +1,11 @@
 //! `blendfuse analyze`: which encoders trained gates weigh, how steadily, and how alike those are that they keep.
 
+mod contributions;
+
 use super::device::DeviceArgs;
-use crate::analysis::{Analysis, Recovery, Runs, Weights, importance, measure, representative};
+use crate::analysis::{
+    Analysis, ContributionOptions, Perturbation, Recovery, Runs, Weights, WithPool, importance, representative,
+};
 use crate::data::Reading;
 use crate::model::checkpoint::EncoderInfo;
 use crate::outln;
@@ -16,7 +20,7 @@ const EXAMPLE: &str = "Examples:
   blendfuse analyze run --encoders openface_2.0,clap
 
 Files: importance.csv, importance_by_run.csv, modalities.csv, stability.csv, distribution.csv,
-co_selection.csv, cka.csv (with --data), pairs.csv, and all of it in analysis.json.";
+co_selection.csv, cka.csv and contributions.csv (with --data), pairs.csv, and all of it in analysis.json.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
@@ -24,7 +28,7 @@ pub struct Args {
     /// Folder of a run or of a cross-validation
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Pool that was trained on, for CKA between the encoders' embeddings; without it, CKA is left out
+    /// Pool that was trained on, for CKA, permutation, masking and linear probes; without it, they are left out
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
     /// Folder for the files; those of an earlier analysis are replaced [default: DIR/analysis]
@@ -33,6 +37,21 @@ pub struct Args {
     /// Show the distribution of these encoders' weights [default: five, from the most to the least important]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     encoders: Vec<String>,
+    /// Permute each encoder this many times per run
+    #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    repeats: u32,
+    /// Seed of the permutations
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Group encoders into families of near-duplicates: least linear CKA of two projected embeddings, from 0 to 1
+    #[arg(long, value_name = "CKA", default_value_t = 0.9, value_parser = share)]
+    family_cka: f64,
+    /// Skip permutation and masking, which take (R + 1) inference passes per encoder and family of each run
+    #[arg(long)]
+    no_permutation: bool,
+    /// Skip the linear probes
+    #[arg(long)]
+    no_probe: bool,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -55,23 +74,35 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     // Nothing was held out of a run with --all: its weights come from its model and the pool.
     let held_out = runs.finished.iter().all(|run| run.summary.selection != Selection::All);
     let weights = if held_out || args.data.is_none() { Some(Weights::of(&runs)?) } else { None };
-    let similarity = match &args.data {
-        Some(data) => Some(measure(&args.device.open(ui)?, &runs, data, &args.reading, ui)?),
+    let options = ContributionOptions {
+        perturbation: (!args.no_permutation)
+            .then_some(Perturbation { repeats: args.repeats as usize, seed: args.seed }),
+        probe: !args.no_probe,
+        family_cka: args.family_cka,
+    };
+    let with_pool = match &args.data {
+        Some(data) => Some(WithPool::of(&args.device.open(ui)?, &runs, data, &args.reading, options, ui)?),
         None => {
-            ui.warn("no CKA, which needs the pool that was trained on; give it with --data");
+            ui.warn("no CKA, permutation, masking or linear probes, which need the pool that was trained on; give it with --data");
             None
         }
     };
-    let (cka, training) = similarity.map(|similarity| (similarity.cka, similarity.w)).unzip();
+    let similarity = with_pool.as_ref().map(|with_pool| &with_pool.similarity);
     let weights = match weights {
         Some(weights) => weights,
         None => {
-            ui.warn("no clips were held out: these are the weights of the training clips");
-            Weights::of_training(&runs, training.expect("the pool was given"))?
+            ui.warn(
+                "no clips were held out: these are the weights of the training clips, and nothing is permuted, masked or probed",
+            );
+            Weights::of_training(&runs, &similarity.expect("the pool was given").training)?
         }
     };
+    if let Some(note) = weights.kind().note() {
+        ui.warn(note);
+    }
     let chosen = chosen.unwrap_or_else(|| representative(&importance(&weights)));
-    let mut analysis = Analysis::new(&weights, &chosen, cka.as_ref());
+    let mut analysis = Analysis::new(&weights, &chosen, similarity.map(|similarity| &similarity.cka));
+    analysis.contributions = with_pool.as_ref().and_then(|with_pool| with_pool.contributions(&weights));
     if let Some(data) = &args.data {
         analysis.planted = Recovery::of(data, &analysis.importance)?;
     }
@@ -87,6 +118,11 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         written.iter().for_each(|path| outln!("written {}", path.display()));
     }
     Ok(())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| format!("found `{text}`, expected a number from 0 to 1"))?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err(format!("found {value}, expected a number from 0 to 1")) }
 }
 
 /// Places of the encoders of these names; `None` where none is named.
@@ -126,8 +162,13 @@ fn print(analysis: &Analysis) {
     align(&mut table, 1);
     outln!("{table}\n");
 
+    if let Some(found) = &analysis.contributions {
+        contributions::print(found);
+    }
+
     let kind = if analysis.held_out { "validation" } else { "training" };
-    outln!("{} {kind} clips of {} runs", analysis.clips, analysis.runs.len());
+    let weight = analysis.weight.title();
+    outln!("{} {kind} clips of {} runs; weights: {weight}", analysis.clips, analysis.runs.len());
     let known: Vec<f64> = analysis.stability.iter().filter_map(|pair| pair.spearman).collect();
     if !known.is_empty() {
         let (mean, least) = (known.iter().sum::<f64>() / known.len() as f64, known.iter().copied().fold(1.0, f64::min));

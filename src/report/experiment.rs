@@ -140,9 +140,11 @@ impl Experiment {
             }
         }
         let k = self.setting.encoders.len();
-        let weights = |run: &Run| Some((run.name.clone(), run.scored.as_ref()?.w.clone()));
-        let runs: Vec<RunWeights> =
-            self.runs.iter().filter_map(weights).map(|(name, w)| RunWeights { name, w }).collect();
+        let weights = |run: &Run| {
+            let scored = run.scored.as_ref()?;
+            Some(RunWeights { name: run.name.clone(), w: scored.w.clone(), a: scored.a.clone() })
+        };
+        let runs: Vec<RunWeights> = self.runs.iter().filter_map(weights).collect();
         if !runs.is_empty() && runs.iter().all(|run| run.w.ncols() == k) {
             let encoders = self.setting.encoders.clone();
             self.weights = Some(Weights { encoders, runs, unfinished: Vec::new(), held_out: true });

@@ -8,7 +8,7 @@ use crate::decode::{self, Thresholds};
 use crate::infer::Output;
 use crate::kernels::loss::{binary_cross_entropy, soft_cross_entropy};
 use crate::metrics::{self, Score, Truth};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 /// The rows that judge an epoch.
 pub(super) struct Validation {
@@ -52,21 +52,7 @@ impl Validation {
     /// Loss as in training (mean over rows, in f64), and the two metrics under the official rule: thresholds searched
     /// on these very rows.
     pub fn judge(&self, output: Output, config: &Config) -> Judged {
-        let wide = |row: ndarray::ArrayView1<f32>| row.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
-        let mut unused = vec![0.0; self.targets.ncols()];
-        let mut loss = 0.0;
-        for ((presence, salience), target) in
-            output.presence.rows().into_iter().zip(output.salience.rows()).zip(self.targets.rows())
-        {
-            let (presence, salience, target) = (wide(presence), wide(salience), wide(target));
-            let presence = match config.loss.presence_loss {
-                PresenceLoss::SoftCe => soft_cross_entropy(&presence, &target, 0.0, &mut unused),
-                PresenceLoss::Bce => binary_cross_entropy(&presence, &target, 0.0, &mut unused),
-            };
-            let salience = soft_cross_entropy(&salience, &target, 0.0, &mut unused);
-            loss += f64::from(config.loss.presence) * presence + f64::from(config.loss.salience) * salience;
-        }
-        loss /= self.rows.len() as f64;
+        let loss = mean_loss(&output, self.targets.view(), config);
         let scores = decode::scores(output.presence.view(), output.salience.view(), &config.decode);
         let (thresholds, score) = decode::search(
             scores.view(),
@@ -81,4 +67,23 @@ impl Validation {
         let gate = if gated { GateState::of(output.w.view(), output.a.mapv(f32::ln).view()) } else { None };
         Judged { gate, output, scores, loss, thresholds, score }
     }
+}
+
+/// Loss as in training, mean over rows, in f64; targets (N, C).
+pub(crate) fn mean_loss(output: &Output, targets: ArrayView2<f32>, config: &Config) -> f64 {
+    let wide = |row: ArrayView1<f32>| row.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+    let mut unused = vec![0.0; targets.ncols()];
+    let mut loss = 0.0;
+    for ((presence, salience), target) in
+        output.presence.rows().into_iter().zip(output.salience.rows()).zip(targets.rows())
+    {
+        let (presence, salience, target) = (wide(presence), wide(salience), wide(target));
+        let presence = match config.loss.presence_loss {
+            PresenceLoss::SoftCe => soft_cross_entropy(&presence, &target, 0.0, &mut unused),
+            PresenceLoss::Bce => binary_cross_entropy(&presence, &target, 0.0, &mut unused),
+        };
+        let salience = soft_cross_entropy(&salience, &target, 0.0, &mut unused);
+        loss += f64::from(config.loss.presence) * presence + f64::from(config.loss.salience) * salience;
+    }
+    loss / targets.nrows() as f64
 }

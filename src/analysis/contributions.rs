@@ -1,0 +1,202 @@
+//! Four measures of an encoder's importance beside each other: what the gate gives it, what is lost where its features
+//! are permuted or masked, and what it tells alone.
+
+use super::level::Level;
+use super::losses::RunLosses;
+use super::probe::Probe;
+use super::{Weights, importance, spearman};
+use crate::metrics::RankBy;
+use crate::scores::Spread;
+use serde::{Deserialize, Serialize};
+
+/// Of the validation clips of runs, averaged over the runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contributions {
+    /// The metric that scores are, turned round where lower is better
+    pub rank_by: RankBy,
+    /// Permutations per run and group; 0 where nothing was permuted or masked
+    pub repeats: usize,
+    pub seed: u64,
+    /// Encoders belong to a family where a chain of pairs with at least this CKA of projected embeddings connects them
+    pub family_cka: f64,
+    /// Score and loss with nothing changed, mean over the runs
+    pub base: Option<Level>,
+    /// In the pool's order
+    pub encoders: Vec<Contribution>,
+    /// Of two encoders or more
+    pub families: Vec<Contribution>,
+    /// How far the measures rank the encoders alike
+    pub agreement: Vec<Agreement>,
+}
+
+/// An encoder or a family.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contribution {
+    pub name: String,
+    /// Of an encoder, itself
+    pub members: Vec<String>,
+    /// Mean over all clips of the weight that importance is measured by, summed over a family
+    pub gate_weight: f64,
+    /// Share of clips that keep it, or any of its members
+    pub selection_frequency: f64,
+    pub permuted: Option<Lost>,
+    pub masked: Option<Lost>,
+    /// `None` of families
+    pub probe: Option<Probe>,
+}
+
+/// Score lost and loss added: above 0 where the encoder was of use. Spread over runs and repetitions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lost {
+    pub score: Spread,
+    pub loss: Spread,
+}
+
+/// Spearman's ρ of a measure over the encoders; `None` where either side is the same for all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agreement {
+    pub measure: String,
+    /// With mean gate weight
+    pub gate_weight: Option<f64>,
+    /// With the planted reliability of a synthetic pool
+    pub planted: Option<f64>,
+}
+
+/// What the measures are made of.
+pub struct Parts<'a> {
+    pub weights: &'a Weights,
+    pub rank_by: RankBy,
+    /// See [`families()`](super::families())
+    pub families: &'a [Vec<usize>],
+    /// Per run, of every encoder and then of every family; empty where nothing was permuted
+    pub losses: &'a [RunLosses],
+    /// Per fold, of every encoder; empty where there are no probes
+    pub probes: &'a [Vec<Probe>],
+    /// Of every encoder, where it is known
+    pub reliability: Option<&'a [f64]>,
+}
+
+impl Contributions {
+    pub fn new(parts: &Parts, repeats: usize, seed: u64, family_cka: f64) -> Self {
+        let k = parts.weights.encoders.len();
+        let name = |k: usize| parts.weights.encoders[k].name.clone();
+        let encoders: Vec<Contribution> = (0..k).map(|k| measured(parts, k, name(k), &[k])).collect();
+        let family = |(i, members): (usize, &Vec<usize>)| measured(parts, k + i, format!("family {}", i + 1), members);
+        let families = parts.families.iter().enumerate().map(family).collect();
+        let mean = |of: fn(&Level) -> f64| {
+            parts.losses.iter().map(|run| of(&run.base)).sum::<f64>() / parts.losses.len() as f64
+        };
+        let base = Level { score: mean(|level| level.score), loss: mean(|level| level.loss) };
+        Self {
+            rank_by: parts.rank_by,
+            repeats: if parts.losses.is_empty() { 0 } else { repeats },
+            seed,
+            family_cka,
+            base: (!parts.losses.is_empty()).then_some(base),
+            agreement: agreement(&encoders, parts.reliability),
+            encoders,
+            families,
+        }
+    }
+
+    /// The name of the family that an encoder is in.
+    pub fn family_of(&self, encoder: &Contribution) -> Option<String> {
+        let [member] = &encoder.members[..] else { return None };
+        self.families.iter().find(|family| family.members.contains(member)).map(|family| family.name.clone())
+    }
+
+    /// `contributions.csv`, with its header; empty where there is no figure.
+    pub fn table(&self) -> Vec<Vec<String>> {
+        let spreads = ["permuted_score", "permuted_loss", "masked_score", "masked_loss"];
+        let spreads = spreads.into_iter().flat_map(|name| [name.to_owned(), format!("{name}_std")]);
+        let first = ["kind", "name", "members", "gate_weight", "selection_frequency"].map(str::to_owned);
+        let last = ["probe_score", "probe_r2"].map(str::to_owned);
+        let mut table = vec![first.into_iter().chain(spreads).chain(last).collect::<Vec<_>>()];
+        for (kind, all) in [("encoder", &self.encoders), ("family", &self.families)] {
+            for one in all {
+                let mut row = vec![kind.to_owned(), one.name.clone(), one.members.join(";")];
+                row.extend([one.gate_weight, one.selection_frequency].map(|figure| figure.to_string()));
+                for lost in [one.permuted, one.masked] {
+                    let spreads = lost.map(|lost| [lost.score, lost.loss]);
+                    let figures = spreads.map(|both| both.map(|spread| [Some(spread.mean), spread.std]));
+                    let figures = figures.map_or([None; 4], |[[a, b], [c, d]]| [a, b, c, d]);
+                    row.extend(figures.map(|figure| figure.map(|figure| figure.to_string()).unwrap_or_default()));
+                }
+                let probe = one.probe.map_or([None; 2], |probe| [Some(probe.score), Some(probe.r2)]);
+                row.extend(probe.map(|figure| figure.map(|figure| figure.to_string()).unwrap_or_default()));
+                table.push(row);
+            }
+        }
+        table
+    }
+
+    /// The ρ of a measure.
+    pub fn agreement_of(&self, measure: &str) -> Option<&Agreement> {
+        self.agreement.iter().find(|agreement| agreement.measure == measure)
+    }
+}
+
+/// `group`: its place among all encoders and, after them, families.
+fn measured(parts: &Parts, group: usize, name: String, members: &[usize]) -> Contribution {
+    let all = importance(parts.weights);
+    let names: Vec<String> = members.iter().map(|&k| all[k].name.clone()).collect();
+    let mut permuted = Vec::new();
+    let mut masked = Vec::new();
+    for run in parts.losses {
+        permuted.extend(run.permuted[group].iter().map(|level| run.base.lost(*level)));
+        masked.extend(run.masked[group].map(|level| run.base.lost(level)));
+    }
+    Contribution {
+        name,
+        members: names,
+        gate_weight: members.iter().map(|&k| all[k].mean).sum(),
+        selection_frequency: parts.weights.selection_frequency(members),
+        permuted: Lost::of(&permuted),
+        masked: Lost::of(&masked),
+        probe: Probe::mean(parts.probes.iter().filter_map(|fold| fold.get(group)).filter(|_| members.len() == 1)),
+    }
+}
+
+impl Contribution {
+    /// What encoders are sorted by: loss added by permutation, else the probe, else the gate's weight.
+    pub fn weight(&self) -> f64 {
+        let permuted = self.permuted.map(|lost| lost.loss.mean);
+        permuted.or(self.probe.map(|probe| probe.r2)).unwrap_or(self.gate_weight)
+    }
+}
+
+impl Lost {
+    fn of(lost: &[Level]) -> Option<Self> {
+        let spread = |of: fn(&Level) -> f64| Spread::of(&lost.iter().map(of).collect::<Vec<_>>());
+        (!lost.is_empty()).then(|| Self { score: spread(|lost| lost.score), loss: spread(|lost| lost.loss) })
+    }
+}
+
+/// A measure by its name, as numbers that are higher for encoders of more use.
+type Measure = (&'static str, fn(&Contribution) -> Option<f64>);
+
+/// Names are those of the columns of `contributions.csv`.
+pub const MEASURES: [Measure; 8] = [
+    ("gate_weight", |m| Some(m.gate_weight)),
+    ("selection_frequency", |m| Some(m.selection_frequency)),
+    ("permuted_score", |m| Some(m.permuted?.score.mean)),
+    ("permuted_loss", |m| Some(m.permuted?.loss.mean)),
+    ("masked_score", |m| Some(m.masked?.score.mean)),
+    ("masked_loss", |m| Some(m.masked?.loss.mean)),
+    ("probe_score", |m| Some(m.probe?.score)),
+    ("probe_r2", |m| Some(m.probe?.r2)),
+];
+
+/// Of those measures that every encoder has.
+fn agreement(encoders: &[Contribution], reliability: Option<&[f64]>) -> Vec<Agreement> {
+    let gate: Vec<f64> = encoders.iter().map(|encoder| encoder.gate_weight).collect();
+    let of = |(measure, value): Measure| {
+        let values: Vec<f64> = encoders.iter().map(value).collect::<Option<_>>()?;
+        Some(Agreement {
+            measure: measure.into(),
+            gate_weight: spearman(&values, &gate),
+            planted: reliability.and_then(|reliability| spearman(&values, reliability)),
+        })
+    };
+    MEASURES.into_iter().filter_map(of).collect()
+}

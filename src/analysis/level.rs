@@ -1,0 +1,76 @@
+//! How well clips are told: the score that leads and the loss, under fixed thresholds.
+
+use crate::config::{Config, Decode};
+use crate::data::{self, Pool};
+use crate::decode::{self, Thresholds, decide};
+use crate::infer::Output;
+use crate::metrics::{self, Measures, RankBy, Task, Truth, cases};
+use crate::train::mean_loss;
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+/// A score, higher is better, and a loss, lower is better; or what was lost of the one and added to the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Level {
+    pub score: f64,
+    pub loss: f64,
+}
+
+impl Level {
+    /// Score lost and loss added on the way from this level to another.
+    pub fn lost(self, to: Self) -> Self {
+        Self { score: self.score - to.score, loss: to.loss - self.loss }
+    }
+}
+
+/// Clips with known labels, and how what is said of them is scored.
+pub struct Judge<'a> {
+    config: &'a Config,
+    /// `None`: as the configuration chooses them, on these very clips
+    thresholds: Option<Thresholds>,
+    rank_by: RankBy,
+    neutral: Option<usize>,
+    /// (N, C)
+    targets: Array2<f32>,
+    truths: Vec<Truth>,
+}
+
+/// The metric that leads on a pool's labels.
+pub fn leading(pool: &Pool) -> RankBy {
+    let labelled: Vec<usize> = (0..pool.clips.len()).filter(|&row| pool.clips[row].target.is_some()).collect();
+    let targets = data::targets(&pool.clips, labelled.into_iter(), pool.classes.len());
+    Task::of(&pool.classes, &metrics::truths(targets.view())).leading()
+}
+
+impl<'a> Judge<'a> {
+    /// Of some rows of a pool.
+    pub fn new(pool: &Pool, rows: &[usize], config: &'a Config, thresholds: Option<Thresholds>) -> Self {
+        let targets = data::targets(&pool.clips, rows.iter().copied(), pool.classes.len());
+        let truths = metrics::truths(targets.view());
+        Self { config, thresholds, rank_by: leading(pool), neutral: pool.neutral, targets, truths }
+    }
+
+    /// Soft targets (N, C)
+    pub fn targets(&self) -> ArrayView2<'_, f32> {
+        self.targets.view()
+    }
+
+    /// Of what a network says about these rows.
+    pub fn level(&self, output: &Output) -> Level {
+        let scores = decode::scores(output.presence.view(), output.salience.view(), &self.config.decode);
+        Level { score: self.score(scores.view()), loss: mean_loss(output, self.targets.view(), self.config) }
+    }
+
+    /// The metric that leads, of scores (N, C), turned round where lower is better.
+    pub fn score(&self, scores: ArrayView2<f32>) -> f64 {
+        let Decode { alpha, beta, salience_rule: rule, .. } = self.config.decode;
+        let search = || decode::search(scores, &self.truths, alpha, beta, rule, self.neutral).0;
+        let thresholds = self.thresholds.unwrap_or_else(search);
+        let decided = cases(scores, self.targets.view()).into_iter().zip(scores.rows()).zip(&self.truths);
+        let decided = decided.map(|((case, scores), truth)| {
+            case.with_decision(Some(&decide(&scores.to_vec(), thresholds, rule, self.neutral)), truth)
+        });
+        let measures = Measures::of(&decided.collect::<Vec<_>>(), self.targets.ncols());
+        self.rank_by.merit(self.rank_by.value(&measures).expect("all clips have scores"))
+    }
+}

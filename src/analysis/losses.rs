@@ -1,0 +1,85 @@
+//! What a trained model loses where encoders' features are permuted over the validation clips, or masked.
+//!
+//! In evaluation mode a clip's embeddings depend on its own features only, so permuting the embeddings h over clips is
+//! permuting the features, without projecting them again.
+
+use super::level::{Judge, Level};
+use crate::infer::Network;
+use anyhow::Result;
+use indicatif::ProgressBar;
+use ndarray::{Array3, ArrayView3, Axis, s};
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+
+/// What to do to each group of encoders.
+#[derive(Clone, Copy, Debug)]
+pub struct Perturbation {
+    pub repeats: usize,
+    pub seed: u64,
+}
+
+/// Levels of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunLosses {
+    /// Nothing changed
+    pub base: Level,
+    /// Per group, per repetition
+    pub permuted: Vec<Vec<Level>>,
+    /// Per group; `None` where no encoder would be left
+    pub masked: Vec<Option<Level>>,
+}
+
+/// Passes that [`losses`] makes.
+pub fn passes(groups: usize, repeats: usize) -> usize {
+    groups * (repeats + 1)
+}
+
+/// Levels on the given rows, which belong to `judge`, where the encoders of each group are permuted together or masked
+/// together. A repetition has one permutation for all groups.
+///
+/// # Errors
+/// Where the device is lost.
+pub fn losses(
+    network: &mut Network,
+    rows: &[usize],
+    judge: &Judge,
+    groups: &[Vec<usize>],
+    perturbation: Perturbation,
+    bar: &ProgressBar,
+) -> Result<RunLosses> {
+    let (h, _) = network.embed(rows)?;
+    let base = judge.level(&network.infer_from(&h)?);
+    let orders: Vec<Vec<usize>> =
+        (0..perturbation.repeats).map(|repeat| permutation(rows.len(), perturbation.seed, repeat)).collect();
+    let (mut permuted, mut masked) = (Vec::new(), Vec::new());
+    for group in groups {
+        let mut levels = Vec::new();
+        for order in &orders {
+            levels.push(judge.level(&network.infer_from(&permute(h.view(), group, order))?));
+            bar.inc(1);
+        }
+        permuted.push(levels);
+        masked.push(None);
+        bar.inc(1);
+    }
+    Ok(RunLosses { base, permuted, masked })
+}
+
+/// A random order of n clips; the same for the same seed and repetition.
+pub fn permutation(n: usize, seed: u64, repeat: usize) -> Vec<usize> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(repeat as u64);
+    let mut order: Vec<usize> = (0..n).collect();
+    order.shuffle(&mut random);
+    order
+}
+
+/// h (N, K, P) where the encoders of a group have those of clip `order[row]` in each row.
+fn permute(h: ArrayView3<f32>, group: &[usize], order: &[usize]) -> Array3<f32> {
+    let mut permuted = h.to_owned();
+    for &k in group {
+        permuted.slice_mut(s![.., k, ..]).assign(&h.index_axis(Axis(1), k).select(Axis(0), order));
+    }
+    permuted
+}

@@ -1,0 +1,100 @@
+//! The trained models of several runs over one pool, which is read once and on the device once.
+
+use super::Runs;
+use crate::data::{Pool, Reading, Split};
+use crate::engine::Engine;
+use crate::infer::{Network, Placed};
+use crate::model::checkpoint::{Checkpoint, Header};
+use crate::model::{Dims, Mode};
+use crate::predict::{BATCH, load_pool};
+use crate::train::Selection;
+use crate::ui::Ui;
+use anyhow::{Result, ensure};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub struct Models<'a> {
+    engine: &'a Arc<Engine>,
+    runs: &'a Runs,
+    /// Per run
+    pub headers: Vec<Header>,
+    /// Its features until a network has taken them to the device; clips are known by their rows throughout
+    pub pool: Pool,
+    /// Per run
+    pub rows: Vec<Rows>,
+    placed: Option<(Dims, Placed)>,
+    /// Networks to come
+    left: usize,
+}
+
+/// The clips of a run.
+pub struct Rows {
+    pub training: Vec<usize>,
+    /// Empty where none were held out
+    pub validation: Vec<usize>,
+}
+
+impl<'a> Models<'a> {
+    /// Reads the pool. `rounds`: how often each run's network is made.
+    ///
+    /// # Errors
+    /// A pool that cannot be loaded or is not the one that was trained on.
+    pub fn load(
+        engine: &'a Arc<Engine>,
+        runs: &'a Runs,
+        data: &Path,
+        reading: &Reading,
+        rounds: usize,
+        ui: Ui,
+    ) -> Result<Self> {
+        let headers: Vec<Header> =
+            (0..runs.finished.len()).map(|i| Header::read(&file(runs, i))).collect::<Result<_>>()?;
+        let pool = load_pool(&headers[0], data, Split::Train, reading, ui)?;
+        let rows = |selection| {
+            let (training, validation) = match selection {
+                Selection::Fold(fold) => pool.fold_rows(fold)?,
+                Selection::All => (pool.indices(Split::Train), Vec::new()),
+            };
+            anyhow::Ok(Rows { training, validation })
+        };
+        let rows = runs.finished.iter().map(|run| rows(run.summary.selection)).collect::<Result<_>>()?;
+        Ok(Self { engine, runs, headers, pool, rows, placed: None, left: rounds * runs.finished.len() })
+    }
+
+    /// The network of run i with its trained weights.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be read, a network of other sizes than the first run's, a device without room.
+    pub fn network(&mut self, i: usize) -> Result<Network> {
+        let checkpoint = Checkpoint::read(&file(self.runs, i))?;
+        let (config, dims, standard) = (&checkpoint.header.config, checkpoint.dims()?, checkpoint.standard()?);
+        self.left -= 1;
+        let network = match &self.placed {
+            Some((first, placed)) => {
+                ensure!(
+                    *first == dims,
+                    "{}: found a network of other sizes than {}, expected the same; analyse them apart",
+                    self.runs.finished[i].path.display(),
+                    self.runs.finished[0].path.display()
+                );
+                placed.network(self.engine, config, dims, &standard)?
+            }
+            None => {
+                // In f16 they are standardised for one model, and the next one needs them as they were.
+                let mut copy = (dims.half && self.left > 0).then(|| self.pool.clone());
+                let pool = copy.as_mut().unwrap_or(&mut self.pool);
+                let capacity = BATCH.min(pool.clips.len());
+                let mode = Mode::Inference;
+                let network = Network::new(self.engine, config, dims.clone(), pool, &standard, capacity, mode)?;
+                self.placed = if self.left > 0 { network.placed()?.map(|placed| (dims, placed)) } else { None };
+                network
+            }
+        };
+        network.model.load(&checkpoint)?;
+        Ok(network)
+    }
+}
+
+fn file(runs: &Runs, i: usize) -> PathBuf {
+    runs.finished[i].path.join("model.safetensors")
+}

@@ -1,0 +1,50 @@
+//! Linear probes: what each encoder's features tell alone, by ridge regression on the training rows of a run.
+
+use super::level::Judge;
+use super::ridge::ridge;
+use crate::data::{Pool, targets};
+use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+/// Least prediction of a class before the classes are divided by their sum.
+const FLOOR: f64 = 1e-6;
+
+/// How well one encoder alone predicts the validation clips.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// As runs are scored: where the configuration leaves thresholds open, they are searched on these very clips
+    pub score: f64,
+    /// 1 − Σ(y − ŷ)² / Σ(y − ȳ)² over clips and classes, ȳ the mean of the training rows: 0 for an encoder that tells
+    /// nothing, below it for one that misleads
+    pub r2: f64,
+}
+
+impl Probe {
+    /// Over folds; `None` of none.
+    pub fn mean<'a>(probes: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        let all: Vec<&Self> = probes.collect();
+        let mean = |of: fn(&Self) -> f64| all.iter().map(|probe| of(probe)).sum::<f64>() / all.len() as f64;
+        (!all.is_empty()).then(|| Self { score: mean(|probe| probe.score), r2: mean(|probe| probe.r2) })
+    }
+}
+
+/// Fits on the training rows and predicts the rows of `judge`.
+pub fn probe(pool: &Pool, encoder: usize, training: &[usize], validation: &[usize], judge: &Judge) -> Probe {
+    let known = targets(&pool.clips, training.iter().copied(), pool.classes.len()).mapv(f64::from);
+    let predicted = ridge(pool.encoders[encoder].features.view(), training, known.view(), validation);
+    let y = judge.targets().mapv(f64::from);
+    let squares = |error: Array2<f64>| error.iter().map(|error| error * error).sum::<f64>();
+    let mean = known.mean_axis(Axis(0)).expect("at least one training row");
+    let r2 = 1.0 - squares(&predicted - &y) / squares(&y - &mean);
+    Probe { score: judge.score(shares(predicted).view()), r2 }
+}
+
+/// Predictions as scores: above 0, rows summing to 1.
+fn shares(mut predicted: Array2<f64>) -> Array2<f32> {
+    for mut row in predicted.rows_mut() {
+        row.mapv_inplace(|value| value.max(FLOOR));
+        let sum = row.sum();
+        row /= sum;
+    }
+    predicted.mapv(|share| share as f32)
+}

@@ -1,0 +1,156 @@
+//! All of an analysis that takes the models and their pool: CKA, families, probes, and losses by permutation and masking.
+
+use super::level::{Judge, leading};
+use super::losses::{Perturbation, RunLosses, losses, passes};
+use super::models::Models;
+use super::planted::reliability;
+use super::probe::{Probe, probe};
+use super::{Contributions, Parts, Runs, Similarity, Weights, families, measure};
+use crate::data::Reading;
+use crate::engine::Engine;
+use crate::metrics::RankBy;
+use crate::train::Selection;
+use crate::ui::Ui;
+use anyhow::{Context as _, Result};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What to compute beside CKA.
+#[derive(Clone, Copy, Debug)]
+pub struct ContributionOptions {
+    /// `None`: nothing is permuted or masked
+    pub perturbation: Option<Perturbation>,
+    /// Fit linear probes
+    pub probe: bool,
+    /// Least CKA of a pair that makes a family
+    pub family_cka: f64,
+}
+
+/// What models and pool tell.
+pub struct WithPool {
+    pub similarity: Similarity,
+    /// Of two encoders or more
+    pub families: Vec<Vec<usize>>,
+    /// Per run, of every encoder and then of every family
+    losses: Vec<RunLosses>,
+    /// Per fold, of every encoder
+    probes: Vec<Vec<Probe>>,
+    /// Of every encoder of a synthetic pool
+    reliability: Option<Vec<f64>>,
+    rank_by: RankBy,
+    options: ContributionOptions,
+}
+
+impl WithPool {
+    /// Reads the pool once and makes each run's network twice, since families follow from all networks' CKA. Runs that held
+    /// nothing out have CKA only.
+    ///
+    /// # Errors
+    /// A pool that cannot be loaded or is not the one that was trained on, a device without room, networks of different
+    /// sizes, embeddings that are not finite.
+    pub fn of(
+        engine: &Arc<Engine>,
+        runs: &Runs,
+        data: &Path,
+        reading: &Reading,
+        options: ContributionOptions,
+        ui: Ui,
+    ) -> Result<Self> {
+        let held_out = runs.finished.iter().all(|run| run.summary.selection != Selection::All);
+        let perturbation = options.perturbation.filter(|_| held_out);
+        let rounds = 1 + usize::from(perturbation.is_some());
+        let mut models = Models::load(engine, runs, data, reading, rounds, ui)?;
+        let probes = if options.probe && held_out { probes(&models, runs, ui) } else { Vec::new() };
+        let similarity = measure(&mut models, runs, ui)?;
+        let families = families(similarity.cka.view(), options.family_cka);
+        let losses = match perturbation {
+            Some(perturbation) => perturbed(&mut models, runs, &families, perturbation, ui)?,
+            None => Vec::new(),
+        };
+        let reliability = reliability(data, &models.headers[0].encoders)?;
+        let rank_by = leading(&models.pool);
+        Ok(Self { similarity, families, losses, probes, reliability, rank_by, options })
+    }
+
+    /// The measures of importance beside each other; `None` where the options or the runs gave none.
+    pub fn contributions(&self, weights: &Weights) -> Option<Contributions> {
+        if self.losses.is_empty() && self.probes.is_empty() {
+            return None;
+        }
+        let parts = Parts {
+            weights,
+            rank_by: self.rank_by,
+            families: &self.families,
+            losses: &self.losses,
+            probes: &self.probes,
+            reliability: self.reliability.as_deref(),
+        };
+        let (repeats, seed) = self.options.perturbation.map_or((0, 0), |p| (p.repeats, p.seed));
+        Some(Contributions::new(&parts, repeats, seed, self.options.family_cka))
+    }
+}
+
+/// Of each fold once: a probe knows no seed.
+fn probes(models: &Models, runs: &Runs, ui: Ui) -> Vec<Vec<Probe>> {
+    let mut folds: Vec<(Selection, usize)> = Vec::new();
+    for (i, run) in runs.finished.iter().enumerate() {
+        if !folds.iter().any(|(fold, _)| *fold == run.summary.selection) {
+            folds.push((run.summary.selection, i));
+        }
+    }
+    let k = models.pool.encoders.len();
+    ui.say(format!("linear probes: {k} encoders, {} folds", folds.len()));
+    let bar = ui.bar((k * folds.len()) as u64, "probes");
+    let of_run = |&(_, i): &(Selection, usize)| {
+        let (rows, config) = (&models.rows[i], &models.headers[i].config);
+        let judge = Judge::new(&models.pool, &rows.validation, config, None);
+        let one = |k| {
+            let probe = probe(&models.pool, k, &rows.training, &rows.validation, &judge);
+            bar.inc(1);
+            probe
+        };
+        (0..k).map(one).collect()
+    };
+    let probes = folds.iter().map(of_run).collect();
+    bar.finish_and_clear();
+    probes
+}
+
+fn perturbed(
+    models: &mut Models,
+    runs: &Runs,
+    families: &[Vec<usize>],
+    perturbation: Perturbation,
+    ui: Ui,
+) -> Result<Vec<RunLosses>> {
+    let k = models.headers[0].encoders.len();
+    let groups: Vec<Vec<usize>> = (0..k).map(|k| vec![k]).chain(families.iter().cloned()).collect();
+    let bar = ui.bar((runs.finished.len() * passes(groups.len(), perturbation.repeats)) as u64, "permuting");
+    let mut all = Vec::new();
+    for (i, run) in runs.finished.iter().enumerate() {
+        let mut network = models.network(i)?;
+        let (rows, header) = (&models.rows[i].validation, &models.headers[i]);
+        ui.say(format!("permutation and masking: {}, {} validation clips", run.name, rows.len()));
+        let thresholds = run.summary.thresholds.or(header.thresholds).with_context(|| {
+            format!("{}: found no thresholds, expected those of a run that has ended", run.path.display())
+        })?;
+        let judge = Judge::new(&models.pool, rows, &header.config, Some(thresholds));
+        let losses = losses(&mut network, rows, &judge, &groups, perturbation, &bar)?;
+        warn_of_other_loss(run.summary.validation_loss, losses.base.loss, &run.name, ui);
+        all.push(losses);
+    }
+    bar.finish_and_clear();
+    Ok(all)
+}
+
+/// Devices differ by rounding, and f16 features by nothing: they were f16 in training, too.
+const SAME_LOSS: f64 = 1e-3;
+
+fn warn_of_other_loss(recorded: Option<f64>, found: f64, run: &str, ui: Ui) {
+    if let Some(recorded) = recorded.filter(|recorded| (recorded - found).abs() > SAME_LOSS * recorded.abs()) {
+        ui.warn(format!(
+            "{run}: found a validation loss of {found:.5}, expected {recorded:.5} as recorded by the run: features or labels \
+             have changed since"
+        ));
+    }
+}

@@ -1,0 +1,41 @@
+//! Outputs of a network as they come, batch by batch.
+
+use super::preselection::preselection;
+use super::{Output, read};
+use crate::model::{Dims, Model};
+use anyhow::Result;
+use ndarray::{Array2, s};
+use std::ops::Range;
+
+pub(super) struct Outputs {
+    logits: Array2<f32>, // (N, O)
+    w: Array2<f32>,      // (N, K)
+    u: Array2<f32>,      // (N, K)
+}
+
+impl Outputs {
+    /// Room for those of n rows.
+    pub fn new(dims: &Dims, n: usize) -> Self {
+        let of_encoders = || Array2::zeros((n, dims.encoders()));
+        Self { logits: Array2::zeros((n, dims.outputs())), w: of_encoders(), u: of_encoders() }
+    }
+
+    /// Takes those of a batch from the activations.
+    pub fn read(&mut self, model: &Model, batch: Range<usize>) -> Result<()> {
+        read(model, &model.activations.logits, self.logits.slice_mut(s![batch.clone(), ..]))?;
+        read(model, &model.activations.w, self.w.slice_mut(s![batch.clone(), ..]))?;
+        if model.dims.gate {
+            read(model, &model.activations.u, self.u.slice_mut(s![batch, ..]))?;
+        }
+        Ok(())
+    }
+
+    /// What the network says of all rows.
+    pub fn finish(self, model: &Model) -> Result<Output> {
+        let (c, w) = (model.dims.classes, self.w);
+        let presence = self.logits.slice(s![.., ..c]).to_owned();
+        let salience = if model.dims.dual { self.logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
+        let a = if model.dims.gate { preselection(self.u.view(), model.temperature()?) } else { w.clone() };
+        Ok(Output { presence, salience, w, a })
+    }
+}
