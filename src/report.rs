@@ -9,6 +9,7 @@ mod experiment;
 mod export;
 mod files;
 mod folder;
+mod importance;
 mod judged;
 mod page;
 mod paper;
@@ -59,6 +60,7 @@ fn html(folders: &[Folder], command: &str) -> (String, Vec<Missing>) {
         section("emotions", "Emotions", sets::section(&experiments, &judged)),
         section("calibration", "Calibration", calibration::section(&experiments)),
         section("encoders", "Encoders", encoders::section(&experiments)),
+        section("importance", "Importance", importance::section(&experiments)),
         section("similarity", "Similarity", similarity::section(&experiments)),
         section("paper", "Beside the paper", beside_paper),
         section("setup", "Set-up", setup::section(folders, &experiments, command)),

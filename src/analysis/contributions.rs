@@ -158,6 +158,11 @@ fn measured(parts: &Parts, group: usize, name: String, members: &[usize]) -> Con
 }
 
 impl Contribution {
+    /// Of a family, its name.
+    pub fn family_name(&self) -> String {
+        if self.members.len() > 1 { self.name.clone() } else { String::new() }
+    }
+
     /// What encoders are sorted by: loss added by permutation, else the probe, else the gate's weight.
     pub fn weight(&self) -> f64 {
         let permuted = self.permuted.map(|lost| lost.loss.mean);

@@ -5,7 +5,7 @@ use super::chart::boxes::{Distribution, boxes};
 use super::chart::heatmap::{self, heatmap};
 use super::experiment::Experiment;
 use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
-use crate::analysis::{self, Importance, Weights};
+use crate::analysis::{self, Importance, WeightKind, Weights};
 use crate::data::Modality;
 use maud::{Markup, html};
 
@@ -45,18 +45,20 @@ fn of_experiment(experiment: &Experiment, weights: &Weights) -> Markup {
     };
     let share = experiment.setting.n().map(|n| (n, n as f64 / ranked.len() as f64));
     html! {
+        @if let Some(note) = weights.kind().note() { p.alert { b { "Weights: " } (note) "." } }
         (legend(ranked.iter().map(|encoder| encoder.modality)))
         (WideGrid(vec![
-            by_modality(&ranked, &clips),
+            by_modality(&ranked, weights.kind(), &clips),
             selection(drawn, share, &format!("{clips}.{of}")),
             stability(weights, drawn, &of),
-            distribution(drawn, ranked.len(), &format!("{clips}.{of}")),
+            distribution(drawn, ranked.len(), weights.kind(), &format!("{clips}.{of}")),
         ]))
-        (folded("Every encoder as a table", table(&ranked)))
+        @let caption = format!("Weights of every encoder over all clips of all runs: {}.", weights.kind().title());
+        (folded("Every encoder as a table", table(&ranked, &caption)))
     }
 }
 
-fn by_modality(importance: &[Importance], clips: &str) -> Markup {
+fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str) -> Markup {
     let groups = analysis::by_modality(importance);
     let bar = |group: &analysis::ModalityImportance| Bar {
         label: format!("{} ({})", group.modality, group.encoders),
@@ -75,7 +77,7 @@ fn by_modality(importance: &[Importance], clips: &str) -> Markup {
     let totals: Vec<String> =
         groups.iter().map(|group| format!("{} {:.1} %", group.modality, 100.0 * group.total)).collect();
     let caption = html! {
-        "Mean weight of one encoder of each group, over " (clips) "; dashed: 1/K, all alike. All weight together: " (totals.join(", ")) "."
+        "Mean weight of one encoder of each group (" (kind.title()) "), over " (clips) "; dashed: 1/K, all alike. All weight together: " (totals.join(", ")) "."
         span.paper { "Published: visual encoders weigh most, audio encoders add less." }
     };
     let uniform = 1.0 / importance.len() as f64;
@@ -114,7 +116,7 @@ fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str) -> M
     )
 }
 
-fn distribution(drawn: &[Importance], k: usize, from: &str) -> Markup {
+fn distribution(drawn: &[Importance], k: usize, kind: WeightKind, from: &str) -> Markup {
     let one = |encoder: &Importance| {
         let [least, p5, p25, median, p75, p95, most] = encoder.quantiles;
         Distribution {
@@ -130,7 +132,7 @@ fn distribution(drawn: &[Importance], k: usize, from: &str) -> Markup {
     };
     let drawing: Vec<Distribution> = drawn.iter().map(one).collect();
     let caption = html! {
-        "Boxes span the middle half of the clips, whiskers the 5th to the 95th percentile; bar: median, ring: mean. Over " (from)
+        "Of the " (kind.title()) ". Boxes span the middle half of the clips, whiskers the 5th to the 95th percentile; bar: median, ring: mean. Over " (from)
         span.paper { "Published: OpenFace is always high, emotion2vec high but broad, CLAP and HiCMAE low." }
     };
     figure(
@@ -157,7 +159,7 @@ fn stability(weights: &Weights, drawn: &[Importance], of: &str) -> Markup {
     let drawing = heatmap("Mean weight of every encoder in every run", &rows, &columns, (width, 18.0), cell);
     let correlations: Vec<f64> = analysis::stability(weights).iter().filter_map(|pair| pair.spearman).collect();
     let caption = html! {
-        "Mean weight in percent over each run's own validation clips." (of) " "
+        "Mean " (weights.kind().title()) ", in percent, over each run's own validation clips." (of) " "
         @if let Some((mean, least)) = mean_and_least(&correlations) {
             "Between two runs the encoders' ranks agree with Spearman's ρ = " (format!("{mean:.2}")) " on average, " (format!("{least:.2}")) " at least."
         } @else { "Agreement between runs takes at least two of them." }
@@ -189,7 +191,7 @@ pub fn mean_and_least(values: &[f64]) -> Option<(f64, f64)> {
     Some((values.iter().sum::<f64>() / values.len() as f64, least))
 }
 
-fn table(ranked: &[Importance]) -> Table<'static> {
+fn table<'a>(ranked: &[Importance], caption: &'a str) -> Table<'a> {
     let row = |encoder: &Importance| {
         Row::from(vec![
             Cell::Count(encoder.rank),
@@ -205,7 +207,7 @@ fn table(ranked: &[Importance]) -> Table<'static> {
     };
     Table {
         name: "encoder-weights",
-        caption: "Weights of every encoder over all clips of all runs.",
+        caption,
         groups: &[],
         columns: &["rank", "encoder", "modality", "mean weight", "std", "kept", "5 %", "median", "95 %"],
         rows: ranked.iter().map(row).collect(),

@@ -1,16 +1,17 @@
 //! `analyze`: the files it leaves, for a run and for a cross-validation, whole, unfinished or damaged.
 
 use crate::workspace::{SMALL, Workspace, adapter};
-use blendfuse::analysis::{Analysis, Weights};
-use blendfuse::data::npz::NpzWriter;
+use blendfuse::analysis::{Analysis, WeightKind, Weights};
+use blendfuse::data::npz::{NpzReader, NpzWriter};
 use ndarray::{Array2, Axis};
 use std::collections::BTreeSet;
 use std::fs;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "analysis.json",
     "cka.csv",
     "co_selection.csv",
+    "contributions.csv",
     "distribution.csv",
     "importance.csv",
     "importance_by_run.csv",
@@ -43,13 +44,14 @@ fn a_cross_validation_with_its_pool() {
     assert!(!said.stderr.contains("warning"), "{}", said.stderr);
     let analysis = Analysis::read(&work.path("cv/analysis")).unwrap();
     assert_eq!(analysis.runs, ["seed 0 fold 0", "seed 0 fold 1", "seed 10 fold 0"]);
-    let w: Vec<Array2<f32>> = ["seed-0/fold-0", "seed-0/fold-1", "seed-10/fold-0"]
-        .map(|run| work.matrix(&format!("cv/{run}/validation.npz"), "w"))
+    let a: Vec<Array2<f32>> = ["seed-0/fold-0", "seed-0/fold-1", "seed-10/fold-0"]
+        .map(|run| work.matrix(&format!("cv/{run}/validation.npz"), "a"))
         .into();
-    assert_eq!((analysis.clips, analysis.held_out), (w.iter().map(Array2::nrows).sum(), true));
+    assert_eq!((analysis.clips, analysis.held_out), (a.iter().map(Array2::nrows).sum(), true));
+    assert_eq!(analysis.weight, WeightKind::A);
     for (k, encoder) in analysis.importance.iter().enumerate() {
-        let all: Vec<f32> = w.iter().flat_map(|w| w.column(k).to_vec()).collect();
-        let mean = all.iter().map(|&w| f64::from(w)).sum::<f64>() / all.len() as f64;
+        let all: Vec<f32> = a.iter().flat_map(|a| a.column(k).to_vec()).collect();
+        let mean = all.iter().map(|&a| f64::from(a)).sum::<f64>() / all.len() as f64;
         assert!((encoder.mean - mean).abs() < 1e-12);
         assert_eq!(encoder.per_run.len(), 3);
     }
@@ -63,6 +65,94 @@ fn a_cross_validation_with_its_pool() {
     assert!(analysis.correlation.unwrap().pearson.is_some());
     assert!(said.stdout.contains("wavlm_large") && said.stdout.contains("CKA against co-selection"), "{}", said.stdout);
     assert_eq!(work.ok("analyze cv --data pool --device cpu --json").json(), work.json("cv/analysis/analysis.json"));
+}
+
+#[test]
+fn contributions_of_encoders_and_families() {
+    let work = Workspace::with_pool();
+    work.train("cpu", "--out run --fold 0");
+    let said = work.ok("analyze run --data pool --device cpu --repeats 2");
+    assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    assert!(said.stdout.contains("with planted reliability"), "{}", said.stdout);
+    let read = || Analysis::read(&work.path("run/analysis")).unwrap().contributions.unwrap();
+    let found = read();
+    let summary = work.json("run/summary.json");
+    let base = found.base.unwrap();
+    assert!((base.loss - summary["validation_loss"].as_f64().unwrap()).abs() < 1e-5, "{base:?}");
+    assert!((base.score - summary["mean"].as_f64().unwrap()).abs() < 1e-12, "{base:?} by the run's thresholds");
+    for encoder in &found.encoders {
+        let (permuted, probe) = (encoder.permuted.unwrap(), encoder.probe.unwrap());
+        assert!(permuted.loss.mean != 0.0 && permuted.loss.std.is_some_and(|std| std > 0.0), "{encoder:?}");
+        assert!((0.0..=1.0).contains(&probe.score) && probe.r2 < 1.0, "{encoder:?}");
+    }
+    assert!(found.agreement.iter().all(|agreement| agreement.planted.is_some()), "{:?}", found.agreement);
+    assert!(found.agreement_of("probe_r2").unwrap().planted.unwrap() > 0.4, "{:?}", found.agreement);
+    let table = work.table("run/analysis/contributions.csv");
+    assert_eq!(table.len(), found.encoders.len() + found.families.len());
+    let lost = found.encoders[3].permuted.unwrap().loss.mean;
+    assert_eq!(table[3]["permuted_loss"].parse::<f64>().unwrap(), lost);
+
+    // A bound that all pairs reach: one family of everything, which cannot be masked.
+    work.ok("analyze run --data pool --device cpu --repeats 2 --family-cka 0");
+    let all = read();
+    assert_eq!((all.families.len(), all.families[0].members.len()), (1, 8));
+    assert_eq!((all.families[0].selection_frequency, all.families[0].masked), (1.0, None));
+    assert!((all.families[0].gate_weight - 1.0).abs() < 1e-6);
+    assert!(all.families[0].permuted.unwrap().loss.mean > 0.0, "nothing is left that fits the clips");
+    assert_eq!(all.encoders[0].permuted, found.encoders[0].permuted, "the same seed");
+    work.ok("analyze run --data pool --device cpu --repeats 2 --seed 1 --no-probe");
+    let other = read();
+    assert_ne!(other.encoders[0].permuted, found.encoders[0].permuted, "another seed");
+    assert_eq!(other.encoders[0].probe, None);
+    work.ok("analyze run --data pool --device cpu --no-permutation");
+    assert_eq!((read().encoders[0].permuted, read().repeats), (None, 0));
+
+    for bound in ["1.5", "-1", "x"] {
+        assert_eq!(work.run(&format!("analyze run --family-cka={bound}")).code, 2);
+    }
+}
+
+#[test]
+fn clips_that_changed_since_training_are_noticed() {
+    let work = Workspace::with_pool();
+    work.train("cpu", "--out run --fold 0");
+    let file = work.path("pool/features/train/wavlm_large.npz");
+    let mut npz = NpzReader::open(&file).unwrap();
+    let (names, x) = (npz.strings("filenames").unwrap(), npz.matrix("X").unwrap());
+    drop(npz);
+    let mut npz = NpzWriter::create(&file).unwrap();
+    npz.strings("filenames", &names).unwrap();
+    npz.matrix("X", (x * 3.0).view()).unwrap();
+    npz.finish().unwrap();
+    let said = work.ok("analyze run --data pool --device cpu");
+    assert!(said.stderr.contains("warning: seed 0 fold 0: found a validation loss of"), "{}", said.stderr);
+}
+
+#[test]
+fn a_run_that_kept_no_weights_before_selection_is_analysed_by_w() {
+    let work = Workspace::with_pool();
+    work.train("cpu", "--out run --fold 0");
+    let file = work.path("run/validation.npz");
+    let mut npz = NpzReader::open(&file).unwrap();
+    let names = npz.strings("filenames").unwrap();
+    let arrays = ["scores", "w", "targets"].map(|name| (name, npz.matrix(name).unwrap()));
+    drop(npz);
+    let mut npz = NpzWriter::create(&file).unwrap();
+    npz.strings("filenames", &names).unwrap();
+    arrays.iter().for_each(|(name, array)| npz.matrix(name, array.view()).unwrap());
+    npz.finish().unwrap();
+    let said = work.ok("analyze run");
+    assert!(
+        said.stderr.contains("warning: importance is by w, 0 for encoders that are not selected"),
+        "{}",
+        said.stderr
+    );
+    let analysis = Analysis::read(&work.path("run/analysis")).unwrap();
+    assert_eq!(analysis.weight, WeightKind::W);
+    let w = arrays[1].1.mapv(f64::from).mean_axis(Axis(0)).unwrap();
+    analysis.importance.iter().zip(&w).for_each(|(encoder, w)| assert!((encoder.mean - w).abs() < 1e-9));
+    work.ok("report run --out report.html");
+    assert!(work.text("report.html").contains("importance is by w"));
 }
 
 /// The same model on the CPU engine and through wgpu: bounds as for other activations of a whole forward pass.
@@ -83,9 +173,18 @@ fn a_run_without_its_pool() {
     let work = Workspace::with_pool();
     work.train("cpu", "--out run --fold 2");
     let said = work.ok("analyze run --out out --encoders hicmae,clap");
-    assert!(said.stderr.contains("warning: no CKA, which needs the pool that was trained on"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains(
+            "warning: no CKA, permutation, masking or linear probes, which need the pool that was trained on"
+        ),
+        "{}",
+        said.stderr
+    );
     assert!(!said.stderr.contains("device:"), "nothing was computed on one: {}", said.stderr);
-    assert_eq!(listing(&work, "out"), FILES.iter().filter(|file| **file != "cka.csv").copied().collect::<Vec<_>>());
+    assert_eq!(
+        listing(&work, "out"),
+        FILES.iter().filter(|file| !["cka.csv", "contributions.csv"].contains(file)).copied().collect::<Vec<_>>()
+    );
     let analysis = Analysis::read(&work.path("out")).unwrap();
     assert_eq!((analysis.runs.len(), analysis.stability.len()), (1, 0));
     assert_eq!(work.text("out/stability.csv"), "a,b,spearman\n");
@@ -105,8 +204,8 @@ fn a_model_of_all_clips_is_analysed_with_its_pool() {
     assert_eq!((analysis.clips, analysis.held_out), (486, false));
     // The same weights as `predict` gives.
     work.ok("predict --model run --data pool --split train --out p.json --scores s.npz --device cpu");
-    let w = work.matrix("s.npz", "w").mapv(f64::from).mean_axis(Axis(0)).unwrap();
-    for (encoder, mean) in analysis.importance.iter().zip(&w) {
+    let a = work.matrix("s.npz", "a").mapv(f64::from).mean_axis(Axis(0)).unwrap();
+    for (encoder, mean) in analysis.importance.iter().zip(&a) {
         assert!((encoder.mean - mean).abs() < 1e-9, "{}", encoder.name);
     }
 }
