@@ -9,7 +9,7 @@ use crate::analysis::{
 use crate::data::Reading;
 use crate::model::checkpoint::EncoderInfo;
 use crate::outln;
-use crate::train::Selection;
+use crate::train::{Selection, gate};
 use crate::ui::Ui;
 use anyhow::{Context as _, Result};
 use comfy_table::{CellAlignment, Table, presets};
@@ -70,6 +70,10 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     }
     if !runs.unfinished.is_empty() {
         ui.warn(format!("left out, since their training has not ended: {}", runs.unfinished.join(", ")));
+    }
+    let gates = runs.finished.iter().map(|run| (run.name.as_str(), run.summary.gate, run.summary.top_n));
+    if let Some(warning) = gate::warning(gates) {
+        ui.warn(warning);
     }
     // Nothing was held out of a run with --all: its weights come from its model and the pool.
     let held_out = runs.finished.iter().all(|run| run.summary.selection != Selection::All);
