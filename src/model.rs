@@ -220,7 +220,7 @@ impl Model {
     /// The same from embeddings on: `activations.h` (rows, M) holds them before the calls run.
     pub fn inference_from_embeddings(&self, features: &Features, rows: usize) -> Vec<Call> {
         let mut calls = Vec::new();
-        Pass::new(self, features, rows).forward_from_embeddings(&mut calls);
+        Pass::new(self, features, rows).forward_from_embeddings(&mut calls, None);
         calls
     }
 }
@@ -235,10 +235,10 @@ impl Pass<'_> {
             Some(training) => self.batchnorm_forward(training), // y → x̂, h
             None => self.batchnorm_infer(),                     // y → h
         });
-        self.forward_from_embeddings(calls);
+        self.forward_from_embeddings(calls, training);
     }
 
-    fn forward_from_embeddings(&self, calls: &mut Vec<Call>) {
+    fn forward_from_embeddings(&self, calls: &mut Vec<Call>, training: Option<&Training>) {
         if self.model.dims.gate {
             calls.push(self.gate_linear()); //  h → V₁ h in parts
             calls.push(self.gate_forward()); // V₁ h → g, u, w
