@@ -144,7 +144,11 @@ fn a_collapsed_gate_is_told() {
         assert_eq!(lines.len(), 1, "once: {lines:?}");
         assert!(lines[0].starts_with("warning: the gate has collapsed: ") && lines[0].contains(expected), "{lines:?}");
         let analysed = work.ok(&format!("analyze {run}"));
-        assert!(analysed.stderr.contains(&format!("warning: the gate has collapsed: {expected}")), "{}", analysed.stderr);
+        assert!(
+            analysed.stderr.contains(&format!("warning: the gate has collapsed: {expected}")),
+            "{}",
+            analysed.stderr
+        );
         work.ok(&format!("report {run} --out {run}.html"));
         assert!(work.text(&format!("{run}.html")).contains("The gate has collapsed: "), "{run}");
     }
