@@ -62,9 +62,9 @@ fn html(folders: &[Folder], command: &str) -> (String, Vec<Missing>) {
         section("encoders", "Encoders", encoders::section(&experiments)),
         section("importance", "Importance", importance::section(&experiments)),
         section("similarity", "Similarity", similarity::section(&experiments)),
-        section("paper", "Beside the paper", beside_paper),
-        section("setup", "Set-up", setup::section(folders, &experiments, command)),
-        section("missing", "What is missing", list(&missing)),
+        section("paper", "Comparison with the paper", beside_paper),
+        section("setup", "Setup", setup::section(folders, &experiments, command)),
+        section("missing", "Missing parts", list(&missing)),
     ];
     sections.retain(|section| !section.body.0.is_empty());
     let names: Vec<&str> = folders.iter().map(|folder| folder.name.as_str()).collect();

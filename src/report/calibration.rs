@@ -2,7 +2,7 @@
 
 use super::chart::{Anchor, Drawing, Frame, Ink, Scale, axes};
 use super::experiment::Experiment;
-use super::page::{Grid, figure, legend};
+use super::page::{Grid, experiment_key, figure, legend};
 use crate::train::ValidationClips;
 use maud::{Markup, html};
 
@@ -88,11 +88,12 @@ pub fn section(experiments: &[&Experiment]) -> Markup {
         "Every emotion's score against the mean share its label gives it: scores that mean what they say lie on the diagonal. "
         (told(&alls)) "."
     };
+    let key = || experiment_key(experiments, Ink::Line);
     html! {
         (legend(experiments))
         (Grid(vec![
-            figure("Largest score of a clip", top_caption, chart("Reliability of the largest score", "shows it", &tops)),
-            figure("Scores of all emotions", all_caption, chart("Reliability of all scores", "share in the label", &alls)),
+            figure("Largest score of a clip", top_caption, chart("Reliability of the largest score", "shows it", &tops).with_key(key())),
+            figure("Scores of all emotions", all_caption, chart("Reliability of all scores", "share in the label", &alls).with_key(key())),
         ]))
     }
 }

@@ -58,7 +58,12 @@ pub fn axes(drawing: &mut Drawing, frame: Frame, x: Option<(&Scale, &str)>, y: O
 /// Room that the longest of these labels takes.
 pub fn room<'a>(labels: impl IntoIterator<Item = &'a str>) -> f64 {
     let longest = labels.into_iter().map(|label| label.chars().count().min(LONGEST)).max().unwrap_or(0);
-    12.0 + LETTER * longest as f64
+    12.0 + letters(longest)
+}
+
+/// Width of so many letters.
+fn letters(count: usize) -> f64 {
+    LETTER * count as f64
 }
 
 /// A label that fits into [`room`].

@@ -1,9 +1,9 @@
 //! How training went: every epoch of every run thin, their mean thick.
 
-use super::chart::Drawing;
 use super::chart::lines::{Line, Look, Panel, lines};
+use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
-use super::page::{Grid, figure, legend};
+use super::page::{Grid, experiment_key, figure, legend};
 use super::run::Run;
 use crate::train::EpochLog;
 use maud::{Markup, html};
@@ -21,35 +21,35 @@ struct Curve {
 const CURVES: [Curve; 8] = [
     Curve {
         title: "loss",
-        caption: "On the validation clips (solid) and on the training clips with dropout (dashed).",
+        caption: "Validation clips (solid) and training clips with dropout (dashed).",
         log: false,
         solid: |epoch| epoch.validation_loss,
         dashed: Some(|epoch| Some(epoch.loss)),
     },
     Curve {
         title: "presence",
-        caption: "Share of validation clips whose emotions are found, thresholds searched on them.",
+        caption: "Presence accuracy on the validation clips, thresholds searched on the same clips.",
         log: false,
         solid: |epoch| epoch.presence,
         dashed: None,
     },
     Curve {
         title: "salience",
-        caption: "Share of validation blends whose ratio is found too, thresholds searched on them.",
+        caption: "Salience accuracy on the validation blends, thresholds searched on the same clips.",
         log: false,
         solid: |epoch| epoch.salience,
         dashed: None,
     },
     Curve {
         title: "learning rate",
-        caption: "Lowered where the validation loss stops falling.",
+        caption: "Reduced when the validation loss stops falling.",
         log: true,
         solid: |epoch| Some(epoch.lr),
         dashed: None,
     },
     Curve {
         title: "temperature τ",
-        caption: "Of the gate: the lower, the more it favours its first choices.",
+        caption: "Temperature of the gate's softmax: the lower, the sharper its weights.",
         log: false,
         solid: |epoch| Some(f64::from(epoch.temperature)),
         dashed: None,
@@ -70,7 +70,7 @@ const CURVES: [Curve; 8] = [
     },
     Curve {
         title: "domain loss",
-        caption: "Of the classifier that tells training from test clips; at ln 2 = 0.693 it cannot.",
+        caption: "Loss of the classifier that separates training from test clips; ln 2 = 0.693 is chance.",
         log: false,
         solid: |epoch| epoch.domain_loss,
         dashed: None,
@@ -85,8 +85,8 @@ pub fn section(experiments: &[&Experiment]) -> Markup {
     let runs: usize = experiments.iter().map(|e| e.runs.iter().filter(|run| !run.log.is_empty()).count()).sum();
     html! {
         @if !figures.is_empty() {
-            p { "Thin lines are single runs (" (runs) " in all), thick ones their mean for as long as at least half of them go on. \
-                 Training stops early where the validation loss no longer falls. Point at a curve for its values." }
+            p { "Thin lines are single runs (" (runs) " in all), thick ones their mean, in which a finished run keeps its last value. \
+                 Training stops early when the validation loss no longer falls. Hover over a curve for its values." }
             (legend(experiments))
             (Grid(figures))
         }
@@ -97,7 +97,7 @@ fn capital(title: &str) -> String {
     title[..1].to_uppercase() + &title[1..]
 }
 
-/// `None` where no run has any such value.
+/// `None` where no run has such a value, or all have the same at every epoch.
 fn draw(curve: &Curve, experiments: &[&Experiment]) -> Option<Drawing> {
     let mut all = Vec::new();
     for (colour, experiment) in experiments.iter().enumerate() {
@@ -113,7 +113,13 @@ fn draw(curve: &Curve, experiments: &[&Experiment]) -> Option<Drawing> {
     };
     let tips = (1..=epochs).map(tip).collect();
     let panel = Panel { title: curve.title, x: "epoch", log: curve.log, tips, whiskers: Vec::new() };
-    (!all.is_empty()).then(|| lines(&panel, &all))
+    let mut values = all.iter().flat_map(|line| &line.points).map(|(_, value)| value);
+    let first = values.next()?;
+    let mut key = experiment_key(experiments, Ink::Line);
+    if curve.dashed.is_some() {
+        key.extend([(Ink::Line(5), "validation".to_owned()), (Ink::Dashed(5), "training".to_owned())]);
+    }
+    values.any(|value| value != first).then(|| lines(&panel, &all).with_key(key))
 }
 
 fn of_experiment(
@@ -123,48 +129,106 @@ fn of_experiment(
     single: Look,
     mean: Look,
 ) -> Vec<Line> {
-    let points = |run: &Run| -> Vec<(f64, f64)> {
-        run.log.iter().filter_map(|epoch| Some((f64::from(epoch.epoch), value(epoch)?))).collect()
-    };
-    let runs: Vec<Vec<(f64, f64)>> = experiment.runs.iter().map(points).filter(|points| !points.is_empty()).collect();
-    if runs.len() < 2 {
-        return runs.into_iter().map(|points| Line { points, colour, look: mean }).collect();
+    let runs: Vec<Series> = experiment.runs.iter().filter_map(|run| Series::of(run, value)).collect();
+    if let [one] = &runs[..] {
+        return vec![Line { points: one.points.clone(), colour, look: mean }];
     }
     let average = Line { points: means(&runs), colour, look: mean };
-    runs.into_iter().map(|points| Line { points, colour, look: single }).chain([average]).collect()
+    let singles = runs.into_iter().map(|run| Line { points: run.points, colour, look: single });
+    singles.chain([average]).collect()
 }
 
-/// Over the runs that go on, for as long as at least half of them do.
-fn means(runs: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
-    let longest = runs.iter().map(Vec::len).max().unwrap_or(0);
-    let mean = |epoch: usize| {
-        let values: Vec<(f64, f64)> = runs.iter().filter_map(|points| points.get(epoch).copied()).collect();
-        let enough = 2 * values.len() >= runs.len();
-        enough.then(|| (values[0].0, values.iter().map(|(_, y)| y).sum::<f64>() / values.len() as f64))
+/// Over all runs. One that has finished holds its last value; beyond the end of one that has not, there is no mean.
+fn means(runs: &[Series]) -> Vec<(f64, f64)> {
+    let mut epochs: Vec<f64> = runs.iter().flat_map(|run| &run.points).map(|(epoch, _)| *epoch).collect();
+    epochs.sort_by(f64::total_cmp);
+    epochs.dedup();
+    let mean = |epoch: f64| {
+        let values: Option<Vec<f64>> = runs.iter().map(|run| run.at(epoch)).collect();
+        values.map(|values| (epoch, values.iter().sum::<f64>() / values.len() as f64))
     };
-    (0..longest).map_while(mean).collect()
+    epochs.into_iter().filter_map(mean).collect()
+}
+
+/// One value of a run, epoch by epoch.
+struct Series {
+    /// (epoch, value), epochs rising; at least one
+    points: Vec<(f64, f64)>,
+    /// No epochs will follow
+    finished: bool,
+}
+
+impl Series {
+    /// `None` where the run has no such value.
+    fn of(run: &Run, value: fn(&EpochLog) -> Option<f64>) -> Option<Self> {
+        let points = run.log.iter().filter_map(|epoch| Some((f64::from(epoch.epoch), value(epoch)?)));
+        let points: Vec<(f64, f64)> = points.collect();
+        (!points.is_empty()).then(|| Self { points, finished: run.summary.is_some() })
+    }
+
+    fn last_epoch(&self) -> f64 {
+        self.points[self.points.len() - 1].0
+    }
+
+    /// The value at an epoch or, where it has none, the one before.
+    fn at(&self, epoch: f64) -> Option<f64> {
+        let known = self.finished || epoch <= self.last_epoch();
+        let (_, value) = self.points.iter().rev().find(|(at, _)| *at <= epoch).filter(|_| known)?;
+        Some(*value)
+    }
 }
 
 /// `0.412 (0.388 to 0.431, 5 runs)`
 fn tip(experiment: &Experiment, curve: &Curve, epoch: usize) -> Option<String> {
     let told = |value: fn(&EpochLog) -> Option<f64>| -> Option<String> {
-        let logs = experiment.runs.iter().filter_map(|run| run.log.get(epoch - 1));
-        let values: Vec<f64> = logs.filter_map(value).collect();
-        let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
+        let epoch = epoch as f64;
+        let runs = experiment.runs.iter().filter_map(|run| Series::of(run, value));
+        let known: Vec<(f64, bool)> = runs.filter_map(|run| Some((run.at(epoch)?, run.last_epoch() < epoch))).collect();
+        let values = || known.iter().map(|(value, _)| *value);
+        let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
         let text = |value: f64| if curve.log { format!("{value:.1e}") } else { format!("{value:.4}") };
-        match values.len() {
+        let ended = match known.iter().filter(|(_, ended)| *ended).count() {
+            0 => String::new(),
+            ended => format!(", {ended} finished before"),
+        };
+        match known.len() {
             0 => None,
-            1 => Some(text(values[0])),
-            n => Some(format!(
-                "{} ({} to {}, {n} runs)",
-                text(values.iter().sum::<f64>() / n as f64),
-                text(low),
-                text(high)
-            )),
+            1 => Some(text(known[0].0)),
+            n => {
+                let mean = values().sum::<f64>() / n as f64;
+                Some(format!("{} ({} to {}, {n} runs{ended})", text(mean), text(low), text(high)))
+            }
         }
     };
     let solid = told(curve.solid);
     let dashed = curve.dashed.and_then(told).map(|text| format!("training {text}"));
     let parts: Vec<String> = [solid, dashed].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("{}: {}", experiment.name, parts.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(values: &[f64], finished: bool) -> Series {
+        Series { points: (1..).map(f64::from).zip(values.iter().copied()).collect(), finished }
+    }
+
+    #[test]
+    fn a_mean_does_not_jump_where_a_run_ends() {
+        let runs = [series(&[1.0, 3.0], true), series(&[5.0, 5.0, 7.0, 9.0], true)];
+        assert_eq!(means(&runs), [(1.0, 3.0), (2.0, 4.0), (3.0, 5.0), (4.0, 6.0)]);
+    }
+
+    #[test]
+    fn it_ends_where_an_unfinished_run_does() {
+        let runs = [series(&[1.0, 3.0], false), series(&[5.0], true), series(&[0.0, 1.0, 1.0], true)];
+        assert_eq!(means(&runs), [(1.0, 2.0), (2.0, 3.0)]);
+    }
+
+    #[test]
+    fn an_epoch_without_a_value_has_the_one_before() {
+        let run = Series { points: vec![(2.0, 0.5), (4.0, 0.7)], finished: true };
+        assert_eq!([1.0, 2.0, 3.0, 9.0].map(|epoch| run.at(epoch)), [None, Some(0.5), Some(0.5), Some(0.7)]);
+    }
 }

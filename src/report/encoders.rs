@@ -1,5 +1,6 @@
 //! What the gate does with the encoders: figures 3 to 6 of the paper.
 
+use super::chart::Ink;
 use super::chart::bars::{Bar, bars};
 use super::chart::boxes::{Distribution, boxes};
 use super::chart::heatmap::{self, heatmap};
@@ -13,7 +14,11 @@ use maud::{Markup, html};
 const DRAWN: usize = 40;
 
 pub fn section(experiments: &[&Experiment]) -> Markup {
-    each(experiments, |experiment| Some(of_experiment(experiment, experiment.weights.as_ref()?)))
+    // A single encoder has all the weight.
+    each(experiments, |experiment| {
+        let weights = experiment.weights.as_ref().filter(|weights| weights.encoders.len() > 1)?;
+        Some(of_experiment(experiment, weights))
+    })
 }
 
 /// Colour of a modality, by number.
@@ -27,9 +32,19 @@ pub fn colour(modality: Modality) -> usize {
     }
 }
 
-/// Which colour is which modality, of those that occur.
+/// The same for a drawing that is saved.
+fn key(importance: &[Importance]) -> Vec<(Ink, String)> {
+    let all = Modality::distinct(importance.iter().map(|encoder| encoder.modality));
+    let named = all.iter().map(|modality| (Ink::Bar(colour(*modality)), modality.to_string()));
+    if all.len() > 1 { named.collect() } else { Vec::new() }
+}
+
+/// Which colour is which modality, of those that occur; nothing to say of a single one.
 pub fn legend(modalities: impl Iterator<Item = Modality>) -> Markup {
     let all = Modality::distinct(modalities);
+    if all.len() < 2 {
+        return html! {};
+    }
     html! { p.legend { @for modality in all { span { i class=(format!("chip s{}", colour(modality))) {} (modality) } } } }
 }
 
@@ -60,6 +75,9 @@ fn of_experiment(experiment: &Experiment, weights: &Weights) -> Markup {
 
 fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str) -> Markup {
     let groups = analysis::by_modality(importance);
+    if groups.len() < 2 {
+        return html! {};
+    }
     let bar = |group: &analysis::ModalityImportance| Bar {
         label: format!("{} ({})", group.modality, group.encoders),
         value: group.mean,
@@ -91,6 +109,10 @@ fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str) -> Mark
 fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str) -> Markup {
     let mut by_frequency: Vec<&Importance> = drawn.iter().collect();
     by_frequency.sort_by(|a, b| b.selection_frequency.total_cmp(&a.selection_frequency));
+    let is_same = |encoder: &Importance| encoder.selection_frequency == drawn[0].selection_frequency;
+    if drawn.iter().all(is_same) {
+        return html! {};
+    }
     let bar = |encoder: &&Importance| Bar {
         label: encoder.name.clone(),
         value: encoder.selection_frequency,
@@ -110,9 +132,9 @@ fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str) -> M
     };
     let reference = share.map(|(_, share)| (share, "n/K"));
     figure(
-        "Figure 4: how often each encoder is kept",
+        "Figure 4: selection frequency",
         caption,
-        bars("Selection frequency", "share of clips", &drawing, reference),
+        bars("Selection frequency", "share of clips", &drawing, reference).with_key(key(drawn)),
     )
 }
 
@@ -138,11 +160,15 @@ fn distribution(drawn: &[Importance], k: usize, kind: WeightKind, from: &str) ->
     figure(
         "Figure 6: distribution of weights",
         caption,
-        boxes("Distribution of weights", "weight", &drawing, Some((1.0 / k as f64, "1/K"))),
+        boxes("Distribution of weights", "weight", &drawing, Some((1.0 / k as f64, "1/K"))).with_key(key(drawn)),
     )
 }
 
 fn stability(weights: &Weights, drawn: &[Importance], of: &str) -> Markup {
+    // Between folds it takes two.
+    if weights.runs.len() < 2 {
+        return html! {};
+    }
     let highest = drawn.iter().flat_map(|encoder| &encoder.per_run).copied().fold(f64::MIN_POSITIVE, f64::max);
     let rows: Vec<String> = drawn.iter().map(|encoder| encoder.name.clone()).collect();
     let columns = run_names(weights);
@@ -162,10 +188,10 @@ fn stability(weights: &Weights, drawn: &[Importance], of: &str) -> Markup {
         "Mean " (weights.kind().title()) ", in percent, over each run's own validation clips." (of) " "
         @if let Some((mean, least)) = mean_and_least(&correlations) {
             "Between two runs the encoders' ranks agree with Spearman's ρ = " (format!("{mean:.2}")) " on average, " (format!("{least:.2}")) " at least."
-        } @else { "Agreement between runs takes at least two of them." }
+        }
         span.paper { "Published: the ranking is largely the same in all folds." }
     };
-    figure("Figure 5: importance fold by fold", caption, drawing)
+    figure("Figure 5: importance by fold", caption, drawing)
 }
 
 /// Without the seed where all have the same.
@@ -196,7 +222,11 @@ fn table<'a>(ranked: &[Importance], caption: &'a str) -> Table<'a> {
         Row::from(vec![
             Cell::Count(encoder.rank),
             Cell::Text(encoder.name.clone()),
-            Cell::Text(encoder.modality.to_string()),
+            if ranked.iter().any(|other| other.modality != ranked[0].modality) {
+                Cell::Text(encoder.modality.to_string())
+            } else {
+                Cell::None
+            },
             Cell::Precise(encoder.mean),
             Cell::Precise(encoder.std),
             Cell::Number(encoder.selection_frequency),

@@ -1,6 +1,6 @@
 //! What every part of the page is made of: sections, figures, tables, code to copy.
 
-use super::chart::Drawing;
+use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
 use super::export::{self, Content, svg, uri};
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
@@ -27,11 +27,11 @@ pub fn page(title: &str, lead: &str, sections: &[Section]) -> String {
                 style { (PreEscaped(include_str!("page.css"))) }
             }
             body {
-                a.skip href="#main" { "To the report" }
+                a.skip href="#main" { "Skip to content" }
                 nav aria-label="Contents" {
                     b.brand { "blendfuse" }
                     ol { @for section in sections { li { a href=(format!("#{}", section.id)) { (section.title) } } } }
-                    button #theme type="button" { "light or dark" }
+                    button #theme type="button" { "toggle theme" }
                 }
                 main #main {
                     h1 { (title) }
@@ -91,6 +91,12 @@ pub fn legend(experiments: &[&Experiment]) -> Markup {
             p.legend { @for (i, experiment) in experiments.iter().enumerate() { span { i class=(format!("chip s{i}")) {} (experiment.name) } } }
         }
     }
+}
+
+/// The same for a drawing that is saved.
+pub fn experiment_key(experiments: &[&Experiment], ink: fn(usize) -> Ink) -> Vec<(Ink, String)> {
+    let named = experiments.iter().enumerate().map(|(i, experiment)| (ink(i), experiment.name.clone()));
+    if experiments.len() > 1 { named.collect() } else { Vec::new() }
 }
 
 /// Part of the page about one experiment: its name stands above where there are several.

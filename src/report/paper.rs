@@ -1,5 +1,6 @@
 //! The paper's tables I, II and V and figure 2 for this data, beside the published figures.
 
+use super::chart::Ink;
 use super::chart::lines::{Line, Look, Panel, lines};
 use super::files::Missing;
 use super::folder::{Folder, Kind, Method};
@@ -208,6 +209,8 @@ fn by_n(methods: &[Method]) -> Option<Markup> {
         "Mean score in cross-validation by the share of encoders kept per clip, over " (found[0].1.row.runs) " runs each: "
         i.chip.full.s0 {} "official ± std, " i.chip.full.s1 {} "honest, " i.chip.full.s5 {} "published (36 encoders)."
     };
+    let key = [(Ink::Line(0), "official ± std"), (Ink::Line(1), "honest"), (Ink::Line(5), "published")];
+    let key = key.map(|(ink, name)| (ink, name.to_owned()));
     let row = |(n, method): &(usize, &Method)| {
         let official = method.row.official;
         let first = [Cell::Count(*n), Cell::Text(format!("{:.0} %", share(*n, k)))];
@@ -236,7 +239,7 @@ fn by_n(methods: &[Method]) -> Option<Markup> {
     };
     Some(html! {
         h3 { "Figure 2 and table V: score by the number of encoders kept" }
-        (Grid(vec![figure("Figure 2: score by top n", caption, lines(&panel, &all)), html! { div { (published) } }]))
+        (Grid(vec![figure("Figure 2: score by top n", caption, lines(&panel, &all).with_key(key)), html! { div { (published) } }]))
         (table)
     })
 }

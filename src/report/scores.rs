@@ -1,7 +1,7 @@
 //! What is reached: every method by both protocols, and every run.
 
-use super::chart::Drawing;
 use super::chart::dots::{self, Mark, dots};
+use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
 use super::folder::{Folder, Kind, Method};
 use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
@@ -94,7 +94,10 @@ fn chart(methods: &[Named]) -> Drawing {
         dots::Line { label: row.name.clone(), strong: named.strong, marks }
     };
     let lines: Vec<_> = methods.iter().take(DRAWN).map(line).collect();
+    let key = [(Ink::Dot(0), "official".to_owned()), (Ink::Ring(1), "honest".to_owned())];
+    let is_honest = methods.iter().any(|named| named.method.row.honest.is_some());
     dots("Mean score of every method", "mean of presence and salience", &lines)
+        .with_key(key.into_iter().filter(|_| is_honest))
 }
 
 /// `from`: say which folder each is from.
@@ -146,7 +149,10 @@ fn by_run(experiment: &Experiment, colour: usize) -> Option<Markup> {
         experiment.clips(),
         experiment.shape()
     );
-    Some(figure(&format!("{}: run by run", row.name), caption, dots("Scores of every run", "score", &lines)))
+    Some(figure(&format!("{}: run by run", row.name), caption, {
+        let key = [(Ink::Dot(colour), "official".to_owned()), (Ink::Ring(colour), "honest".to_owned())];
+        dots("Scores of every run", "score", &lines).with_key(key)
+    }))
 }
 
 fn run_table(experiment: &Experiment) -> Option<Markup> {

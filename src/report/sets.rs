@@ -1,8 +1,8 @@
-//! Which emotions are told apart: per set, per ratio, and what is taken for what.
+//! Which emotions are told apart: per set, per ratio, and the confusion matrix.
 
-use super::chart::Drawing;
 use super::chart::dots::{self, Mark, dots};
 use super::chart::heatmap::{self, heatmap};
+use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
 use super::judged::{Judged, Part};
 use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, legend};
@@ -75,7 +75,12 @@ fn chart(label: &str, all: &[(usize, &Experiment, Vec<Part>)]) -> Drawing {
     };
     let lines: Vec<_> =
         names.into_iter().map(|name| dots::Line { label: name.clone(), strong: false, marks: marks(name) }).collect();
-    dots(label, "share of clips", &lines)
+    let is_blend = all.iter().flat_map(|(_, _, parts)| parts).any(|part| part.blend);
+    let metrics = [(Ink::Dot(5), "presence".to_owned()), (Ink::Ring(5), "salience".to_owned())];
+    let several = all.iter().filter(|_| all.len() > 1);
+    let experiments = several.map(|(colour, experiment, _)| (Ink::Bar(*colour), experiment.name.clone()));
+    let key = experiments.chain(metrics.into_iter().filter(|_| is_blend));
+    dots(label, "share of clips", &lines).with_key(key)
 }
 
 fn confusion(experiment: &Experiment, judged: &Judged, named: bool) -> Markup {
@@ -88,17 +93,16 @@ fn confusion(experiment: &Experiment, judged: &Judged, named: bool) -> Markup {
         heatmap::Cell {
             shade: share,
             text: if share >= 0.005 { format!("{:.0}", 100.0 * share) } else { String::new() },
-            tip: format!("{truth} answered as {answer}:\n{count} of {total} clips ({:.1} %)", 100.0 * share),
+            tip: format!("{truth} predicted as {answer}:\n{count} of {total} clips ({:.1} %)", 100.0 * share),
             framed: truth == answer,
         }
     };
     let drawing = heatmap("Confusion of emotion sets", &confusion.truths, &confusion.predicted, (26.0, 22.0), cell);
-    let title =
-        if named { format!("{}: what is taken for what", experiment.name) } else { "What is taken for what".into() };
+    let title = if named { format!("{}: confusion matrix", experiment.name) } else { "Confusion matrix".into() };
     let score = judged.score();
     let caption = format!(
-        "Rows are what {} show, columns what was answered, in percent of the row; framed cells are right. \
-         All clips together: presence {:.3}, salience {:.3} (official thresholds of each run).",
+        "Rows: true set over {}; columns: predicted set; values in percent of the row, correct cells framed. \
+         All clips: presence {:.3}, salience {:.3} (official thresholds of each run).",
         experiment.clips(),
         score.presence,
         score.salience
@@ -121,7 +125,7 @@ fn tables(experiment: &Experiment, judged: &Judged) -> Markup {
             Cell::Text(mistaken.unwrap_or_else(|| "–".into())),
         ])
     };
-    let columns = ["shown", "clips", "presence", "salience", "presence", "salience", "most often mistaken for"];
+    let columns = ["shown", "clips", "presence", "salience", "presence", "salience", "most frequent error"];
     let groups = [("", 2), ("official", 2), ("honest", 2), ("", 1)];
     let table = |name, caption, parts: Vec<Part>| Table {
         name,

@@ -10,12 +10,12 @@ use maud::{Markup, html};
 /// `own`: the command that made this page.
 pub fn section(folders: &[Folder], experiments: &[&Experiment], own: &str) -> Markup {
     html! {
-        h3 { "To repeat it" }
+        h3 { "Commands to reproduce" }
         @for folder in folders {
             p { (folder.name) " (" (folder.kind.word()) ")" }
             @match &folder.command {
                 Some(text) => (command(text)),
-                None => p.note { "No file tells what was typed for it." },
+                None => p.note { "Command not recorded." },
             }
         }
         p { "This page" }
@@ -45,7 +45,7 @@ fn environment(folders: &[Folder]) -> Table<'_> {
         name: "environment",
         caption: "Device, versions and wall time.",
         groups: &[],
-        columns: &["folder", "kind", "device", "backend and driver", "blendfuse", "wgpu", "took"],
+        columns: &["folder", "kind", "device", "backend and driver", "blendfuse", "wgpu", "wall time"],
         rows: folders.iter().map(row).collect(),
     }
 }
@@ -76,11 +76,11 @@ fn configuration(experiments: &[&Experiment]) -> Markup {
     rows.sort_by_key(|row| !row.strong);
     let names: Vec<&str> = ["key", "default"].into_iter().chain(experiments.iter().map(|e| e.name.as_str())).collect();
     let rest = rows.split_off(changed);
-    let others = format!("{} keys at their default", rest.len());
+    let others = format!("{} keys at their default value", rest.len());
     html! {
-        @if changed == 0 { p { "Every key has its default." } }
-        @else { (Table { name: "changed-keys", caption: "Keys that are not at their default.", groups: &[], columns: &names, rows }) }
-        @if !rest.is_empty() { (folded(&others, Table { name: "default-keys", caption: "Keys at their default.", groups: &[], columns: &names, rows: rest })) }
+        @if changed == 0 { p { "All keys have their default value." } }
+        @else { (Table { name: "changed-keys", caption: "Keys changed from their default.", groups: &[], columns: &names, rows }) }
+        @if !rest.is_empty() { (folded(&others, Table { name: "default-keys", caption: "Keys at their default value.", groups: &[], columns: &names, rows: rest })) }
     }
 }
 

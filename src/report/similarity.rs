@@ -1,5 +1,6 @@
 //! Do encoders say the same, and does the gate keep such ones together: figures 7 and 8 of the paper.
 
+use super::chart::Ink;
 use super::chart::heatmap::{self, heatmap};
 use super::chart::scatter::{Point, scatter};
 use super::encoders::colour;
@@ -26,7 +27,7 @@ fn of_experiment(analysis: &Analysis) -> Markup {
         // A large matrix takes the whole width.
         @if drawn.len() > WRITTEN { (matrix(analysis, cka, &drawn, &names)) (WideGrid(vec![cloud(analysis, &names)])) }
         @else { (WideGrid(vec![matrix(analysis, cka, &drawn, &names), cloud(analysis, &names)])) }
-        (folded("The pairs most alike as a table", pairs(analysis)))
+        (folded("Most similar pairs as a table", pairs(analysis)))
     }
 }
 
@@ -60,7 +61,7 @@ fn matrix(analysis: &Analysis, cka: &[Vec<f64>], drawn: &[usize], names: &[Strin
          rotation and scale), mean over " (analysis.runs.len()) " models, each on its own clips (" (analysis.clips) " in all)."
         span.paper { "Published: clusters within families of encoders; video and audio have little in common." }
     };
-    figure("Figure 7: how alike encoders are", caption, heatmap("CKA between encoders", names, names, size, cell))
+    figure("Figure 7: similarity of encoders", caption, heatmap("CKA between encoders", names, names, size, cell))
 }
 
 fn cloud(analysis: &Analysis, names: &[String]) -> Markup {
@@ -91,8 +92,12 @@ fn cloud(analysis: &Analysis, names: &[String]) -> Markup {
         i.chip.full.s0 {} "both video, " i.chip.full.s1 {} "both audio, " i.chip.full.s2 {} "both multimodal, " i.chip.full.s3 {} "mixed."
         span.paper { "Published: a falling trend, alike encoders are rarely kept together." }
     };
-    let drawing = scatter("CKA against co-selection", ("CKA", "kept together"), &points, trend(&points));
-    figure("Figure 8: alike and kept together?", caption, drawing)
+    let names =
+        [(0, "both video"), (1, "both audio"), (2, "both multimodal"), (5, "both of unknown modality"), (3, "mixed")];
+    let key = names.into_iter().filter(|(colour, _)| points.iter().any(|point| point.colour == *colour));
+    let drawing = scatter("CKA against co-selection", ("CKA", "kept together"), &points, trend(&points))
+        .with_key(key.map(|(colour, name)| (Ink::Point(colour), name.to_owned())));
+    figure("Figure 8: similarity and co-selection", caption, drawing)
 }
 
 /// Least squares; `None` where all points have the same x.

@@ -167,3 +167,38 @@ impl Render for Table<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(rows: usize, strong: usize) -> String {
+        let row = |i| Row { cells: vec![Cell::Count(i), Cell::None, Cell::Number(0.5)], strong: i >= rows - strong };
+        let (groups, columns) = ([("", 1), ("a", 1), ("b", 1)], ["n", "nothing", "half"]);
+        let rows = (0..rows).map(row).collect();
+        Table { name: "t", caption: "Caption.", groups: &groups, columns: &columns, rows }.render().into_string()
+    }
+
+    #[test]
+    fn a_long_table_shows_all_when_asked() {
+        assert!(
+            page(11, 0).contains("show all 11 rows") && page(11, 0).matches("<tr").count() == 2 + 11,
+            "all are there"
+        );
+        assert!(!page(10, 0).contains("show all"));
+        assert!(!page(11, 3).contains("show all"), "emphasised rows are never hidden");
+        assert!(include_str!("page.css").contains(&format!("tr:nth-child(n+{}):not(.strong)", SHOWN + 1)));
+    }
+
+    #[test]
+    fn a_column_without_values_is_left_out_with_its_group() {
+        let page = page(2, 0);
+        assert!(!page.contains("nothing") && !page.contains(">a<") && page.contains(">b<"), "{page}");
+    }
+
+    #[test]
+    fn a_table_without_rows_is_nothing() {
+        let table = Table { name: "t", caption: "Caption.", groups: &[], columns: &["a"], rows: Vec::new() };
+        assert!(table.render().0.is_empty());
+    }
+}

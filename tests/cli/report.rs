@@ -73,7 +73,7 @@ fn figures_of_a_cross_validation_are_those_of_its_files() {
     for (i, truth) in confusion.truths.iter().enumerate() {
         let total: usize = confusion.counts[i].iter().sum();
         for (j, answer) in confusion.predicted.iter().enumerate() {
-            let tip = format!("{truth} answered as {answer}:\n{} of {total} clips", confusion.counts[i][j]);
+            let tip = format!("{truth} predicted as {answer}:\n{} of {total} clips", confusion.counts[i][j]);
             assert!(page.text.contains(&tip), "{tip}");
         }
     }
@@ -144,7 +144,7 @@ fn figures_and_tables_are_files() {
     let files: Vec<String> = names(&work, "figures");
     assert!(said.stdout.contains(&format!("figures ({} files)", files.len())), "{}", said.stdout);
     for stem in
-        ["fig-03-importance-by-modality", "fig-07-how-alike-encoders-are", "fig-loss", "fig-scores-of-all-methods"]
+        ["fig-03-importance-by-modality", "fig-07-similarity-of-encoders", "fig-loss", "fig-scores-of-all-methods"]
     {
         for extension in ["svg", "pdf"] {
             assert!(files.contains(&format!("{stem}.{extension}")), "{stem}: {files:?}");
@@ -307,7 +307,7 @@ fn two_cross_validations_side_by_side() {
     let mean = gain.iter().sum::<f64>() / 3.0;
     let said = format!("official {mean:+.3} ± ");
     assert!(page.text.contains(&said) && page.text.contains(&format!("better in {better} of 3 runs")), "{said}");
-    let keys = page.table("Keys that are not at their default.");
+    let keys = page.table("Keys changed from their default.");
     assert_eq!(keys, [["model.top_n", "auto", "auto", "2"]]);
     // n = 2 and n = 2, the default of 4 encoders, are one value; it takes two for a curve.
     assert!(page.missing().contains("Figure 2 and table V"));

@@ -1,13 +1,20 @@
 //! A chart as a list of shapes: the one description that becomes SVG on the page, an SVG file and a PDF.
 
 use super::ink::{Anchor, Ink};
-use super::px;
+use super::{letters, px};
 use maud::{Markup, Render, html};
+use std::borrow::Cow;
+
+/// Of a key in pixels: height of a line, width of a sign, space between two entries and at the left.
+const LINE: f64 = 18.0;
+const SIGN: f64 = 22.0;
+const GAP: f64 = 14.0;
+const EDGE: f64 = 6.0;
 
 /// Pixels to the right and down.
 pub type At = (f64, f64);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Drawing {
     /// What it shows, in words
     pub label: String,
@@ -15,8 +22,11 @@ pub struct Drawing {
     pub height: f64,
     /// From the back to the front
     pub shapes: Vec<Shape>,
+    /// What colours and marks mean: below the drawing in a file; the page says it in captions and legends
+    pub key: Vec<(Ink, String)>,
 }
 
+#[derive(Clone)]
 pub struct Shape {
     pub form: Form,
     pub ink: Ink,
@@ -24,6 +34,7 @@ pub struct Shape {
     pub tip: Option<String>,
 }
 
+#[derive(Clone)]
 pub enum Form {
     Line(At, At),
     /// Upper left corner, width and height
@@ -38,7 +49,35 @@ pub enum Form {
 
 impl Drawing {
     pub fn new(label: impl Into<String>, width: f64, height: f64) -> Self {
-        Self { label: label.into(), width, height, shapes: Vec::new() }
+        Self { label: label.into(), width, height, shapes: Vec::new(), key: Vec::new() }
+    }
+
+    pub fn with_key(self, key: impl IntoIterator<Item = (Ink, String)>) -> Self {
+        Self { key: key.into_iter().collect(), ..self }
+    }
+
+    /// The drawing with its key below it, as in a file.
+    pub fn keyed(&self) -> Cow<'_, Self> {
+        if self.key.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut keyed = Self { shapes: self.shapes.clone(), ..Self::new(&self.label, self.width, self.height) };
+        let (mut x, mut y) = (EDGE, self.height + LINE / 2.0);
+        for (ink, text) in &self.key {
+            let width = SIGN + letters(text.chars().count()) + GAP;
+            if x > EDGE && x + width - GAP > self.width {
+                (x, y) = (EDGE, y + LINE);
+            }
+            match ink {
+                Ink::Dot(_) | Ink::Ring(_) | Ink::Point(_) => drop(keyed.circle(*ink, (x + SIGN / 2.0 - 2.0, y), 4.0)),
+                Ink::Bar(_) | Ink::Box(_) => drop(keyed.rect(*ink, (x, y - 5.0), (SIGN - 6.0, 10.0))),
+                _ => drop(keyed.line(*ink, (x, y), (x + SIGN - 5.0, y))),
+            }
+            keyed.tick(Anchor::Start, (x + SIGN, y + 4.0), text);
+            x += width;
+        }
+        keyed.height = y + LINE / 2.0 + 2.0;
+        Cow::Owned(keyed)
     }
 
     /// True of a drawing that shows no values.

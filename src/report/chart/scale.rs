@@ -3,21 +3,29 @@
 /// Ticks that are aimed at; there may be one or two more or less.
 const TICKS: f64 = 5.0;
 
-/// An axis: values from `low` to `high` lie at `from` to `to` pixels.
+/// An axis: values from `low` to `high` lie at `from` to `to` pixels. Both ends have ticks.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
     low: f64,
     high: f64,
     from: f64,
     to: f64,
-    /// Values lie by their logarithm
-    log: bool,
+    spacing: Spacing,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Spacing {
+    /// Distance between ticks
+    Even(f64),
+    /// Values lie by their logarithm, ticks at these digits of each power of ten
+    Log(&'static [f64]),
 }
 
 impl Scale {
     /// From `low` to `high` exactly.
     pub fn exact(low: f64, high: f64, from: f64, to: f64) -> Self {
-        Self { low, high: if high > low { high } else { low + 1.0 }, from, to, log: false }
+        let high = if high > low { high } else { low + 1.0 };
+        Self { low, high, from, to, spacing: Spacing::Even(step(low, high)) }
     }
 
     /// Over all finite values, ends rounded out to ticks.
@@ -25,46 +33,67 @@ impl Scale {
         let (low, high) = bounds(values);
         let slack = if high > low { 0.0 } else { 0.05 * high.abs().max(0.1) };
         let step = step(low - slack, high + slack);
-        let (low, high) = (((low - slack) / step).floor() * step, ((high + slack) / step).ceil() * step);
-        Self::exact(low, high, from, to)
+        // A hair above a tick is that tick.
+        let (low, high) = (((low - slack) / step + 1e-9).floor() * step, ((high + slack) / step - 1e-9).ceil() * step);
+        Self { low, high: high.max(low + step), from, to, spacing: Spacing::Even(step) }
     }
 
-    /// Over all finite values above 0, by their logarithm; a little room at both ends.
+    /// Over all finite values above 0, by their logarithm, ends rounded out to ticks.
     pub fn log_over(values: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Self {
         let (low, high) = bounds(values.into_iter().filter(|value| *value > 0.0));
-        Self { low: low / 1.3, high: high * 1.3, from, to, log: true }
+        let low = if low > 0.0 { low } else { high / 10.0 };
+        let over = |digits: &'static [f64]| {
+            let ticks = log_ticks(low, high, digits);
+            let below = ticks.iter().copied().rev().find(|tick| *tick <= low * (1.0 + 1e-9)).expect("a power below");
+            let above = ticks.iter().copied().find(|tick| *tick >= high * (1.0 - 1e-9)).expect("a power above");
+            // Of one value that is a tick: up to the next one.
+            let above = if above > below {
+                above
+            } else {
+                ticks.into_iter().find(|tick| *tick > above).unwrap_or(10.0 * above)
+            };
+            Self { low: below, high: above, from, to, spacing: Spacing::Log(digits) }
+        };
+        let fine = over(&[1.0, 2.0, 5.0]);
+        if fine.ticks().len() > 7 { over(&[1.0]) } else { fine }
     }
 
     /// Pixels.
     pub fn at(&self, value: f64) -> f64 {
-        let line = |value: f64| if self.log { value.ln() } else { value };
+        let line = |value: f64| match self.spacing {
+            Spacing::Even(_) => value,
+            Spacing::Log(_) => value.ln(),
+        };
         let share = (line(value) - line(self.low)) / (line(self.high) - line(self.low));
         self.from + share * (self.to - self.from)
     }
 
-    /// Round values on the axis, and how they are written.
+    /// Values on the axis, and how they are written: round ones, and both ends.
     pub fn ticks(&self) -> Vec<(f64, String)> {
-        if self.log {
-            return self.log_ticks();
-        }
-        let step = step(self.low, self.high);
+        let step = match self.spacing {
+            Spacing::Even(step) => step,
+            Spacing::Log(digits) => {
+                let within = |tick: &f64| (self.low * (1.0 - 1e-9)..=self.high * (1.0 + 1e-9)).contains(tick);
+                let ticks = log_ticks(self.low, self.high, digits).into_iter().filter(within);
+                return ticks.map(|tick| (tick, format!("{tick:e}"))).collect();
+            }
+        };
         let decimals = (-(step * 1.001).log10().floor()).max(0.0) as usize;
         let (first, last) = ((self.low / step - 1e-9).ceil() as i64, (self.high / step + 1e-9).floor() as i64);
-        (first..=last).map(|i| i as f64 * step).map(|value| (value, format!("{value:.decimals$}"))).collect()
+        let round = (first..=last).map(|i| i as f64 * step);
+        // Round values that would run into an end make room for it.
+        let is_free = |tick: &f64| (tick - self.low).min(self.high - tick) > 0.6 * step;
+        let ticks = [self.low].into_iter().chain(round.filter(is_free)).chain([self.high]);
+        ticks.map(|tick| (tick, format!("{:.decimals$}", tick + 0.0))).collect()
     }
+}
 
-    /// 1, 2 and 5 of each power of ten; of few of them nothing is lost, of many only the powers remain.
-    fn log_ticks(&self) -> Vec<(f64, String)> {
-        let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
-        let within = |digits: &[f64]| -> Vec<(f64, String)> {
-            let all = (first..=last).flat_map(|power| digits.iter().map(move |digit| digit * 10f64.powi(power)));
-            all.filter(|value| (self.low..=self.high).contains(value))
-                .map(|value| (value, format!("{value:e}")))
-                .collect()
-        };
-        let fine = within(&[1.0, 2.0, 5.0]);
-        if fine.len() > 7 { within(&[1.0]) } else { fine }
-    }
+/// These digits of each power of ten, from one power below `low` to one above `high`; rising.
+fn log_ticks(low: f64, high: f64, digits: &[f64]) -> Vec<f64> {
+    let (first, last) = (low.log10().floor() as i32 - 1, high.log10().ceil() as i32 + 1);
+    // Parsed, so that 2e-4 is written as 2e-4.
+    let tick = |digit: &f64, power: i32| format!("{digit}e{power}").parse().expect("a number");
+    (first..=last).flat_map(|power| digits.iter().map(move |digit| tick(digit, power))).collect()
 }
 
 /// 1, 2 or 5 times a power of ten.
@@ -92,6 +121,27 @@ mod tests {
         let ticks: Vec<String> = scale.ticks().into_iter().map(|(_, text)| text).collect();
         assert_eq!(ticks, ["0.20", "0.25", "0.30", "0.35", "0.40", "0.45", "0.50"]);
         assert_eq!((scale.at(0.2).round(), scale.at(0.5).round()), (0.0, 100.0));
+    }
+
+    fn texts(scale: &Scale) -> Vec<String> {
+        scale.ticks().into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn both_ends_have_ticks() {
+        assert_eq!(texts(&Scale::exact(1.0, 73.0, 0.0, 100.0)), ["1", "20", "40", "60", "73"]);
+        assert_eq!(texts(&Scale::exact(1.0, 12.0, 0.0, 100.0)), ["1", "4", "6", "8", "10", "12"]);
+        for i in 1..200 {
+            let high = 0.1 + 0.013 * f64::from(i);
+            for scale in [Scale::over([0.1, high], 0.0, 100.0), Scale::log_over([1e-4 * high, 1e-3], 0.0, 100.0)] {
+                let ticks = scale.ticks();
+                assert_eq!(ticks.first().unwrap().0, scale.low, "{scale:?}");
+                assert!((ticks.last().unwrap().0 - scale.high).abs() < 1e-9, "{scale:?}: {ticks:?}");
+                assert!(ticks.len() <= 9, "{ticks:?}");
+            }
+        }
+        assert_eq!(texts(&Scale::log_over([3e-4, 1e-3], 0.0, 100.0)), ["2e-4", "5e-4", "1e-3"]);
+        assert_eq!(texts(&Scale::log_over([1e-3], 0.0, 100.0)), ["1e-3", "2e-3"]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub struct Pdf {
 }
 
 pub fn write(drawing: &Drawing) -> Pdf {
+    let drawing = drawing.keyed();
     let (width, height) = (POINTS * drawing.width, POINTS * drawing.height);
     let mut page = Page::default();
     // From here on pixels to the right and down, as in the drawing.
@@ -197,4 +198,25 @@ fn number(value: f64) -> String {
 /// With the mark that says so.
 fn utf16(text: &str) -> String {
     std::iter::once(0xfeff).chain(text.encode_utf16()).map(|unit| format!("{unit:04X}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::chart::Ink;
+
+    #[test]
+    fn text_is_anchored_by_its_width_and_foreign_letters_are_named() {
+        let mut drawing = Drawing::new("label", 100.0, 40.0);
+        drawing.tick(Anchor::End, (90.0, 20.0), "iW");
+        drawing.tick(Anchor::Start, (10.0, 20.0), "τ = 漢");
+        drawing.rect(Ink::Cell { shade: 0.25, framed: false }, (0.0, 0.0), (10.0, 10.0));
+        let pdf = write(&drawing);
+        let text = String::from_utf8_lossy(&pdf.bytes).into_owned();
+        // (222 + 944) thousandths of 12 pixels before 90.
+        assert!(text.contains(" 76.01 20 Tm /F1 12 Tf <6957> Tj"), "{text}");
+        assert!(text.contains("/F3 12 Tf <74> Tj /F1 12 Tf <203d203f> Tj"), "{text}");
+        assert!(text.contains("/MediaBox [0 0 75 30]") && text.contains("/O25 << /ca 0.25 /CA 0.25 >>"), "{text}");
+        assert_eq!(pdf.unknown.into_iter().collect::<String>(), "漢");
+    }
 }

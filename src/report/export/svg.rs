@@ -8,6 +8,7 @@ use crate::report::chart::px;
 const FONTS: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 
 pub fn file(drawing: &Drawing) -> String {
+    let drawing = drawing.keyed();
     let (width, height) = (px(drawing.width), px(drawing.height));
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
@@ -83,4 +84,25 @@ fn attributes(style: &Style) -> String {
 fn escaped(text: &str) -> String {
     let allowed = text.chars().filter(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}'));
     allowed.collect::<String>().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::chart::Ink;
+
+    #[test]
+    fn a_key_is_below_the_drawing() {
+        let mut drawing = Drawing::new("a < b", 100.0, 50.0);
+        drawing.line(Ink::Line(1), (0.0, 0.0), (10.0, 10.0)).tip("values");
+        let plain = file(&drawing);
+        assert!(
+            plain.contains("<title>a &lt; b</title>") && plain.contains("height=\"50\"") && !plain.contains("values")
+        );
+        let key = ["official", "honest"].map(|name| (Ink::Line(0), name.to_owned()));
+        let keyed = file(&drawing.with_key(key));
+        assert!(keyed.contains(">official</text>") && keyed.contains(">honest</text>"), "{keyed}");
+        // Too wide for one line of 100 pixels.
+        assert!(keyed.contains("height=\"88\""), "{keyed}");
+    }
 }
