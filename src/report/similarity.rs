@@ -7,6 +7,7 @@ use super::encoders::colour;
 use super::experiment::Experiment;
 use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
 use crate::analysis::{Analysis, EncoderPair};
+use crate::data::Modality;
 use maud::{Markup, html};
 
 /// Encoders in a matrix or a cloud of pairs; `analyze` writes all of them.
@@ -14,6 +15,9 @@ const DRAWN: usize = 60;
 
 /// Encoders in a matrix whose values are written into their cells.
 const WRITTEN: usize = 12;
+
+/// Colour of pairs across modalities.
+const MIXED: usize = 3;
 
 pub fn section(experiments: &[&Experiment]) -> Markup {
     each(experiments, |experiment| Some(of_experiment(experiment.analysis.as_ref()?)))
@@ -71,7 +75,7 @@ fn cloud(analysis: &Analysis, names: &[String]) -> Markup {
         Some(Point {
             x: pair.cka?,
             y: pair.co_selection,
-            colour: same.map_or(3, colour),
+            colour: same.map_or(MIXED, colour),
             tip: format!(
                 "{}\n{}\nCKA {:.3}\nkept together for {:.1} % of the clips",
                 pair.a,
@@ -83,21 +87,33 @@ fn cloud(analysis: &Analysis, names: &[String]) -> Markup {
     };
     let shown = analysis.pairs.iter().filter(|pair| names.contains(&pair.a) && names.contains(&pair.b));
     let points: Vec<Point> = shown.filter_map(point).collect();
+    let key = pair_key(analysis, &points);
     let told = |r: Option<f64>| r.map_or("undefined".to_owned(), |r| format!("{r:.2}"));
     let caption = html! {
         (points.len()) " pairs of encoders: how alike they are, and for what share of " (analysis.clips) " clips both are kept. "
         @if let Some(correlation) = &analysis.correlation {
             "Correlation: Pearson's r = " (told(correlation.pearson)) ", Spearman's ρ = " (told(correlation.spearman)) ". "
         }
-        i.chip.full.s0 {} "both video, " i.chip.full.s1 {} "both audio, " i.chip.full.s2 {} "both multimodal, " i.chip.full.s3 {} "mixed."
+        @for (i, (ink, name)) in key.iter().enumerate() {
+            @if i > 0 { ", " }
+            i class=(format!("chip full {}", ink.class())) {} (name)
+        }
         span.paper { "Published: a falling trend, alike encoders are rarely kept together." }
     };
-    let names =
-        [(0, "both video"), (1, "both audio"), (2, "both multimodal"), (5, "both of unknown modality"), (3, "mixed")];
-    let key = names.into_iter().filter(|(colour, _)| points.iter().any(|point| point.colour == *colour));
-    let drawing = scatter("CKA against co-selection", ("CKA", "kept together"), &points, trend(&points))
-        .with_key(key.map(|(colour, name)| (Ink::Point(colour), name.to_owned())));
+    let drawing = scatter("CKA against co-selection", ("CKA", "kept together"), &points, trend(&points)).with_key(key);
     figure("Figure 8: similarity and co-selection", caption, drawing)
+}
+
+/// Colours of pairs: within each modality, and between two; nothing to say of a single modality.
+fn pair_key(analysis: &Analysis, points: &[Point]) -> Vec<(Ink, String)> {
+    let modalities = Modality::distinct(analysis.encoders.iter().map(|encoder| encoder.modality));
+    if modalities.len() < 2 {
+        return Vec::new();
+    }
+    let within = modalities.iter().map(|modality| (colour(*modality), format!("both {modality}")));
+    let all = within.chain([(MIXED, "of two modalities".to_owned())]);
+    let drawn = all.filter(|(colour, _)| points.iter().any(|point| point.colour == *colour));
+    drawn.map(|(colour, name)| (Ink::Point(colour), name)).collect()
 }
 
 /// Least squares; `None` where all points have the same x.
