@@ -2,16 +2,18 @@
 //! concatenated, all encoders fused alike.
 
 mod head;
+pub mod out_of_fold;
 
 use crate::config::{Attention, Config};
-use crate::cv::{self, DataInfo, Scored, judge};
+use crate::cv::{self, DataInfo};
 use crate::data::standardize::columns;
 use crate::data::{CONCATENATION, Pool, Split, targets};
 use crate::engine::{DeviceInfo, Engine};
-use crate::metrics;
+use crate::metrics::RankBy;
 use crate::scores::Row;
 use crate::train::Versions;
 use crate::ui::{self, Ui};
+use crate::verdicts::{FoldScores, System};
 use anyhow::Result;
 use head::{Kind, Rows};
 use ndarray::Axis;
@@ -34,7 +36,8 @@ pub struct Baselines {
     pub seconds: f64,
 }
 
-/// Measures all of them. `options.out` holds, in `uniform`, the cross-validation with uniform fusion.
+/// Measures all of them. `options.out` holds, in `uniform`, the cross-validation with uniform fusion, and, in
+/// `out_of_fold.npz`, what the classifiers scored.
 ///
 /// # Errors
 /// As [`cv::cross_validate`].
@@ -58,11 +61,14 @@ pub fn measure(engine: &Arc<Engine>, config: &Config, options: &cv::Options, ui:
     let mut pool = Pool::load(options.data, &load, ui)?;
     let mut rows = fused.trivial.clone();
     let encoders: Vec<usize> = (0..pool.encoders.len()).collect();
-    rows.extend(heads(&pool, &encoders, config, &fused.folds, &fused.seeds, ui)?);
+    let mut methods = heads(&pool, &encoders, config, &fused.folds, &fused.seeds, ui)?;
     if pool.encoders.len() > 1 {
         pool.concatenate();
-        rows.extend(heads(&pool, &[0], config, &fused.folds, &fused.seeds, ui)?);
+        methods.extend(heads(&pool, &[0], config, &fused.folds, &fused.seeds, ui)?);
     }
+    out_of_fold::write(&options.out.join("out_of_fold.npz"), &methods)?;
+    let metric = fused.estimate.as_ref().map_or(RankBy::Mean, |estimate| estimate.metric);
+    rows.par_extend(methods.par_iter().map(|(name, system)| system.row(name, metric)));
     rows.push(fused.row("uniform fusion"));
     Ok(Baselines {
         kind: "baselines".into(),
@@ -75,32 +81,42 @@ pub fn measure(engine: &Arc<Engine>, config: &Config, options: &cv::Options, ui:
     })
 }
 
-/// All of the challenge's classifiers on each of some encoders, on the CPU.
-fn heads(pool: &Pool, encoders: &[usize], config: &Config, folds: &[u32], seeds: &[u64], ui: Ui) -> Result<Vec<Row>> {
+/// All of the challenge's classifiers on each of some encoders, on the CPU, by name.
+fn heads(
+    pool: &Pool,
+    encoders: &[usize],
+    config: &Config,
+    folds: &[u32],
+    seeds: &[u64],
+    ui: Ui,
+) -> Result<Vec<(String, System)>> {
     let methods: Vec<(usize, Kind)> =
         encoders.iter().flat_map(|&encoder| Kind::ALL.map(|kind| (encoder, kind))).collect();
     let bar = ui.bar((methods.len() * folds.len()) as u64, "classifiers");
-    let row = |&(encoder, kind): &(usize, Kind)| -> Result<Row> {
+    let method = |&(encoder, kind): &(usize, Kind)| -> Result<(String, System)> {
         let mut runs = Vec::new();
         for &fold in folds {
             let (train, validation) = pool.fold_rows(fold)?;
             let [train, held_out] = standardised(pool, encoder, [&train, &validation]);
-            let truths = metrics::truths(held_out.y.view());
-            runs.extend(seeds.iter().map(|&seed| Scored {
+            let clips = || validation.iter().map(|&row| &pool.clips[row]);
+            runs.extend(seeds.iter().map(|&seed| FoldScores {
                 seed,
                 fold,
+                names: clips().map(|clip| clip.name.clone()).collect(),
+                groups: Some(clips().map(|clip| clip.group.clone().unwrap_or_default()).collect()),
                 scores: head::fit(kind, &train, &held_out, config, seed),
-                truths: truths.clone(),
+                targets: held_out.y.clone(),
             }));
             bar.inc(1);
         }
         let encoder = &pool.encoders[encoder].name;
         let name = if encoder == CONCATENATION { "all concatenated" } else { encoder };
-        Ok(judge::row(&format!("{name}, {}", kind.name()), &runs, &config.decode, pool.neutral))
+        let (classes, decode) = (pool.classes.clone(), config.decode.clone());
+        Ok((format!("{name}, {}", kind.name()), System { classes, neutral: pool.neutral, decode, runs }))
     };
-    let rows = methods.par_iter().map(row).collect();
+    let methods = methods.par_iter().map(method).collect();
     bar.finish_and_clear();
-    rows
+    methods
 }
 
 /// Some rows of an encoder, by mean and deviation of the first of them.

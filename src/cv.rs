@@ -13,11 +13,12 @@ use crate::config::Config;
 use crate::data::{Pool, Reading, Split, warnings};
 use crate::engine::Engine;
 use crate::files::{claim, read_json, write_atomically, write_json};
-use crate::metrics::{self, Score, Truth};
+use crate::metrics::{self, Score, Task, Truth};
 use crate::scores::{Row, Scores};
 use crate::train::shared::SharedPool;
 use crate::train::{Outcome, Selection, Versions, gate};
 use crate::ui::{self, Ui};
+use crate::verdicts::{Estimate, FoldScores, System};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -197,6 +198,15 @@ fn sum_up(
     let truths: Vec<_> =
         scored.iter().filter(|run| run.seed == options.seeds[0]).flat_map(|run| run.truths.clone()).collect();
     let trivial = trivial(&truths, data.classes.len());
+    let metric = Task::of(&data.classes, &truths).leading();
+    let system = System {
+        classes: data.classes.clone(),
+        neutral,
+        decode: config.decode.clone(),
+        runs: outcomes.iter().map(|(seed, fold, outcome)| FoldScores::of(*seed, *fold, &outcome.clips)).collect(),
+    };
+    let ensemble =
+        system.ensemble().map(|mean| mean.row(&format!("ensemble of {} seeds", options.seeds.len()), metric));
     CvSummary {
         kind: "cv".into(),
         command: ui::command(),
@@ -209,6 +219,8 @@ fn sum_up(
         runs,
         official,
         honest,
+        estimate: Some(Estimate::of(&system, metric)),
+        ensemble,
         best_epoch,
         trivial,
         seconds: begun.elapsed().as_secs_f64(),
@@ -217,7 +229,13 @@ fn sum_up(
 
 /// What is reached without looking, as lines of a table.
 pub(crate) fn trivial(truths: &[Truth], classes: usize) -> Vec<Row> {
-    let row = |(name, score): (String, Score)| Row { name, runs: 1, official: Scores::of(&[score]), honest: None };
+    let row = |(name, score): (String, Score)| Row {
+        name,
+        runs: 1,
+        official: Scores::of(&[score]),
+        honest: None,
+        estimate: None,
+    };
     metrics::trivial_baselines(truths, classes).map(row).into()
 }
 
@@ -232,6 +250,7 @@ impl CvSummary {
 
     /// It as a line of a table.
     pub fn row(&self, name: &str) -> Row {
-        Row { name: name.into(), runs: self.runs.len(), official: self.official, honest: self.honest }
+        let estimate = self.estimate.clone();
+        Row { name: name.into(), runs: self.runs.len(), official: self.official, honest: self.honest, estimate }
     }
 }

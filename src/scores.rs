@@ -1,6 +1,7 @@
 //! What a method reaches over folds and seeds, in the one form that every table and report shares.
 
 use crate::metrics::{Score, mean_std};
+use crate::verdicts::Estimate;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ pub struct Row {
     pub official: Scores,
     /// Thresholds from the other folds; `None` where there is only one
     pub honest: Option<Scores>,
+    /// Of all clips together, with its interval; `None` where there are no out-of-fold scores, as of a constant prediction
+    #[serde(default)]
+    pub estimate: Option<Estimate>,
 }
 
 impl Spread {

@@ -6,11 +6,15 @@
 //!
 //! A score is that of all clips of a seed together, mean over seeds; groups are drawn and swapped once for all seeds.
 
+mod ensemble;
 mod estimate;
 mod pair;
+mod read;
 mod sums;
 mod system;
+mod table;
 
 pub use estimate::{Estimate, units};
 pub use pair::{ALPHA, Comparison, adjust, compare, p_text};
 pub use system::{FoldScores, System, ThresholdsFrom, Unit};
+pub use table::estimates;

@@ -360,7 +360,8 @@ fn summary(means: [(f64, Option<f64>); 3]) -> SweepSummary {
     let scores = |mean: f64| Scores::of(&[Score { presence: 2.0 * mean, salience: 0.0 }]);
     let trial = |(id, (official, honest)): (usize, (f64, Option<f64>))| {
         let name = ["first", "second", "third"][id].to_owned();
-        let row = Row { name: name.clone(), runs: 1, official: scores(official), honest: honest.map(scores) };
+        let row =
+            Row { name: name.clone(), runs: 1, official: scores(official), honest: honest.map(scores), estimate: None };
         let set = [Settings::from([("train.lr".to_owned(), Value::Float(1e30))]), Settings::new()][id % 2].clone();
         TrialSummary { id, name, set, status: Status::Done, error: None, row: Some(row), seconds: Some(1.0) }
     };

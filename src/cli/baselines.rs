@@ -6,6 +6,7 @@ use crate::files::{self, write_atomically, write_json};
 use crate::outln;
 use crate::scores;
 use crate::ui::Ui;
+use crate::verdicts;
 use anyhow::Result;
 
 const EXAMPLE: &str = "Example:
@@ -38,7 +39,8 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&found)?);
     } else {
-        outln!("{}", scores::table(&found.rows));
+        outln!("{}\n", scores::table(&found.rows));
+        outln!("{}", verdicts::estimates(&found.rows));
     }
     Ok(())
 }

@@ -6,8 +6,9 @@ use crate::cv::{self, CvRun, CvSummary, Judgement};
 use crate::data::Reading;
 use crate::files;
 use crate::outln;
-use crate::scores;
+use crate::scores::{self, Row};
 use crate::ui::Ui;
+use crate::verdicts;
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use std::path::{Path, PathBuf};
@@ -93,8 +94,10 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
 
 fn print(summary: &CvSummary, out: &Path) {
     outln!("{}\n", run_table(&summary.runs));
-    let rows = [vec![summary.row("this")], summary.trivial.clone()].concat();
+    let own = [Some(summary.row("this")), summary.ensemble.clone()].into_iter().flatten();
+    let rows: Vec<Row> = own.chain(summary.trivial.clone()).collect();
     outln!("{}\n", scores::table(&rows));
+    outln!("{}\n", verdicts::estimates(&rows));
     outln!("official: thresholds searched on the fold that is scored; honest: on the other folds");
     outln!("thresholds  alpha {:.4}, beta {:.4} (all folds)", summary.thresholds.alpha, summary.thresholds.beta);
     outln!("best epoch  {:.1} in the mean", summary.best_epoch);

@@ -25,6 +25,7 @@ pub fn row(name: &str, runs: &[Scored], decode: &Decode, neutral: Option<usize>)
         runs: runs.len(),
         official: scores(runs.iter().map(|run| official(run, decode, neutral))),
         honest: honest(runs, decode, neutral).into_iter().collect::<Option<Vec<_>>>().map(scores),
+        estimate: None,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::engine::DeviceInfo;
 use crate::metrics::{self, Score};
 use crate::scores::{Row, Scores};
 use crate::train::{Outcome, Versions};
+use crate::verdicts::Estimate;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,6 +30,12 @@ pub struct CvSummary {
     pub official: Scores,
     /// Thresholds from the other folds' validation scores; `None` with a single fold
     pub honest: Option<Scores>,
+    /// Score of all validation clips together, mean over seeds, with its interval; `None` of older versions
+    #[serde(default)]
+    pub estimate: Option<Estimate>,
+    /// What the mean of the seeds' scores reaches, fold by fold; `None` of a single seed
+    #[serde(default)]
+    pub ensemble: Option<Row>,
     /// Searched on the validation scores of all runs together: for the final model
     pub thresholds: Thresholds,
     /// Mean over all runs, for the final model

@@ -130,8 +130,13 @@ impl Experiment {
         if self.row.is_none() {
             let scores: Vec<Score> = self.runs.iter().filter_map(Run::score).collect();
             let official = (!scores.is_empty()).then(|| Scores::of(&scores));
-            self.row =
-                official.map(|official| Row { name: self.name.clone(), runs: scores.len(), official, honest: None });
+            self.row = official.map(|official| Row {
+                name: self.name.clone(),
+                runs: scores.len(),
+                official,
+                honest: None,
+                estimate: None,
+            });
         }
         if self.trivial.is_empty() && !self.classes.is_empty() {
             let truths: Vec<_> = self.scored().flat_map(|scored| scored.truths.iter().cloned()).collect();

@@ -1,10 +1,12 @@
 //! What is compared: out-of-fold scores of a configuration or a baseline, and what deciding on them takes.
 
+use super::Estimate;
 use super::sums;
 use crate::config::Decode;
 use crate::cv::{self, Scored, judge};
 use crate::decode;
 use crate::metrics::{self, Case, RankBy};
+use crate::scores::Row;
 use crate::train::ValidationClips;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -131,15 +133,26 @@ impl System {
         (!groups.is_empty()).then_some(groups)
     }
 
-    /// What the clips of each run contribute to a metric.
-    fn cases(&self, metric: RankBy) -> Vec<Vec<Case>> {
+    /// As a line of a table: over runs, and over all clips together by a metric.
+    pub fn row(&self, name: &str, metric: RankBy) -> Row {
+        let estimate = Some(Estimate::of(self, metric));
+        Row { estimate, ..judge::row(name, &self.scored(), &self.decode, self.neutral) }
+    }
+
+    /// Its runs, to be judged one by one.
+    pub fn scored(&self) -> Vec<Scored> {
         let scored = |run: &FoldScores| Scored {
             seed: run.seed,
             fold: run.fold,
             scores: run.scores.clone(),
             truths: metrics::truths(run.targets.view()),
         };
-        let all: Vec<Scored> = self.runs.iter().map(scored).collect();
+        self.runs.iter().map(scored).collect()
+    }
+
+    /// What the clips of each run contribute to a metric.
+    fn cases(&self, metric: RankBy) -> Vec<Vec<Case>> {
+        let all = self.scored();
         let judged: Vec<Option<cv::Judgement>> = match self.thresholds(metric) {
             ThresholdsFrom::None => vec![None; all.len()],
             ThresholdsFrom::Honest => judge::honest(&all, &self.decode, self.neutral),

@@ -23,6 +23,7 @@ mod settings;
 mod sweep;
 mod tuning;
 mod usage;
+mod verdicts;
 mod workflow;
 mod workspace;
 

@@ -317,8 +317,13 @@ fn two_cross_validations_side_by_side() {
 fn a_sweep_with_a_trial_that_failed() {
     let work = Workspace::empty();
     let plans: Vec<Plan> = [1, 3, 4].map(|n| Plan::small().with_top_n(n)).into();
-    let row =
-        |plan: &Plan, s: &CvSummary| Row { name: plan.name.clone(), runs: 3, official: s.official, honest: s.honest };
+    let row = |plan: &Plan, s: &CvSummary| Row {
+        name: plan.name.clone(),
+        runs: 3,
+        official: s.official,
+        honest: s.honest,
+        estimate: None,
+    };
     let (mut trials, mut data) = (Vec::new(), Value::Null);
     for (id, plan) in plans.iter().enumerate() {
         let summary = plan.write(&work.path(&format!("sweep/trials/{id:04}")));
@@ -357,7 +362,8 @@ fn a_sweep_with_a_trial_that_failed() {
 fn baselines_stand_beside_a_cross_validation() {
     let work = Workspace::empty();
     let summary = Plan::small().write(&work.path("cv"));
-    let row = Row { name: "imagebind, linear".into(), runs: 3, official: summary.official, honest: None };
+    let row =
+        Row { name: "imagebind, linear".into(), runs: 3, official: summary.official, honest: None, estimate: None };
     let rows = [summary.trivial.clone(), vec![row]].concat();
     let told = json!({ "kind": "baselines", "command": "blendfuse baselines --data pool --out baselines", "versions": Versions::here(),
                        "device": device(), "data": summary.data, "rows": rows, "seconds": 2.0 });

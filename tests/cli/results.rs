@@ -84,7 +84,13 @@ impl Plan {
         let all: Vec<Truth> = pooled.iter().flat_map(|clips| clips.truths.clone()).collect();
         let (thresholds, _) = search(&pooled.iter().collect::<Vec<_>>());
         let trivial = metrics::trivial_baselines(&all, CLASSES.len());
-        let trivial = trivial.map(|(name, score)| Row { name, runs: 1, official: Scores::of(&[score]), honest: None });
+        let trivial = trivial.map(|(name, score)| Row {
+            name,
+            runs: 1,
+            official: Scores::of(&[score]),
+            honest: None,
+            estimate: None,
+        });
         let scores = |of: fn(&CvRun) -> Score| Scores::of(&runs.iter().map(of).collect::<Vec<_>>());
         let summary = CvSummary {
             kind: "cv".into(),
@@ -96,6 +102,8 @@ impl Plan {
             seeds: self.seeds.clone(),
             official: scores(|run| run.official.score),
             honest: Some(scores(|run| run.honest.unwrap().score)),
+            estimate: None,
+            ensemble: None,
             thresholds,
             best_epoch: 9.0,
             trivial: trivial.into(),

@@ -1,0 +1,23 @@
+//! Out-of-fold scores from the folder of a cross-validation.
+
+use super::system::{FoldScores, System};
+use crate::config::Config;
+use crate::cv::{CvRun, CvSummary};
+use crate::train::ValidationClips;
+use anyhow::Result;
+use std::path::Path;
+
+impl System {
+    /// Of a cross-validation that has ended.
+    ///
+    /// # Errors
+    /// Its summary, its configuration or the scores of a run cannot be read.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let summary = CvSummary::read(dir)?;
+        let decode = Config::load(Some(&dir.join("config.toml")), &[])?.decode;
+        let scores =
+            |run: &CvRun| Ok(FoldScores::of(run.seed, run.fold, &ValidationClips::read(&dir.join(&run.folder))?));
+        let runs = summary.runs.iter().map(scores).collect::<Result<_>>()?;
+        Ok(Self { classes: summary.data.classes, neutral: summary.data.neutral, decode, runs })
+    }
+}
