@@ -23,6 +23,7 @@ mod similarity;
 mod summary;
 mod sweep;
 mod table;
+mod verdicts;
 
 pub use export::{Exhibit, Written, write};
 pub use files::Missing;
@@ -52,10 +53,12 @@ fn html(folders: &[Folder], command: &str) -> (String, Vec<Missing>) {
     let judged: Vec<Option<Judged>> = experiments.iter().map(|experiment| Judged::of(experiment)).collect();
     let (beside_paper, lacking) = paper::section(folders);
     let missing: Vec<Missing> = folders.iter().flat_map(|folder| folder.missing.clone()).chain(lacking).collect();
+    let pairs = verdicts::pairs(folders, &experiments);
     let section = |id, title, body| Section { id, title, body };
     let mut sections = vec![
-        section("summary", "Summary", summary::section(folders, &experiments, &judged, &missing)),
+        section("summary", "Summary", summary::section(folders, &experiments, &judged, &pairs, &missing)),
         section("scores", "Scores", scores::section(folders, &experiments)),
+        section("comparisons", "Comparisons", verdicts::section(&pairs)),
         section("curves", "Learning curves", curves::section(&experiments)),
         section("emotions", "Emotions", sets::section(&experiments, &judged)),
         section("calibration", "Calibration", calibration::section(&experiments)),

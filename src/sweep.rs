@@ -11,6 +11,7 @@ pub mod budget;
 pub mod expand;
 pub mod folder;
 pub mod names;
+pub mod noise;
 pub mod plan;
 pub mod resolve;
 pub mod run;
@@ -21,5 +22,6 @@ pub mod survey;
 pub mod trial;
 
 pub use budget::Budget;
+pub use noise::AgainstBest;
 pub use spec::Spec;
 pub use summary::SweepSummary;

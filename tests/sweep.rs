@@ -363,16 +363,19 @@ fn summary(means: [(f64, Option<f64>); 3]) -> SweepSummary {
         let row =
             Row { name: name.clone(), runs: 1, official: scores(official), honest: honest.map(scores), estimate: None };
         let set = [Settings::from([("train.lr".to_owned(), Value::Float(1e30))]), Settings::new()][id % 2].clone();
-        TrialSummary { id, name, set, status: Status::Done, error: None, row: Some(row), seconds: Some(1.0) }
+        let (status, row) = (Status::Done, Some(row));
+        TrialSummary { id, name, set, status, error: None, row, against_best: None, seconds: Some(1.0) }
     };
     let mut trials: Vec<TrialSummary> = means.into_iter().enumerate().map(trial).collect();
     let set = Settings::from([("model.top_n".to_owned(), Value::Integer(3))]);
     let (status, error) = (Status::Failed, Some("broke".to_owned()));
-    trials.push(TrialSummary { id: 3, name: "fourth".into(), set, status, error, row: None, seconds: None });
+    let (row, against_best, seconds) = (None, None, None);
+    trials.push(TrialSummary { id: 3, name: "fourth".into(), set, status, error, row, against_best, seconds });
     let data =
         DataInfo { name: "pool".into(), classes: vec![], neutral: None, encoders: vec![], folds: vec![], labels: None };
     let (kind, command) = ("sweep".to_owned(), String::new());
-    SweepSummary { kind, command, versions: Versions::here(), device: None, data, trials, seconds: 3.0 }
+    let (versions, within_noise, final_model) = (Versions::here(), Vec::new(), None);
+    SweepSummary { kind, command, versions, device: None, data, trials, within_noise, final_model, seconds: 3.0 }
 }
 
 #[test]

@@ -155,10 +155,16 @@ fn print(summary: &SweepSummary, out: &Path) {
         let by = if honest { "the honest mean, thresholds from the other folds" } else { "the mean" };
         outln!("\nbest first by {by}");
     }
+    if let Some(noise) = summary.noise() {
+        outln!("within noise of the best: {noise}");
+    }
     let count = |status| summary.of_status(status).count();
     let [done, failed, pending] = [Status::Done, Status::Failed, Status::Pending].map(count);
     outln!("trials       {done} done, {failed} failed, {pending} to run");
     outln!("leaderboard  {}", out.join("leaderboard.csv").display());
+    if let Some(command) = &summary.final_model {
+        outln!("final model  {command}");
+    }
 }
 
 /// The trials that failed, one cause each.

@@ -4,11 +4,13 @@ use super::experiment::Experiment;
 use super::files::{self, Missing};
 use super::setting::Setting;
 use super::sweep::{self, Trial};
-use crate::baselines::Baselines;
+use crate::baselines::{Baselines, out_of_fold};
+use crate::config::Decode;
 use crate::cv::CvSummary;
 use crate::engine::DeviceInfo;
 use crate::scores::Row;
 use crate::train::Versions;
+use crate::verdicts::System;
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,10 @@ pub struct Folder {
     pub methods: Vec<Method>,
     /// Of a sweep, in its order
     pub trials: Vec<Trial>,
+    /// Of a sweep: which trials lie within noise of the best
+    pub noise: Option<String>,
+    /// Of baselines: their out-of-fold scores by name
+    pub baselines: Vec<(String, System)>,
     pub command: Option<String>,
     pub versions: Option<Versions>,
     pub device: Option<DeviceInfo>,
@@ -109,6 +115,8 @@ impl Folder {
             experiment: None,
             methods: Vec::new(),
             trials: Vec::new(),
+            noise: None,
+            baselines: Vec::new(),
             command: None,
             versions: None,
             device: None,
@@ -142,6 +150,7 @@ impl Folder {
     fn read_baselines(&mut self) {
         match files::json::<Baselines>(&self.path.join("summary.json")) {
             Ok(told) => {
+                self.read_out_of_fold(&told);
                 self.methods = told.rows.into_iter().map(|row| Method { row, setting: None }).collect();
                 self.command = Some(told.command);
                 self.versions = Some(told.versions);
@@ -155,6 +164,25 @@ impl Folder {
         }
     }
 
+    /// What the baselines scored, to compare experiments with.
+    fn read_out_of_fold(&mut self, told: &Baselines) {
+        let uniform = self.path.join("uniform");
+        let decode = files::toml(&uniform.join("config.toml")).ok().and_then(|config| config.get("decode").cloned());
+        let decode = decode.and_then(|table| table.try_into::<Decode>().ok()).unwrap_or_default();
+        let path = self.path.join("out_of_fold.npz");
+        match out_of_fold::read(&path, &told.data.classes, told.data.neutral, &decode) {
+            Ok(systems) => self.baselines = systems,
+            Err(error) => {
+                let what = format!("comparison with the classifiers of {}", self.name);
+                self.missing.push(Missing::more(what, format!("{error:#}"), Some(told.command.clone())));
+            }
+        }
+        // Without it, it is missing like any other cross-validation's part.
+        if let Ok(system) = System::read(&uniform) {
+            self.baselines.push(("uniform fusion".into(), system));
+        }
+    }
+
     fn read_sweep(&mut self) {
         let told = sweep::read(&self.path, &self.name, &mut self.missing);
         self.methods = told.trials.iter().filter_map(|trial| trial.method.clone()).collect();
@@ -164,6 +192,7 @@ impl Folder {
             self.experiment = Some(Experiment::of_cv(&best.path, &name, summary, &mut self.missing));
         }
         self.trials = told.trials;
+        self.noise = told.noise;
         (self.command, self.versions) = (told.command, told.versions);
         (self.device, self.seconds) = (told.device, told.seconds);
     }

@@ -7,16 +7,22 @@ use super::folder::{Folder, Kind};
 use super::judged::{Judged, Part};
 use super::page::{self, Cell, Table, legend};
 use super::run::Run;
+use super::verdicts::Pair;
 use crate::analysis;
-use crate::scores::{Row, Scores, Spread};
+use crate::scores::{Scores, Spread};
 use crate::train::gate;
+use crate::verdicts::Estimate;
 use maud::{Markup, html};
+
+/// Comparisons told in full.
+const TOLD: usize = 4;
 
 /// `judged` belongs to `experiments`.
 pub fn section(
     folders: &[Folder],
     experiments: &[&Experiment],
     judged: &[Option<Judged>],
+    pairs: &[Pair],
     missing: &[Missing],
 ) -> Markup {
     let damaged: Vec<&Missing> = missing.iter().filter(|missing| missing.damage).collect();
@@ -33,7 +39,7 @@ pub fn section(
         @for experiment in experiments { @if let Some(warning) = gate_warning(experiment) {
             p.alert { @if experiments.len() > 1 { b { (experiment.name) } ": " } (warning) "." }
         } }
-        @let told: Vec<Markup> = folders.iter().filter_map(|folder| of_folder(folder, experiments)).chain(differences(experiments)).collect();
+        @let told: Vec<Markup> = folders.iter().filter_map(|folder| of_folder(folder, experiments)).chain(compared(pairs)).collect();
         @if !told.is_empty() { ul.said { @for told in told { li { (told) } } } }
         div.grid { @for (i, (experiment, judged)) in experiments.iter().zip(judged).enumerate() {
             div {
@@ -120,35 +126,40 @@ fn gate_warning(experiment: &Experiment) -> Option<String> {
 
 /// Baselines and sweeps in a sentence.
 fn of_folder(folder: &Folder, experiments: &[&Experiment]) -> Option<Markup> {
-    let best = folder.methods.iter().max_by(|a, b| a.row.official.mean.mean.total_cmp(&b.row.official.mean.mean));
     match folder.kind {
         Kind::Run | Kind::Cv => None,
-        Kind::Baselines => best.map(|best| html! {
-            b { (folder.name) } ": of " (folder.methods.len()) " baselines the best is " b { (best.row.name) } " with a mean score of "
-            (best.row.official.mean.text()) " (official)"
-            @if let Some(honest) = best.row.honest { ", " (honest.mean.text()) " (honest)" } "."
-            @for experiment in experiments { (against(experiment, &best.row)) }
-        }),
+        // Beside experiments the comparison with the best of them says more.
+        Kind::Baselines if !experiments.is_empty() => None,
+        Kind::Baselines => highest(folder),
         Kind::Sweep => Some(html! {
             b { (folder.name) } ": " (folder.methods.len()) " of " (folder.trials.len()) " trials have scores"
-            @if let Some(experiment) = &folder.experiment { "; what follows in detail is its best, " (experiment.name) }
+            @if let Some(experiment) = &folder.experiment { "; what follows in detail is the first of its leaderboard, " (experiment.name) }
             "."
+            @if let Some(noise) = &folder.noise { " Within noise of it: " (noise) "." }
         }),
     }
 }
 
-/// How far an experiment is above or below a baseline.
-fn against(experiment: &Experiment, baseline: &Row) -> Markup {
-    let difference = |scores: fn(&Row) -> Option<Scores>| {
-        Some(scores(experiment.row.as_ref()?)?.mean.mean - scores(baseline)?.mean.mean)
-    };
-    let (official, honest) = (difference(|row| Some(row.official)), difference(|row| row.honest));
-    html! {
-        @if let Some(official) = official {
-            " " b { (experiment.name) } " differs from it by " (format!("{official:+.3}")) " (official)"
-            @if let Some(honest) = honest { " and " (format!("{honest:+.3}")) " (honest)" } "."
-        }
+/// The baseline with the highest score of all folds together, which no test compares with the others.
+fn highest(folder: &Folder) -> Option<Markup> {
+    let estimates = folder.methods.iter().filter_map(|method| Some((method, method.row.estimate.as_ref()?)));
+    let merit = |estimate: &Estimate| estimate.metric.merit(estimate.value);
+    let (method, estimate) = estimates.max_by(|(_, a), (_, b)| merit(a).total_cmp(&merit(b)))?;
+    Some(html! {
+        b { (folder.name) } ": of " (folder.methods.len()) " baselines " b { (method.row.name) } " comes first by " (estimate.metric.title())
+        " of all folds together: " (estimate.text()) "."
+    })
+}
+
+/// The comparisons in sentences where they are few, else how many there are.
+fn compared(pairs: &[Pair]) -> Vec<Markup> {
+    if pairs.len() <= TOLD {
+        return pairs.iter().map(Pair::sentence).collect();
     }
+    let shown = pairs.iter().filter(|pair| pair.is_shown()).count();
+    vec![
+        html! { (pairs.len()) " comparisons, of which " (shown) " show a difference: " a href="#comparisons" { "comparisons" } "." },
+    ]
 }
 
 fn of_experiment(experiment: &Experiment, judged: Option<&Judged>) -> Vec<Markup> {
@@ -187,38 +198,6 @@ fn of_experiment(experiment: &Experiment, judged: Option<&Judged>) -> Vec<Markup
         }
     }
     said
-}
-
-/// Each experiment against the first, run by run where both have the same seed and fold.
-fn differences(experiments: &[&Experiment]) -> Vec<Markup> {
-    let Some((first, others)) = experiments.split_first() else { return Vec::new() };
-    let difference = |other: &&Experiment| {
-        let mut pairs: Vec<(f64, Option<f64>)> = Vec::new();
-        for run in &other.runs {
-            let twin =
-                first.runs.iter().find(|twin| (twin.seed, twin.fold) == (run.seed, run.fold) && run.fold.is_some());
-            let Some(twin) = twin else { continue };
-            let (Some(a), Some(b)) = (twin.official, run.official) else { continue };
-            let honest = twin.honest.zip(run.honest).map(|(a, b)| b.score.mean() - a.score.mean());
-            pairs.push((b.score.mean() - a.score.mean(), honest));
-        }
-        if pairs.is_empty() {
-            return None;
-        }
-        let (official, honest): (Vec<f64>, Vec<Option<f64>>) = pairs.into_iter().unzip();
-        let honest: Option<Vec<f64>> = honest.into_iter().collect();
-        let told = |values: &[f64]| {
-            let spread = Spread::of(values);
-            let std = spread.std.map(|std| format!(" ± {std:.3}")).unwrap_or_default();
-            let better = values.iter().filter(|value| **value > 0.0).count();
-            format!("{:+.3}{std}, better in {better} of {} runs", spread.mean, values.len())
-        };
-        Some(html! {
-            b { (other.name) } " against " b { (first.name) } ", runs with the same seed and fold: official " (told(&official))
-            @if let Some(honest) = honest { "; honest " (told(&honest)) } "."
-        })
-    };
-    others.iter().filter_map(difference).collect()
 }
 
 fn percent(share: f64) -> String {

@@ -24,6 +24,8 @@ pub struct Sweep {
     pub versions: Option<Versions>,
     pub device: Option<DeviceInfo>,
     pub seconds: Option<f64>,
+    /// Which trials lie within noise of the best
+    pub noise: Option<String>,
     pub trials: Vec<Trial>,
 }
 
@@ -36,6 +38,7 @@ pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Sweep {
     );
     let sweep = match files::json::<SweepSummary>(&path.join("summary.json")) {
         Ok(told) => Sweep {
+            noise: told.noise(),
             command: Some(told.command),
             versions: Some(told.versions),
             device: told.device,
@@ -94,7 +97,8 @@ fn from_folder(id: usize, path: PathBuf) -> Trial {
         (None, None) => Status::Pending,
     };
     let (row, seconds) = summary.as_ref().map(|summary| (summary.row(&name), summary.seconds)).unzip();
-    let told = TrialSummary { id, name, set: Settings::new(), status, error, row: row.clone(), seconds };
+    let told =
+        TrialSummary { id, name, set: Settings::new(), status, error, row: row.clone(), against_best: None, seconds };
     let setting = summary.and_then(|summary| setting(&path, summary));
     Trial { told, path, method: row.map(|row| Method { row, setting }) }
 }

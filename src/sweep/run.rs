@@ -71,7 +71,8 @@ impl Runner<'_> {
     /// # Errors
     /// Where the folder cannot be read or written.
     pub fn collect(&self) -> Result<SweepSummary> {
-        let summary = SweepSummary::collect(self.plan, self.folders, &self.command)?;
+        let mut summary = SweepSummary::collect(self.plan, self.folders, &self.command)?;
+        summary.judge(self.folders);
         self.write(&summary)?;
         Ok(summary)
     }

@@ -1,6 +1,7 @@
 //! `summary.json` of a sweep, and its leaderboard.
 
 use super::folder::{State, TrialFolder};
+use super::noise::AgainstBest;
 use super::plan::{Plan, Planned};
 use super::settings::{Settings, text};
 use crate::cv::DataInfo;
@@ -25,6 +26,12 @@ pub struct SweepSummary {
     /// All of the pool; a trial's own summary says which encoders it used
     pub data: DataInfo,
     pub trials: Vec<TrialSummary>,
+    /// Numbers of the trials that a test does not tell from the best, which comes first; empty in older summaries
+    #[serde(default)]
+    pub within_noise: Vec<usize>,
+    /// The command that trains the best trial's model on all clips
+    #[serde(default)]
+    pub final_model: Option<String>,
     /// Wall time of all trials that are done
     pub seconds: f64,
 }
@@ -39,6 +46,9 @@ pub struct TrialSummary {
     pub status: Status,
     pub error: Option<String>,
     pub row: Option<Row>,
+    /// Of a trial that is done, once all of them are compared
+    #[serde(default)]
+    pub against_best: Option<AgainstBest>,
     pub seconds: Option<f64>,
 }
 
@@ -69,7 +79,8 @@ impl SweepSummary {
     pub fn collect(plan: &Plan, folders: &[TrialFolder], command: &str) -> Result<Self> {
         let trial = |(id, planned): (usize, &Planned)| {
             let (name, set) = (planned.name.clone(), planned.set.clone());
-            TrialSummary { id, name, set, status: Status::Pending, error: None, row: None, seconds: None }
+            let status = Status::Pending;
+            TrialSummary { id, name, set, status, error: None, row: None, against_best: None, seconds: None }
         };
         let mut summary = Self {
             kind: "sweep".into(),
@@ -78,6 +89,8 @@ impl SweepSummary {
             device: None,
             data: plan.data.clone(),
             trials: plan.trials.iter().enumerate().map(trial).collect(),
+            within_noise: Vec::new(),
+            final_model: None,
             seconds: 0.0,
         };
         folders.iter().enumerate().try_for_each(|(id, folder)| summary.read_trial(id, folder))?;

@@ -180,3 +180,84 @@ impl Comparison {
 pub fn p_text(p: f64) -> String {
     if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Decode;
+    use ndarray::Array2;
+
+    /// Two folds of six clips of two classes, in turns of groups of two; `right` says which of the twelve are right.
+    fn system(seed: u64, right: impl Fn(usize) -> bool) -> System {
+        let of_fold = |fold: u32| {
+            let clips = (6 * fold as usize)..(6 * fold as usize + 6);
+            let target = |clip: usize, class: usize| f32::from(u8::from(clip % 2 == class));
+            let targets = Array2::from_shape_fn((6, 2), |(row, class)| target(clips.start + row, class));
+            let scores = Array2::from_shape_fn((6, 2), |(row, class)| {
+                let clip = clips.start + row;
+                if right(clip) == (target(clip, class) > 0.5) { 0.8 } else { 0.2 }
+            });
+            FoldScores {
+                seed,
+                fold,
+                names: clips.clone().map(|clip| format!("clip{clip}")).collect(),
+                groups: Some(clips.map(|clip| format!("actor{}", clip / 2)).collect()),
+                scores,
+                targets,
+            }
+        };
+        let classes = vec!["a".to_owned(), "b".to_owned()];
+        System { classes, neutral: None, decode: Decode::default(), runs: vec![of_fold(0), of_fold(1)] }
+    }
+
+    #[test]
+    fn a_pair_is_compared_on_what_both_have() {
+        let (a, b) = (system(0, |clip| clip % 3 > 0), system(0, |_| true));
+        let found = compare(&a, &b, RankBy::Accuracy).unwrap();
+        assert_eq!((found.values, found.units, found.clips, found.folds), ([8.0 / 12.0, 1.0], 6, 12, 2));
+        // Four groups differ, all in one direction: of 16 swaps those of all and of none are as large.
+        assert_eq!((found.p, found.exact, found.is_shown()), (2.0 / 16.0, true, false));
+        assert!(found.interval.is_some_and(|[low, high]| 0.0 < low && low < 1.0 / 3.0 && 1.0 / 3.0 < high));
+        // The log loss falls, and that is the better one.
+        let found = compare(&a, &b, RankBy::LogLoss).unwrap();
+        assert!(found.difference < 0.0 && found.b_is_better());
+
+        // Without its second fold, and with a clip less in the first.
+        let mut part = b.clone();
+        part.runs = vec![part.runs[0].select(&[5, 1, 2, 3, 4])];
+        let found = compare(&a, &part, RankBy::Accuracy).unwrap();
+        assert_eq!((found.values, found.clips, found.folds, found.left_out), ([4.0 / 5.0, 1.0], 5, 1, 1));
+        // An older file tells no groups; the other one does.
+        part.runs[0].groups = None;
+        assert_eq!(compare(&a, &part, RankBy::Accuracy).unwrap().unit, Unit::Groups);
+        let mut old = a.clone();
+        old.runs.iter_mut().for_each(|run| run.groups = None);
+        let found = compare(&old, &part, RankBy::Accuracy).unwrap();
+        assert_eq!((found.unit, found.units), (Unit::Clips, 5));
+    }
+
+    #[test]
+    fn what_cannot_be_compared_says_why() {
+        let a = system(0, |clip| clip % 3 > 0);
+        let why = |b: &System| compare(&a, b, RankBy::Accuracy).unwrap_err();
+        assert!(
+            why(&system(3, |_| true))
+                .contains("they share no run: one has folds 0, 1 of seed 0, the other folds 0, 1 of seed 3")
+        );
+        let mut b = system(0, |_| true);
+        b.classes[1] = "c".into();
+        assert_eq!(why(&b), "their classes differ (a, b and a, c)");
+        let mut b = system(0, |_| true);
+        b.runs[0].targets.swap([2, 0], [2, 1]);
+        assert_eq!(why(&b), "1 clips have other labels");
+        let mut b = system(0, |_| true);
+        (b.runs[0].fold, b.runs[1].fold) = (1, 0);
+        assert_eq!(why(&b), "12 clips are in other folds");
+        let mut b = system(0, |_| true);
+        b.runs.iter_mut().flat_map(|run| &mut run.names).for_each(|name| *name += "x");
+        assert_eq!(why(&b), "they have no clip in common");
+        let mut one = system(0, |_| true);
+        one.runs.iter_mut().for_each(|run| run.groups = Some(vec!["A1".into(); 6]));
+        assert!(compare(&one, &one, RankBy::Accuracy).unwrap_err().contains("all clips are of one group"));
+    }
+}

@@ -5,7 +5,7 @@ use super::sums;
 use crate::config::Decode;
 use crate::cv::{self, Scored, judge};
 use crate::decode;
-use crate::metrics::{self, Case, RankBy};
+use crate::metrics::{self, Case, RankBy, Task};
 use crate::scores::Row;
 use crate::train::ValidationClips;
 use ndarray::{Array2, Axis};
@@ -131,6 +131,12 @@ impl System {
             }
         }
         (!groups.is_empty()).then_some(groups)
+    }
+
+    /// The metric that leads for its labels.
+    pub fn leading(&self) -> RankBy {
+        let scored = self.scored();
+        Task::of(&self.classes, scored.iter().flat_map(|run| &run.truths)).leading()
     }
 
     /// As a line of a table: over runs, and over all clips together by a metric.

@@ -6,6 +6,7 @@ use blendfuse::config::{Decode, SalienceRule};
 use blendfuse::decode::{self, Thresholds};
 use blendfuse::metrics::{self, RankBy, Score, Truth};
 use blendfuse::scores::Row;
+use blendfuse::verdicts::{Comparison, System, compare};
 use ndarray::{Array2, Axis, concatenate};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -138,4 +139,93 @@ fn baselines_keep_what_they_scored() {
     assert_eq!(names, expected.concat());
     let targets = [0, 2].map(|fold| work.matrix(&format!("b/uniform/seed-0/fold-{fold}/validation.npz"), "targets"));
     assert_eq!(work.matrix("b/out_of_fold.npz", "targets"), concatenate![Axis(0), targets[0], targets[1]]);
+}
+
+#[test]
+fn a_sweep_tells_which_trials_are_within_noise_and_how_to_go_on() {
+    let work = Workspace::with_pool();
+    work.write("spec.toml", "folds = [0, 1]\n[search]\ntrain.lr = [0.01, 0.009, 1e-6]\n");
+    let said =
+        work.ok(&format!("sweep --data pool --device cpu {SMALL} --set train.max_epochs=12 --out s --spec spec.toml"));
+    let summary = work.json("s/summary.json");
+    let trials = summary["trials"].as_array().unwrap();
+    let best = trials.iter().position(|trial| trial["against_best"] == "best").unwrap();
+    let of_best = System::read(&work.path(&format!("s/trials/{best:04}"))).unwrap();
+    let mut others: Vec<(usize, Comparison)> = (0..3)
+        .filter(|id| *id != best)
+        .map(|id| (id, System::read(&work.path(&format!("s/trials/{id:04}"))).unwrap()))
+        .map(|(id, system)| (id, compare(&of_best, &system, RankBy::Mean).unwrap()))
+        .collect();
+    // Holm over two: the smaller p twice, the larger one no smaller than that.
+    others.sort_by(|(_, a), (_, b)| a.p.total_cmp(&b.p));
+    let expected = [(2.0 * others[0].1.p).min(1.0), others[1].1.p.max((2.0 * others[0].1.p).min(1.0))];
+    let mut within = vec![best];
+    for ((id, comparison), p) in others.iter().zip(expected) {
+        let found = &trials[*id]["against_best"]["compared"];
+        assert_eq!((found["p"].as_f64(), found["p_adjusted"].as_f64()), (Some(comparison.p), Some(p)), "{found}");
+        assert_eq!(found["difference"].as_f64().unwrap(), comparison.difference);
+        within.extend((p >= 0.05).then_some(*id));
+    }
+    let mut found: Vec<usize> = serde_json::from_value(summary["within_noise"].clone()).unwrap();
+    assert_eq!(found[0], best);
+    assert!(!found.contains(&2), "a model that learned nothing: {summary}");
+    assert!(
+        said.stdout.contains(&format!("within noise of the best: {} of 3 trials ({best:04}", found.len())),
+        "{}",
+        said.stdout
+    );
+    (found.sort_unstable(), within.sort_unstable());
+    assert_eq!(found, within);
+
+    let command = summary["final_model"].as_str().unwrap().to_owned();
+    assert!(said.stdout.contains(&command), "{}", said.stdout);
+    work.ok(&format!("{} --device cpu", command.strip_prefix("blendfuse ").unwrap()));
+    assert_eq!(work.json("final/summary.json")["selection"], "all");
+    work.ok("report s --out s.html");
+    assert!(work.text("s.html").contains("Within noise of it: "));
+}
+
+#[test]
+fn a_report_claims_only_what_a_test_shows() {
+    let work = Workspace::with_pool();
+    let cv =
+        |out: &str, more: &str| work.ok(&format!("cv --data pool --device cpu {SMALL} {LEARNS} --out {out} {more}"));
+    cv("a", "--folds 0,1");
+    cv("none", "--folds 1,2 --set train.lr=1e-6 --set train.max_epochs=1");
+    work.copy("a", "b");
+    cv("seed", "--folds 0,1 --set train.seed=4");
+    work.ok(&format!(
+        "baselines --data pool --device cpu {SMALL} --out base --folds 0,1 --set data.encoders=[\"clip\"]"
+    ));
+    let report = |folders: &str| {
+        work.ok(&format!("report {folders} --out page.html"));
+        work.text("page.html")
+    };
+    let page = report("a b");
+    assert!(page.contains("No difference is shown between <b>b</b> and <b>a</b>"), "the same runs");
+    assert!(page.contains("+0.000, p = 1.000"), "no interval of a difference that is always 0");
+    // On fold 1 alone, which both have.
+    let page = report("a none");
+    assert!(page.contains("1 fold, 1 seed"));
+    assert!(page.contains("Settings that differ: train.lr (0.01, 0.000001), train.max_epochs (12, 1)"));
+    let page = report("a seed");
+    assert!(page.contains(
+        "are not comparable: they share no run: one has folds 0, 1 of seed 0, the other folds 0, 1 of seed 4."
+    ));
+    let page = report("a base");
+    assert!(page.contains("The baseline is the best of 4 baselines by mean on these clips."), "three and uniform");
+    for page in [report("a b"), report("a none"), report("a base")] {
+        assert!(!page.contains("better in"), "runs are not counted as evidence");
+    }
+    // Folders of an older version: no groups, no scores of the classifiers.
+    std::fs::remove_file(work.path("base/out_of_fold.npz")).unwrap();
+    let page = report("a base");
+    assert!(page.contains("comparison with the classifiers of base") && page.contains("the best of 1 baselines"));
+
+    // The same clips in other folds.
+    let labels = work.text("pool/train_metadata.csv");
+    let moved = labels.replace(",0\n", ",x\n").replace(",1\n", ",0\n").replace(",x\n", ",1\n");
+    work.write("pool/train_metadata.csv", &moved);
+    cv("moved", "--folds 0,1");
+    assert!(report("a moved").contains("clips are in other folds"));
 }

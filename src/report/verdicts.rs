@@ -1,0 +1,200 @@
+//! Which differences hold: any two experiments, and each with its best baseline, by a paired test on what both have.
+
+use super::experiment::Experiment;
+use super::folder::Folder;
+use super::setting::Setting;
+use super::table::{Cell, Row, Table};
+use crate::config::Decode;
+use crate::verdicts::{Comparison, FoldScores, System, adjust, compare, p_text, units};
+use maud::{Markup, html};
+use std::collections::BTreeSet;
+
+/// Keys in which experiments may differ without being another method.
+const SEED: &str = "train.seed";
+
+/// Settings named in a sentence.
+const NAMED: usize = 6;
+
+/// Two that are compared, or why they are not.
+pub struct Pair {
+    a: String,
+    b: String,
+    outcome: Result<Comparison, String>,
+    /// Settings that differ; of a baseline none are known
+    differing: Vec<String>,
+    /// How a baseline was chosen
+    chosen: Option<String>,
+}
+
+/// All pairs that a page shows, with Holm's correction over all of them.
+pub fn pairs(folders: &[Folder], experiments: &[&Experiment]) -> Vec<Pair> {
+    let systems: Vec<Result<System, String>> = experiments.iter().map(|experiment| system(experiment)).collect();
+    let mut pairs = Vec::new();
+    for (j, b) in experiments.iter().enumerate() {
+        for (i, a) in experiments[..j].iter().enumerate() {
+            let outcome = match (&systems[i], &systems[j]) {
+                (Ok(of_a), Ok(of_b)) => compare(of_a, of_b, of_a.leading()),
+                (Err(why), _) => Err(format!("{}: {why}", a.name)),
+                (_, Err(why)) => Err(format!("{}: {why}", b.name)),
+            };
+            let (a, b, differing) = (a.name.clone(), b.name.clone(), differing(&a.setting, &b.setting));
+            pairs.push(Pair { a, b, outcome, differing, chosen: None });
+        }
+    }
+    for folder in folders.iter().filter(|folder| !folder.baselines.is_empty()) {
+        for (experiment, system) in experiments.iter().zip(&systems) {
+            if let Ok(system) = system {
+                pairs.push(with_best(folder, experiment, system));
+            }
+        }
+    }
+    adjust(pairs.iter_mut().filter_map(|pair| pair.outcome.as_mut().ok()));
+    pairs
+}
+
+/// Out-of-fold scores of an experiment.
+fn system(experiment: &Experiment) -> Result<System, String> {
+    let of_run = |run: &super::run::Run| Some(FoldScores::of(run.seed?, run.fold?, run.scored.as_ref()?));
+    let runs: Vec<FoldScores> = experiment.runs.iter().filter_map(of_run).collect();
+    let named = runs.iter().all(|run| run.scores.ncols() == experiment.classes.len());
+    if runs.is_empty() || !named {
+        return Err("no run of it has readable scores of clips that it held out".into());
+    }
+    let decode = experiment.setting.config.get("decode").cloned().and_then(|table| table.try_into::<Decode>().ok());
+    let (classes, neutral) = (experiment.classes.clone(), experiment.neutral);
+    Ok(System { classes, neutral, decode: decode.unwrap_or_default(), runs })
+}
+
+/// An experiment with the baseline that has the best score on the very clips that both have.
+fn with_best(folder: &Folder, experiment: &Experiment, system: &System) -> Pair {
+    let metric = system.leading();
+    let mut compared = Vec::new();
+    let mut why = None;
+    for (name, baseline) in &folder.baselines {
+        match compare(baseline, system, metric) {
+            Ok(comparison) => compared.push((name, comparison)),
+            Err(error) => why = Some(error),
+        }
+    }
+    let count = compared.len();
+    let best =
+        compared.into_iter().max_by(|(_, x), (_, y)| metric.merit(x.values[0]).total_cmp(&metric.merit(y.values[0])));
+    let b = experiment.name.clone();
+    match best {
+        Some((name, comparison)) => {
+            let chosen = format!("the best of {count} baselines by {} on these clips", metric.title());
+            Pair {
+                a: format!("{}: {name}", folder.name),
+                b,
+                outcome: Ok(comparison),
+                differing: Vec::new(),
+                chosen: Some(chosen),
+            }
+        }
+        None => {
+            let outcome = Err(why.unwrap_or_else(|| "no baseline has scores of clips that it held out".into()));
+            Pair { a: folder.name.clone(), b, outcome, differing: Vec::new(), chosen: None }
+        }
+    }
+}
+
+/// `model.top_n (8, 22)`, `encoders`
+fn differing(a: &Setting, b: &Setting) -> Vec<String> {
+    let (of_a, of_b) = (a.flat(), b.flat());
+    let value = |flat: &[(String, String)], key: &str| {
+        flat.iter().find(|(name, _)| name == key).map_or("–".into(), |(_, value)| value.clone())
+    };
+    let keys: BTreeSet<&String> = of_a.iter().chain(&of_b).map(|(key, _)| key).filter(|key| *key != SEED).collect();
+    let told = keys.into_iter().filter_map(|key| {
+        let (a, b) = (value(&of_a, key), value(&of_b, key));
+        (a != b).then(|| format!("{key} ({a}, {b})"))
+    });
+    let encoders = (a.encoders != b.encoders).then(|| format!("encoders ({}, {})", a.encoders.len(), b.encoders.len()));
+    told.chain(encoders).collect()
+}
+
+impl Pair {
+    pub fn is_shown(&self) -> bool {
+        self.outcome.as_ref().is_ok_and(Comparison::is_shown)
+    }
+
+    /// What the test says, in a sentence or two.
+    pub fn sentence(&self) -> Markup {
+        let comparison = match &self.outcome {
+            Ok(comparison) => comparison,
+            Err(why) => return html! { b { (self.b) } " and " b { (self.a) } " are not comparable: " (why) "." },
+        };
+        let [a, b] = comparison.values.map(|value| format!("{value:.3}"));
+        let title = comparison.metric.title();
+        let shown = match (comparison.is_shown(), comparison.b_is_better()) {
+            (true, better) => html! {
+                b { (self.b) } " has the " (if better { "better" } else { "worse" }) " " (title) ": " (b) " against " (a) " of " b { (self.a) }
+            },
+            (false, _) => html! {
+                "No difference is shown between " b { (self.b) } " and " b { (self.a) } ": " (title) " " (b) " against " (a)
+            },
+        };
+        html! {
+            (shown) "; difference " (comparison.text()) " (" (comparison.on()) ")."
+            @if let Some(chosen) = &self.chosen { " The baseline is " (chosen) "." }
+            @if !self.differing.is_empty() {
+                " Settings that differ: " (self.differing[..self.differing.len().min(NAMED)].join(", "))
+                @if self.differing.len() > NAMED { " and " (self.differing.len() - NAMED) " more" } "."
+            }
+        }
+    }
+}
+
+/// All of them as a table; nothing where there is none.
+pub fn section(pairs: &[Pair]) -> Markup {
+    let compared: Vec<(&Pair, &Comparison)> =
+        pairs.iter().filter_map(|pair| Some((pair, pair.outcome.as_ref().ok()?))).collect();
+    let row = |(pair, comparison): &(&Pair, &Comparison)| {
+        let interval = comparison.interval.map_or("–".into(), |[low, high]| format!("{low:+.3} to {high:+.3}"));
+        let shown = if comparison.is_shown() { "yes" } else { "no" };
+        Row::from(vec![
+            Cell::Text(pair.b.clone()),
+            Cell::Text(pair.a.clone()),
+            Cell::Text(comparison.metric.title().into()),
+            Cell::Number(comparison.values[1]),
+            Cell::Number(comparison.values[0]),
+            Cell::Number(comparison.difference),
+            Cell::Text(interval),
+            Cell::Text(p_text(comparison.p)),
+            Cell::Text(p_text(comparison.p_adjusted)),
+            Cell::Text(shown.into()),
+            Cell::Text(units(comparison.unit, comparison.units)),
+        ])
+    };
+    let table = Table {
+        name: "comparisons",
+        caption: "Paired permutation tests on out-of-fold predictions; scores are those of all clips that both have.",
+        groups: &[("", 3), ("score", 2), ("difference", 2), ("p", 2), ("", 2)],
+        columns: &[
+            "this",
+            "against",
+            "score",
+            "this",
+            "against",
+            "value",
+            "95 % interval",
+            "alone",
+            "Holm",
+            "shown",
+            "units",
+        ],
+        rows: compared.iter().map(row).collect(),
+    };
+    html! {
+        @if !pairs.is_empty() {
+            p {
+                "A test swaps the predictions of the two in whole groups of clips, with the same swaps for all seeds, and asks how often chance gives a difference as \
+                 large. p is two-sided; Holm's correction is over the " (compared.len()) " comparison" @if compared.len() != 1 { "s" } " of this page, and a difference counts as shown below 0.05. \
+                 Both are scored on the folds and seeds that both have, with thresholds from the other folds where the score takes any. Intervals are for other \
+                 groups of clips, not for other seeds."
+            }
+            (table)
+            ul.said { @for pair in pairs { li { (pair.sentence()) } } }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Which trials lie within noise of the best one, and how the final model is trained.
+
+use super::folder::TrialFolder;
+use super::summary::SweepSummary;
+use crate::metrics::RankBy;
+use crate::ui;
+use crate::verdicts::{Comparison, System, adjust, compare, units};
+use serde::{Deserialize, Serialize};
+
+/// A trial beside the best one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgainstBest {
+    /// It is the first of the leaderboard
+    Best,
+    /// B is the trial, A the best; p adjusted over all trials
+    Compared(Comparison),
+    /// Why there is no test
+    NotComparable(String),
+}
+
+impl AgainstBest {
+    /// The test shows no difference from the best.
+    pub fn is_within_noise(&self) -> bool {
+        match self {
+            Self::Best => true,
+            Self::Compared(comparison) => !comparison.is_shown(),
+            Self::NotComparable(_) => false,
+        }
+    }
+}
+
+impl SweepSummary {
+    /// Compares every trial that is done with the best, by a paired test on their out-of-fold predictions, and names the
+    /// command for the final model.
+    pub fn judge(&mut self, folders: &[TrialFolder]) {
+        self.trials.iter_mut().for_each(|trial| trial.against_best = None);
+        (self.within_noise, self.final_model) = (Vec::new(), None);
+        let ranked: Vec<usize> = self.ranked().into_iter().map(|(trial, _)| trial.id).collect();
+        let Some((&best, others)) = ranked.split_first() else { return };
+        let read = |id: usize| System::read(&folders[id].path).map_err(|error| format!("{error:#}"));
+        let first = read(best);
+        let metric = first.as_ref().map_or(RankBy::Mean, System::leading);
+        let against = |&id: &usize| {
+            let first = first.as_ref().map_err(|why| format!("the best trial: {why}"));
+            (id, first.and_then(|first| compare(first, &read(id)?, metric)))
+        };
+        let mut against: Vec<(usize, Result<Comparison, String>)> = others.iter().map(against).collect();
+        adjust(against.iter_mut().filter_map(|(_, outcome)| outcome.as_mut().ok()));
+        self.trials[best].against_best = Some(AgainstBest::Best);
+        for (id, outcome) in against {
+            let told = outcome.map_or_else(AgainstBest::NotComparable, AgainstBest::Compared);
+            self.trials[id].against_best = Some(told);
+        }
+        let within = |id: &usize| self.trials[*id].against_best.as_ref().is_some_and(AgainstBest::is_within_noise);
+        self.within_noise = ranked.iter().copied().filter(within).collect();
+        self.final_model = folders[best].read().ok().map(|trial| {
+            let quoted = |path: &std::path::Path| ui::quoted(&path.display().to_string());
+            let (data, trial) = (quoted(&trial.data), quoted(&folders[best].path));
+            format!("blendfuse train --data {data} --out final --all --epochs-from {trial}")
+        });
+    }
+
+    /// `3 of 12 trials (0003, 0007, 0001): paired permutation test over 47 groups, p ≥ 0.05 after Holm's correction`; `None`
+    /// where there is nothing to compare.
+    pub fn noise(&self) -> Option<String> {
+        let compared: Vec<&Comparison> = self
+            .trials
+            .iter()
+            .filter_map(|trial| match trial.against_best.as_ref()? {
+                AgainstBest::Compared(comparison) => Some(comparison),
+                AgainstBest::Best | AgainstBest::NotComparable(_) => None,
+            })
+            .collect();
+        let first = compared.first()?;
+        let names: Vec<String> = self.within_noise.iter().map(|id| format!("{id:04}")).collect();
+        Some(format!(
+            "{} of {} trials ({}): paired permutation test of {} over {}, p ≥ 0.05 after Holm's correction",
+            names.len(),
+            compared.len() + 1,
+            names.join(", "),
+            first.metric.title(),
+            units(first.unit, first.units)
+        ))
+    }
+}
