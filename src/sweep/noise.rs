@@ -56,8 +56,13 @@ impl SweepSummary {
         self.within_noise = ranked.iter().copied().filter(within).collect();
         self.final_model = folders[best].read().ok().map(|trial| {
             let quoted = |path: &std::path::Path| ui::quoted(&path.display().to_string());
-            let (data, trial) = (quoted(&trial.data), quoted(&folders[best].path));
-            format!("blendfuse train --data {data} --out final --all --epochs-from {trial}")
+            let mut command = format!("blendfuse train --data {} --out final --all", quoted(&trial.data));
+            if let Some(labels) = &trial.labels {
+                command += &format!(" --labels {}", quoted(labels));
+            }
+            command += if trial.allow_missing { " --allow-missing" } else { "" };
+            command += if trial.drop_bad_clips { " --drop-bad-clips" } else { "" };
+            format!("{command} --epochs-from {}", quoted(&folders[best].path))
         });
     }
 
