@@ -47,7 +47,9 @@ pub fn lines(panel: &Panel, lines: &[Line]) -> Drawing {
     let ys = points().map(|(_, y)| *y).chain(spreads);
     let xs: Vec<f64> = points().map(|(x, _)| *x).collect();
     let (first, last) = xs.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
-    let x = Scale::exact(first.min(last), last, FRAME.left, FRAME.right);
+    let is_whole = xs.iter().all(|x| x.fract() == 0.0);
+    let scale = if is_whole { Scale::whole } else { Scale::exact };
+    let x = scale(first.min(last), last, FRAME.left, FRAME.right);
     let y = match panel.log {
         true => Scale::log_over(ys, FRAME.bottom, FRAME.top),
         false => Scale::over(ys, FRAME.bottom, FRAME.top),

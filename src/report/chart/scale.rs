@@ -28,6 +28,12 @@ impl Scale {
         Self { low, high, from, to, spacing: Spacing::Even(step(low, high)) }
     }
 
+    /// From `low` to `high` exactly, with ticks at whole numbers only.
+    pub fn whole(low: f64, high: f64, from: f64, to: f64) -> Self {
+        let scale = Self::exact(low, high, from, to);
+        Self { spacing: Spacing::Even(step(scale.low, scale.high).max(1.0)), ..scale }
+    }
+
     /// Over all finite values, ends rounded out to ticks.
     pub fn over(values: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Self {
         let (low, high) = bounds(values);
@@ -131,6 +137,7 @@ mod tests {
     fn both_ends_have_ticks() {
         assert_eq!(texts(&Scale::exact(1.0, 73.0, 0.0, 100.0)), ["1", "20", "40", "60", "73"]);
         assert_eq!(texts(&Scale::exact(1.0, 12.0, 0.0, 100.0)), ["1", "4", "6", "8", "10", "12"]);
+        assert_eq!(texts(&Scale::whole(1.0, 3.0, 0.0, 100.0)), ["1", "2", "3"]);
         for i in 1..200 {
             let high = 0.1 + 0.013 * f64::from(i);
             for scale in [Scale::over([0.1, high], 0.0, 100.0), Scale::log_over([1e-4 * high, 1e-3], 0.0, 100.0)] {
