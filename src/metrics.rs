@@ -7,9 +7,10 @@ mod measures;
 mod rank_by;
 mod task;
 
+pub use crate::data::labels::is_blemore;
 pub use measures::{Case, Measures, Scored, cases, largest};
 pub use rank_by::RankBy;
-pub use task::{Task, is_blemore};
+pub use task::Task;
 
 use crate::decode::{Decision, Share};
 use ndarray::ArrayView2;

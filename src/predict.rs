@@ -6,6 +6,7 @@ mod thresholds;
 pub use members::model_file;
 
 use crate::config::Data;
+use crate::data::encoders;
 use crate::data::source::Sources;
 use crate::data::{Pool, Reading, Split};
 use crate::decode::{self, Decision, Thresholds};
@@ -154,7 +155,7 @@ pub(crate) fn load_pool(header: &Header, data: &Path, split: Split, reading: &Re
     };
     let sources = Sources::find(data)?;
     for name in &wanted.encoders {
-        let there = sources.used.iter().any(|source| source.name == *name);
+        let there = sources.used.iter().any(|source| source.name == encoders::name(name));
         ensure!(
             there,
             "encoder `{name}`: the checkpoint was trained on it, the pool does not have it; add features/{name}.npz"

@@ -2,6 +2,7 @@
 
 use crate::data::folds::{Folded, make};
 use crate::data::labels::group_word;
+use crate::data::load::few;
 use crate::outln;
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
@@ -72,6 +73,11 @@ fn check_out(args: &Args) -> Result<()> {
 
 fn warn(folded: &Folded, ui: Ui) {
     folded.labels.notes.iter().for_each(|note| ui.warn(note));
+    let split = folded.groups_with_test_rows();
+    if !split.is_empty() {
+        let word = group_word(&folded.labels.classes);
+        ui.warn(format!("{word}s that have test rows and rows with a fold: {}; test scores will flatter", few(&split)));
+    }
     for (stratum, name) in folded.strata.iter().enumerate() {
         let absent = (0..folded.folds).filter(|&fold| folded.count(fold, stratum) == 0).count();
         if absent > 0 {

@@ -51,7 +51,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let count = report.survey.problems.len();
     ensure!(
         count == 0,
-        "{}: found {count} problem(s), expected none; mend what is listed before training",
+        "{}: found {count} problem(s), expected none; fix what is listed before training",
         args.data.display()
     );
     Ok(())

@@ -13,7 +13,7 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 /// A labels file with the folds that it gets.
@@ -147,7 +147,16 @@ impl Folded {
     /// Groups of a fold.
     pub fn groups(&self, fold: usize) -> usize {
         let rows = self.labels.clips.iter().zip(&self.rows).filter(|(_, row)| row.is_some_and(|(_, of)| of == fold));
-        rows.filter_map(|(clip, _)| clip.group.as_deref()).collect::<std::collections::BTreeSet<_>>().len()
+        rows.filter_map(|(clip, _)| clip.group.as_deref()).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Groups with a fold that have test rows, too.
+    pub fn groups_with_test_rows(&self) -> Vec<&str> {
+        let of = |dealt: bool| {
+            let rows = self.labels.clips.iter().zip(&self.rows).filter(move |(_, row)| row.is_some() == dealt);
+            rows.filter_map(|(clip, _)| clip.group.as_deref()).collect::<BTreeSet<_>>()
+        };
+        of(true).intersection(&of(false)).copied().collect()
     }
 
     /// Rows that got no fold: test rows and rows without a label.

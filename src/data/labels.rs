@@ -61,9 +61,9 @@ enum Purpose {
     Truth,
 }
 
-/// Whether these are BlEmoRE's classes in BlEmoRE's order.
+/// Whether these are BlEmoRE's classes, in any order.
 pub fn is_blemore(classes: &[String]) -> bool {
-    classes == BLEMORE
+    classes.len() == BLEMORE.len() && BLEMORE.iter().all(|name| classes.iter().any(|class| class == name))
 }
 
 /// What a group of clips is called: BlEmoRE's are actors.

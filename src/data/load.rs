@@ -252,7 +252,7 @@ pub(super) fn read_rows(index: &Index, rows: &HashMap<&str, usize>) -> Result<Ar
 }
 
 /// The first few names, and how many more.
-pub(super) fn few<S: AsRef<str>>(names: &[S]) -> String {
+pub(crate) fn few<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<&str> = names.iter().take(FEW).map(AsRef::as_ref).collect();
     let more = names.len() - shown.len();
     if more == 0 { shown.join(", ") } else { format!("{}, … and {more} more", shown.join(", ")) }

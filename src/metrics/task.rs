@@ -2,7 +2,7 @@
 
 use super::RankBy;
 use super::Truth;
-use crate::data::labels::BLEMORE;
+use crate::data::labels::is_blemore;
 use serde::{Deserialize, Serialize};
 
 /// The kind of a task, from its labels.
@@ -36,9 +36,4 @@ impl Task {
     pub fn leading(&self) -> RankBy {
         if self.blemore && self.pairs > 0 { RankBy::Mean } else { RankBy::Uar }
     }
-}
-
-/// Whether these are BlEmoRE's classes, in any order.
-pub fn is_blemore(classes: &[String]) -> bool {
-    classes.len() == BLEMORE.len() && BLEMORE.iter().all(|name| classes.iter().any(|class| class == name))
 }

@@ -53,6 +53,10 @@ fn folds_that_cannot_be_made() {
     work.fails("folds --labels nowhere.csv --out out.csv", &["nowhere.csv: cannot be read"]);
     let said = work.ok("folds --labels all.csv --out four.csv --folds 4 --seed 2");
     assert!(!said.stderr.contains("warning"), "{}", said.stderr);
+    work.write("split.csv", "filename,label,group,fold\na,x,Ann,\nb,x,Bo,\nc,x,Ann,test\nd,x,Cy,\n");
+    let said = work.ok("folds --labels split.csv --out split2.csv --folds 2");
+    let expected = "warning: groups that have test rows and rows with a fold: Ann;";
+    assert!(said.stderr.contains(expected) && said.stdout.contains("1 test rows"), "{}{}", said.stderr, said.stdout);
     // A class with fewer groups than folds cannot be in all of them.
     work.write("rare.csv", "filename,label\na,x\nb,x\nc,x\nd,rare\n");
     let said = work.ok("folds --labels rare.csv --out rare2.csv --folds 3");

@@ -117,6 +117,30 @@ fn labels_without_folds_load_and_name_the_command_that_makes_folds() {
 }
 
 #[test]
+fn blemores_metadata_need_no_folds_either() {
+    let head = "filename,emotion_1,emotion_2,emotion_1_salience,emotion_2_salience";
+    let text = format!("{head}\na,ang,,,\nb,hap,sad,70,30\nc,,,,\n");
+    let dir = pool("filename,fold,label\na,0,x\n");
+    let other = dir.path().join("other.csv");
+    write(&other, &text).unwrap();
+    let labels = labels::read(dir.path(), Some(&other)).unwrap().unwrap();
+    assert_eq!(labels.kind, Kind::Blemore);
+    let splits: Vec<_> = labels.clips.iter().map(|clip| (clip.name.as_str(), clip.split, clip.fold)).collect();
+    assert_eq!(splits, [("a", Split::Train, None), ("b", Split::Train, None), ("c", Split::Test, None)]);
+    let file = labels::read_file(&other, None).unwrap();
+    assert!(
+        file.clips.iter().all(|clip| clip.split == Split::Test),
+        "as before, where they are compared with predictions"
+    );
+    std::fs::remove_file(dir.path().join("labels.csv")).unwrap();
+    write(dir.path().join("train_metadata.csv"), text.replace("c,,,,\n", "")).unwrap();
+    assert_eq!(load(&dir).indices(Split::Train), [0, 1]);
+    let mut classes: Vec<String> = labels::BLEMORE.map(String::from).into();
+    classes.reverse();
+    assert!(labels::is_blemore(&classes) && !labels::is_blemore(&classes[1..]));
+}
+
+#[test]
 fn another_labels_file_replaces_the_pools_own() {
     let dir = pool("filename,fold,label\na,0,x\nb,1,y\nc,0,y\nd,1,x\n");
     let other = dir.path().join("other.csv");
