@@ -15,7 +15,7 @@ use crate::train::Versions;
 use crate::ui::{self, Ui};
 use crate::verdicts::{FoldScores, System};
 use anyhow::Result;
-use head::{Kind, Rows};
+use head::{Kind, Recipe, Rows};
 use ndarray::Axis;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -36,12 +36,19 @@ pub struct Baselines {
     pub seconds: f64,
 }
 
-/// Measures all of them. `options.out` holds, in `uniform`, the cross-validation with uniform fusion, and, in
-/// `out_of_fold.npz`, what the classifiers scored.
+/// Measures all of them; with `challenge` the challenge's classifiers a second time, trained as the challenge does.
+/// `options.out` holds, in `uniform`, the cross-validation with uniform fusion, and, in `out_of_fold.npz`, what the classifiers
+/// scored.
 ///
 /// # Errors
 /// As [`cv::cross_validate`].
-pub fn measure(engine: &Arc<Engine>, config: &Config, options: &cv::Options, ui: Ui) -> Result<Baselines> {
+pub fn measure(
+    engine: &Arc<Engine>,
+    config: &Config,
+    options: &cv::Options,
+    challenge: bool,
+    ui: Ui,
+) -> Result<Baselines> {
     let begun = Instant::now();
     ui.say("uniform fusion");
     let mut uniform = config.clone();
@@ -61,10 +68,13 @@ pub fn measure(engine: &Arc<Engine>, config: &Config, options: &cv::Options, ui:
     let mut pool = Pool::load(options.data, &load, ui)?;
     let mut rows = fused.trivial.clone();
     let encoders: Vec<usize> = (0..pool.encoders.len()).collect();
-    let mut methods = heads(&pool, &encoders, config, &fused.folds, &fused.seeds, ui)?;
+    let neutral = pool.neutral;
+    let own = std::iter::once(Recipe::Own(&config.train));
+    let recipes: Vec<Recipe> = own.chain(challenge.then_some(Recipe::Challenge(&config.decode, neutral))).collect();
+    let mut methods = heads(&pool, &encoders, config, &recipes, &fused.folds, &fused.seeds, ui)?;
     if pool.encoders.len() > 1 {
         pool.concatenate();
-        methods.extend(heads(&pool, &[0], config, &fused.folds, &fused.seeds, ui)?);
+        methods.extend(heads(&pool, &[0], config, &recipes, &fused.folds, &fused.seeds, ui)?);
     }
     out_of_fold::write(&options.out.join("out_of_fold.npz"), &methods)?;
     let metric = fused.estimate.as_ref().map_or(RankBy::Mean, |estimate| estimate.metric);
@@ -86,14 +96,18 @@ fn heads(
     pool: &Pool,
     encoders: &[usize],
     config: &Config,
+    recipes: &[Recipe],
     folds: &[u32],
     seeds: &[u64],
     ui: Ui,
 ) -> Result<Vec<(String, System)>> {
-    let methods: Vec<(usize, Kind)> =
-        encoders.iter().flat_map(|&encoder| Kind::ALL.map(|kind| (encoder, kind))).collect();
+    let of_recipe = |&recipe| {
+        let of_encoder = move |&encoder: &usize| Kind::ALL.map(|kind| (encoder, kind, recipe));
+        encoders.iter().flat_map(of_encoder)
+    };
+    let methods: Vec<(usize, Kind, Recipe)> = recipes.iter().flat_map(of_recipe).collect();
     let bar = ui.bar((methods.len() * folds.len()) as u64, "classifiers");
-    let method = |&(encoder, kind): &(usize, Kind)| -> Result<(String, System)> {
+    let method = |&(encoder, kind, recipe): &(usize, Kind, Recipe)| -> Result<(String, System)> {
         let mut runs = Vec::new();
         for &fold in folds {
             let (train, validation) = pool.fold_rows(fold)?;
@@ -104,7 +118,7 @@ fn heads(
                 fold,
                 names: clips().map(|clip| clip.name.clone()).collect(),
                 groups: Some(clips().map(|clip| clip.group.clone().unwrap_or_default()).collect()),
-                scores: head::fit(kind, &train, &held_out, config, seed),
+                scores: head::fit(kind, &train, &held_out, recipe, seed),
                 targets: held_out.y.clone(),
             }));
             bar.inc(1);
@@ -112,7 +126,10 @@ fn heads(
         let encoder = &pool.encoders[encoder].name;
         let name = if encoder == CONCATENATION { "all concatenated" } else { encoder };
         let (classes, decode) = (pool.classes.clone(), config.decode.clone());
-        Ok((format!("{name}, {}", kind.name()), System { classes, neutral: pool.neutral, decode, runs }))
+        Ok((
+            format!("{name}, {}{}", kind.name(), recipe.suffix()),
+            System { classes, neutral: pool.neutral, decode, runs },
+        ))
     };
     let methods = methods.par_iter().map(method).collect();
     bar.finish_and_clear();

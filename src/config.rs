@@ -23,6 +23,17 @@ pub struct Data {
     pub concatenate: bool,
     /// The class that never blends; `auto`: `neutral` or `neu` where a class has that name; empty: none
     pub exclusive: String,
+    pub standardize: Standardize,
+}
+
+/// Whose mean and standard deviation standardise test clips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standardize {
+    /// The training clips'
+    Train,
+    /// The test clips' own
+    PerSplit,
 }
 
 /// `[model]`: sizes and switches of the network.

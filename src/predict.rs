@@ -5,7 +5,7 @@ mod thresholds;
 
 pub use members::model_file;
 
-use crate::config::Data;
+use crate::config::{Data, Standardize};
 use crate::data::encoders;
 use crate::data::source::Sources;
 use crate::data::{Pool, Reading, Split};
@@ -13,7 +13,7 @@ use crate::decode::{self, Decision, Thresholds};
 use crate::engine::Engine;
 use crate::infer::{Network, Placed};
 use crate::model::checkpoint::{Checkpoint, Header};
-use crate::model::{Dims, Mode};
+use crate::model::{Dims, Mode, Standard};
 use crate::ui::Ui;
 use anyhow::{Result, bail, ensure};
 use members::{Member, members};
@@ -65,7 +65,7 @@ pub fn predict(
     if let Some(from) = &from {
         ui.say(format!("mean of the scores of {} runs; thresholds: {from}", members.len()));
     }
-    let [scores, w, a] = mean_scores(engine, &members, pool, &rows, data, ui)?;
+    let [scores, w, a] = mean_scores(engine, &members, pool, (&rows, split), data, ui)?;
     let rule = header.config.decode.salience_rule;
     let decisions = scores
         .rows()
@@ -91,16 +91,30 @@ fn mean_scores(
     engine: &Arc<Engine>,
     members: &[Member],
     mut pool: Pool,
-    rows: &[usize],
+    (rows, split): (&[usize], Split),
     data: &Path,
     ui: Ui,
 ) -> Result<[Array2<f32>; 3]> {
     let mut sums: Option<[Array2<f64>; 3]> = None;
     let sizes = members.iter().map(|member| member.header.dims()).collect::<Result<Vec<Dims>>>()?;
     let mut placed: Option<(&Dims, Placed)> = None;
+    // Of the test clips themselves, for members trained with data.standardize = "per_split".
+    let per_split =
+        |member: &Member| split == Split::Test && member.header.config.data.standardize == Standardize::PerSplit;
+    let own_standard = match members.iter().find(|member| per_split(member)) {
+        Some(member) => {
+            member.header.config.data.check_test_clips(rows.len())?;
+            Some(Standard::of(&pool, rows))
+        }
+        None => None,
+    };
     for (i, member) in members.iter().enumerate() {
         let checkpoint = Checkpoint::read(&member.file)?;
-        let (config, dims, standard) = (&member.header.config, &sizes[i], checkpoint.standard()?);
+        let (config, dims) = (&member.header.config, &sizes[i]);
+        let standard = match &own_standard {
+            Some(own) if per_split(member) => own.clone(),
+            _ => checkpoint.standard()?,
+        };
         let mut network = match &placed {
             Some((placed_dims, placed)) if *placed_dims == dims => {
                 placed.network(engine, config, dims.clone(), &standard)?

@@ -9,8 +9,9 @@ use crate::ui::Ui;
 use crate::verdicts;
 use anyhow::Result;
 
-const EXAMPLE: &str = "Example:
+const EXAMPLE: &str = "Examples:
   blendfuse baselines --data pool --out baselines
+  blendfuse baselines --data pool --out baselines --challenge
 
 Methods: the most frequent single emotion and pair; the challenge's classifiers (linear, MLP with 256 or 512 hidden units) on
 each encoder and on all of them concatenated, trained on the CPU with this configuration's [train]; and this model with the
@@ -21,6 +22,10 @@ same weight for every encoder (in --out/uniform).";
 pub struct Args {
     #[command(flatten)]
     cv: CvArgs,
+    /// Also train the challenge's classifiers as the challenge does: learning rate 5e-6, weight decay 1e-3, batch 32, 200 epochs,
+    /// best epoch by the mean of both metrics on the validation fold
+    #[arg(long)]
+    challenge: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -33,7 +38,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         files::check_new_folder(&args.cv.out)?;
     }
     let engine = args.cv.device.open(ui)?;
-    let found = baselines::measure(&engine, &config, &args.cv.options(&config), ui)?;
+    let found = baselines::measure(&engine, &config, &args.cv.options(&config), args.challenge, ui)?;
     write_json(&args.cv.out.join("summary.json"), &found)?;
     write_atomically(&args.cv.out.join("baselines.csv"), |file| Ok(scores::write_csv(&found.rows, file)?))?;
     if args.json {

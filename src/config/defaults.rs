@@ -5,7 +5,7 @@ use crate::data::labels::AUTOMATIC;
 
 impl Default for Data {
     fn default() -> Self {
-        Self { encoders: Vec::new(), concatenate: false, exclusive: AUTOMATIC.into() }
+        Self { encoders: Vec::new(), concatenate: false, exclusive: AUTOMATIC.into(), standardize: Standardize::Train }
     }
 }
 

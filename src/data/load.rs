@@ -6,7 +6,7 @@ use super::names::{self, suffix_pair};
 use super::npz::NpzReader;
 use super::source::{Index, Source, Sources};
 use super::{Clip, Encoder, LoadOptions, Pool, Reading, Split};
-use crate::config::Data;
+use crate::config::{Data, Standardize};
 use crate::kernels::gate_forward::MAX_ENCODERS;
 use crate::ui::Ui;
 use anyhow::{Result, bail, ensure};
@@ -29,6 +29,19 @@ impl Data {
         }
         let sources = Sources::find(dir)?.select(dir, &self.encoders)?;
         Ok(Self { encoders: sources.used.into_iter().map(|source| source.name).collect(), ..self.clone() })
+    }
+
+    /// Checks that this many test clips can be standardised by their own statistics, where `standardize` asks for it.
+    ///
+    /// # Errors
+    /// Fewer than 2.
+    pub fn check_test_clips(&self, count: usize) -> Result<()> {
+        ensure!(
+            self.standardize == Standardize::Train || count >= 2,
+            "data.standardize = \"per_split\": found {count} test clip, expected at least 2 for a mean and a standard deviation; \
+             add test clips, or train with data.standardize = \"train\""
+        );
+        Ok(())
     }
 
     /// How to load them.

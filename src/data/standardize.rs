@@ -1,5 +1,6 @@
 //! Mean and standard deviation per column: x̂ = (x − mean) / std, over the training rows only.
 
+use super::{Pool, Split};
 use ndarray::{Array1, ArrayView1, ArrayView2, Zip, s};
 use rayon::prelude::*;
 
@@ -19,6 +20,24 @@ pub fn columns(features: ArrayView2<f32>, rows: &[usize]) -> (Array1<f32>, Array
     let blocks: Vec<_> = (0..features.ncols()).into_par_iter().step_by(BLOCK).map(block).collect();
     let (mean, std): (Vec<f32>, Vec<f32>) = blocks.into_iter().flatten().unzip();
     (mean.into(), std.into())
+}
+
+impl Pool {
+    /// Changes the test clips' features so that `mean` and `std` (each D_k per encoder, those of the training clips)
+    /// standardise them as their own mean and deviation would: x ← (x − mean_test) / std_test · std + mean.
+    pub fn align_test(&mut self, mean: &[Vec<f32>], std: &[Vec<f32>]) {
+        let rows = self.indices(Split::Test);
+        for (encoder, (mean, std)) in self.encoders.iter_mut().zip(mean.iter().zip(std)) {
+            let (own_mean, own_std) = columns(encoder.features.view(), &rows);
+            for &row in &rows {
+                let wide = |value: f32| f64::from(value);
+                for (column, x) in encoder.features.row_mut(row).iter_mut().enumerate() {
+                    let standard = (wide(*x) - wide(own_mean[column])) / wide(own_std[column]);
+                    *x = (standard * wide(std[column]) + wide(mean[column])) as f32;
+                }
+            }
+        }
+    }
 }
 
 /// (mean, variance) → (mean, std) in f32, where a small deviation may become 0 too, or so small that 1/std is not finite.

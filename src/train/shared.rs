@@ -1,7 +1,7 @@
 //! A pool for several runs on one engine: read once, standardised for each, and on the device once.
 
 use super::Selection;
-use crate::config::Config;
+use crate::config::{Config, Standardize};
 use crate::data::{Clip, Encoder, EncoderInfo, Pool, Split};
 use crate::engine::Engine;
 use crate::fnv::fnv1a;
@@ -100,6 +100,9 @@ impl SharedPool {
             !config.adaptation.enabled || !self.indices(Split::Test).is_empty(),
             "adaptation.enabled = true, but the pool has no test clips to adapt to; add their features or turn adaptation off"
         );
+        if config.adaptation.enabled {
+            config.data.check_test_clips(self.indices(Split::Test).len())?;
+        }
         let widths: Vec<usize> = self.encoders.iter().map(|encoder| encoder.width).collect();
         Dims::new(config, &widths, self.classes.len())
     }
@@ -128,12 +131,17 @@ impl SharedPool {
             return placed.network(engine, config, dims, standard);
         }
         ensure!(!state.features.is_empty(), "another run could not take the pool to the device; see its error");
-        let kept = dims.half && state.runs > 0;
+        // Test clips are aligned with the training clips of this run.
+        let aligned = config.adaptation.enabled && config.data.standardize == Standardize::PerSplit;
+        let kept = (dims.half || aligned) && state.runs > 0;
         let encoders = if kept { state.features.clone() } else { std::mem::take(&mut state.features) };
         let (classes, clips) = (self.classes.clone(), self.clips.clone());
         let mut pool = Pool { classes, neutral: self.neutral, clips, encoders };
+        if aligned {
+            pool.align_test(&standard.mean, &standard.std);
+        }
         let network = Network::new(engine, config, dims, &mut pool, standard, capacity, Mode::Training)?;
-        if state.runs > 0 {
+        if state.runs > 0 && !aligned {
             state.placed = network.placed()?;
         }
         Ok(network)

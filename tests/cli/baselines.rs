@@ -35,6 +35,29 @@ fn every_method_over_the_same_folds() {
     work.fails(&line.replace("--out b", "--out full"), &["found a folder that is not empty"]);
 }
 
+/// The challenge's own training is a line more for each classifier, beside the same lines as without it.
+#[test]
+fn trained_as_the_challenge_does() {
+    let work = Workspace::with_pool();
+    let line = format!(
+        "baselines --data pool --device cpu {SMALL} --folds 0,1 --set train.max_epochs=2 --set data.encoders=[\"clip\",\"clap\"]"
+    );
+    work.ok(&format!("{line} --out plain"));
+    work.ok(&format!("{line} --out both --challenge"));
+    let rows = |name: &str| work.json(&format!("{name}/summary.json"))["rows"].as_array().unwrap().clone();
+    let (plain, both) = (rows("plain"), rows("both"));
+    let (challenge, own): (Vec<Value>, Vec<Value>) =
+        both.into_iter().partition(|row| row["name"].as_str().unwrap().ends_with(" (challenge)"));
+    assert_eq!(own, plain);
+    assert_eq!(challenge.len(), 9, "three classifiers for two encoders and for both together");
+    for row in challenge {
+        let name = row["name"].as_str().unwrap();
+        let twin = plain.iter().find(|own| name == format!("{} (challenge)", own["name"].as_str().unwrap())).unwrap();
+        assert_eq!((&row["runs"], &twin["runs"]), (&2.into(), &2.into()));
+        assert_ne!(row["official"], twin["official"], "{name}");
+    }
+}
+
 #[test]
 fn trivial_answers_are_those_of_inspect() {
     let work = Workspace::with_pool();

@@ -36,6 +36,8 @@ fn the_loader_gives_the_same_scores() {
         "--set model.heads=single --set decode.gamma=0.5 --set decode.epsilon=0.01",
         "--set data.concatenate=true",
         "--set adaptation.enabled=true",
+        "--set data.standardize=per_split",
+        "--set adaptation.enabled=true --set data.standardize=per_split",
     ];
     for (at, setting) in settings.into_iter().enumerate() {
         work.ok(&format!(

@@ -20,6 +20,7 @@ mod report;
 mod results;
 mod run_folder;
 mod settings;
+mod standardize;
 mod sweep;
 mod tuning;
 mod usage;
