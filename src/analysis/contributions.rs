@@ -99,6 +99,11 @@ impl Contributions {
         }
     }
 
+    /// The metric as sentences write it.
+    pub fn metric(&self) -> &'static str {
+        if self.rank_by == RankBy::Mean { "mean of presence and salience" } else { self.rank_by.title() }
+    }
+
     /// The name of the family that an encoder is in.
     pub fn family_of(&self, encoder: &Contribution) -> Option<String> {
         let [member] = &encoder.members[..] else { return None };

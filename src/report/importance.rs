@@ -20,7 +20,7 @@ pub fn section(experiments: &[&Experiment]) -> Markup {
 }
 
 fn of_experiment(analysis: &Analysis, contributions: &Contributions) -> Markup {
-    let metric = contributions.rank_by.title();
+    let metric = contributions.metric();
     let runs = analysis.runs.len();
     let caption = format!(
         "Importance of every encoder, over {} validation clips of {runs} run{}. Score: {metric}. Positive losses: the model \

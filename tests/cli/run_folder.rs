@@ -180,7 +180,7 @@ fn a_collapsed_gate_is_told() {
     }
     work.ok("report few --out old.html");
     let page = work.text("old.html");
-    assert!(!page.contains("gate has collapsed") && page.contains("Learning rate"), "the rest is shown");
+    assert!(!page.contains("gate has collapsed") && page.contains("Learning curves"), "the rest is shown");
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub fn print(contributions: &Contributions) {
         outln!(
             "Importance beside the gate: score ({}) {:.3} and loss {:.4} with nothing changed; lost where an encoder is \
              permuted over clips ({} times per run) or masked",
-            contributions.rank_by.title(),
+            contributions.metric(),
             base.score,
             base.loss,
             contributions.repeats
