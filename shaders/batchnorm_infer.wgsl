@@ -1,16 +1,17 @@
 // h = relu(γ (y − mean) / √(variance + ε) + β) with the running statistics,  y = Σ_s partial[s]
 //
-// partial (S, B, P), spans (K, 2), running (2, M)  →  h (B, M). One invocation per element.
+// partial (S, B, P), spans (K, 2), running (2, M)  →  h (B, M), 0 where a row lacks the encoder. One invocation per element.
 // Twin: src/kernels/batchnorm_infer.rs.
 
-struct Params { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32 }
+struct Params { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32, masked: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> partial: array<f32>;
 @group(0) @binding(3) var<storage, read> spans: array<u32>;    // (K, 2): first part, parts
 @group(0) @binding(4) var<storage, read> small: array<f32>;
 @group(0) @binding(5) var<storage, read> running: array<f32>;  // (2, M): mean, variance
-@group(0) @binding(6) var<storage, read_write> h: array<f32>;  // (B, M)
+@group(0) @binding(6) var<storage, read> mask: array<u32>;     // (B, K) where `masked`
+@group(0) @binding(7) var<storage, read_write> h: array<f32>;  // (B, M)
 
 const EPSILON = 1e-5;
 
@@ -22,6 +23,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let b = i / channels;
     let m = i % channels;
     let k = m / p.width;
+    if p.masked != 0u && mask[b * p.encoders + k] == 0u {
+        h[i] = 0.0;
+        return;
+    }
     var y = 0.0;
     for (var s = 0u; s < spans[2u * k + 1u]; s++) {
         y += partial[((spans[2u * k] + s) * p.rows + b) * p.width + m % p.width];

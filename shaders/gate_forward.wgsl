@@ -1,22 +1,30 @@
 // g = relu(Σ_s partial[s] + c₁),  u = V₂ g + c₂,  w = softmax over the n largest of u / τ, 0 elsewhere
 //
-// partial (S, B, A)  →  g (B, A), u (B, K), w (B, K). Ties: the lower index wins. One workgroup per row.
+// partial (S, B, A)  →  g (B, A), u (B, K), w (B, K). Ties: the lower index wins. Where `masked`, an encoder that the row
+// lacks takes no part, so its w is 0; a row without any has w = 0 throughout. One workgroup per row.
 // Ranks are taken on u, which orders as softmax(u / τ) does. Twin: src/kernels/gate_forward.rs.
 
-struct Params { rows: u32, encoders: u32, hidden: u32, parts: u32, top_n: u32, bias0: u32, weight1: u32, bias1: u32, temperature: u32, tau_min: f32, tau_max: f32 }
+struct Params { rows: u32, encoders: u32, hidden: u32, parts: u32, top_n: u32, bias0: u32, weight1: u32, bias1: u32, temperature: u32, tau_min: f32, tau_max: f32, masked: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> partial: array<f32>;
 @group(0) @binding(3) var<storage, read> small: array<f32>;
-@group(0) @binding(4) var<storage, read_write> g: array<f32>;
-@group(0) @binding(5) var<storage, read_write> u: array<f32>;
-@group(0) @binding(6) var<storage, read_write> w: array<f32>;
+@group(0) @binding(4) var<storage, read> mask: array<u32>;  // (B, K) where `masked`
+@group(0) @binding(5) var<storage, read_write> g: array<f32>;
+@group(0) @binding(6) var<storage, read_write> u: array<f32>;
+@group(0) @binding(7) var<storage, read_write> w: array<f32>;
 
 const LANES = 64u;
 const MAX_ENCODERS = 256u;
 
 var<workgroup> logits: array<f32, MAX_ENCODERS>;  // u of this row
 var<workgroup> powers: array<f32, MAX_ENCODERS>;  // e^((u − max) / τ) where selected, else 0
+
+// Whether row b of the batch has encoder k
+fn has(b: u32, k: u32) -> bool {
+    if p.masked == 0u { return true; }
+    return mask[b * p.encoders + k] != 0u;
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -40,10 +48,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     let tau = clamp(small[p.temperature], p.tau_min, p.tau_max);
     for (var k = lane; k < p.encoders; k += LANES) {
+        if !has(b, k) {
+            powers[k] = 0.0;
+            continue;
+        }
         let own = logits[k];
         var rank = 0u;
         var highest = own;
         for (var j = 0u; j < p.encoders; j++) {
+            if !has(b, j) { continue; }
             let other = logits[j];
             if other > own || (other == own && j < k) { rank++; }
             highest = max(highest, other);
@@ -53,5 +66,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     var total = 0.0;
     for (var k = 0u; k < p.encoders; k++) { total += powers[k]; }
-    for (var k = lane; k < p.encoders; k += LANES) { w[b * p.encoders + k] = powers[k] / total; }
+    for (var k = lane; k < p.encoders; k += LANES) {
+        w[b * p.encoders + k] = select(powers[k] / total, 0.0, total == 0.0);
+    }
 }

@@ -52,6 +52,8 @@ pub struct Model {
     pub top_n: TopN,
     /// Highest dropout rate, in [0, 1)
     pub dropout: f32,
+    /// Rate at which training drops each encoder of a row, in [0, 1); one of them stays
+    pub encoder_dropout: f32,
     /// Epochs over which the rate ramps from 0 to `dropout`
     pub dropout_warmup_epochs: u32,
     pub attention: Attention,

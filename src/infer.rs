@@ -28,9 +28,9 @@ pub struct Output {
     pub presence: Array2<f32>,
     /// Logits (N, C); the presence logits where there is one head
     pub salience: Array2<f32>,
-    /// Weight of every encoder (N, K): n of them above 0, summing to 1
+    /// Weight of every encoder (N, K): n of them, or those there are, above 0, summing to 1
     pub w: Array2<f32>,
-    /// The gate's weights before selection (N, K): softmax(u / τ) over all encoders; w where there is no gate
+    /// The gate's weights before selection (N, K): softmax(u / τ) over all encoders that the row has; w where there is no gate
     pub a: Array2<f32>,
 }
 
@@ -60,6 +60,7 @@ impl Network {
         mode: Mode,
     ) -> Result<Self> {
         let clips = pool.clips.len();
+        let dims = Dims { masked: pool.present.is_some(), ..dims };
         let request = Request { engine, config, dims: &dims, clips, capacity, mode };
         let place = |fit: &Fit| -> Result<(Model, Features)> {
             let extent = Extent::of_epoch(&dims, clips, capacity);
@@ -81,6 +82,7 @@ impl Network {
         }
         let (model, mut features) = placed.map_err(|error| no_memory(error, &fit))?;
         let targets = data::targets(&pool.clips, 0..clips, model.dims.classes);
+        pool.fill_missing(&standard.mean);
         let encoders = std::mem::take(&mut pool.encoders);
         let encoders = packed::features(encoders, &pool.clips, standard, model.dims.half)?;
         if fit.streamed {
@@ -89,6 +91,9 @@ impl Network {
             features.fill(engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         }
         features.set_standard(engine, &model.windows, standard);
+        if let Some(present) = &pool.present {
+            features.set_present(engine, present);
+        }
         Ok(Self { model, features, capacity, fit, inference: HashMap::new(), from_embeddings: HashMap::new() })
     }
 
@@ -99,6 +104,12 @@ impl Network {
     pub fn placed(&self) -> Result<Option<Placed>> {
         let (extent, mode, fit) = (self.model.extent, self.model.mode, self.fit.clone());
         Ok(self.features.share(&self.model.engine)?.map(|features| Placed { features, fit, extent, mode }))
+    }
+
+    /// Sets which encoders each clip has (N, K), of a network on a pool whose clips may lack some.
+    pub fn set_present(&mut self, present: &Array2<bool>) {
+        assert!(self.model.dims.masked, "the network was made for clips that have all encoders");
+        self.features.set_present(&self.model.engine, present);
     }
 
     /// Runs the given rows through the network with its running statistics.
@@ -179,6 +190,7 @@ impl Placed {
         let (windows, extent) = (&self.fit.windows, self.extent);
         let features = self.features.share(engine)?.expect("what was shared can be shared again");
         features.set_standard(engine, windows, standard);
+        let dims = Dims { masked: features.present.len > 0, ..dims };
         let model = Model::new(engine.clone(), config, dims, windows.clone(), extent, self.mode)?;
         Ok(Network {
             model,

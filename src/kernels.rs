@@ -4,6 +4,7 @@ pub mod adam;
 pub mod batchnorm_backward;
 pub mod batchnorm_forward;
 pub mod batchnorm_infer;
+pub mod encoder_mask;
 pub mod fuse_activate;
 pub mod fuse_forward;
 pub mod fuse_input_grad;
@@ -30,7 +31,8 @@ pub mod project_weight_grad;
 /// Every kernel, in the order of a training step; inference replaces `batchnorm_forward` by `batchnorm_infer`, and a
 /// training step that keeps its gradients the two updates before `adam` by the two after it. With f16, the two that end in
 /// `_half` take the place of those before them.
-pub static ALL: [&crate::kernel::Kernel; 26] = [
+pub static ALL: [&crate::kernel::Kernel; 27] = [
+    &encoder_mask::KERNEL,
     &project_forward::KERNEL,
     &project_forward_half::KERNEL,
     &batchnorm_forward::KERNEL,

@@ -39,6 +39,7 @@ const PART: usize = 512;
 /// Dropout masks: one layer number each.
 const LAYER_PROJECT: u32 = 0;
 const LAYER_FUSE: u32 = 1;
+const LAYER_ENCODERS: u32 = 2;
 
 /// Steps of an epoch at most: the device keeps their losses until it is over.
 pub const LOSS_SLOTS: usize = 65_536;
@@ -227,6 +228,9 @@ impl Model {
 
 impl Pass<'_> {
     fn forward(&self, calls: &mut Vec<Call>, training: Option<&Training>) {
+        if self.model.dims.masking() {
+            calls.push(self.encoder_mask(training)); // which encoders each row has
+        }
         match self.model.dims.half {
             false => calls.extend(self.project_forward()),     //     x → y in parts
             true => calls.extend(self.project_forward_half()), // the same of x̂ and W in f16

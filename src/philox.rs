@@ -52,6 +52,23 @@ pub fn apply_dropout<R: Real>(step: &Step, first: usize, layer: u32, values: &mu
         },
     );
 }
+
+/// The words of a layer's elements from `first` on.
+pub fn words(step: &Step, first: usize, layer: u32, words: &mut [u32]) {
+    let key = [step.seed_low, step.seed_high];
+    let mut at = 0;
+    while at < words.len() {
+        let (block, skipped) = ((first + at) / 4, (first + at) % 4);
+        let counters = std::array::from_fn(|i| (block + i) as u32);
+        let blocks = philox_blocks([counters, [0; BLOCKS], [step.number; BLOCKS], [layer; BLOCKS]], key);
+        let count = (4 * BLOCKS - skipped).min(words.len() - at);
+        for (i, word) in (skipped..).zip(&mut words[at..at + count]) {
+            *word = blocks[i % 4][i / 4];
+        }
+        at += count;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +99,11 @@ mod tests {
             apply_dropout(&step, first, 1, &mut values);
             let expected: Vec<f32> = (first..first + len).map(factor).collect();
             assert_eq!(values, expected, "{len} elements from {first}");
+            let mut found = vec![0; len];
+            words(&step, first, 1, &mut found);
+            let dropped =
+                found.iter().map(|&word| if word < step.dropout_threshold { 0.0 } else { step.dropout_scale });
+            assert_eq!(dropped.collect::<Vec<_>>(), expected, "the words that it drops by");
         }
     }
 }

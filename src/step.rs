@@ -28,11 +28,16 @@ pub struct Step {
     pub reserved: u32,
 }
 
+/// Of a rate in [0, 1): a word of the generator below it drops its element.
+pub fn threshold(rate: f32) -> u32 {
+    assert!((0.0..1.0).contains(&rate), "dropout rate {rate} is not in [0, 1)");
+    (f64::from(rate) * 2f64.powi(32)) as u32
+}
+
 impl Step {
     /// Sets the dropout rate, in [0, 1).
     pub fn with_dropout(mut self, rate: f32) -> Self {
-        assert!((0.0..1.0).contains(&rate), "dropout rate {rate} is not in [0, 1)");
-        self.dropout_threshold = (f64::from(rate) * 2f64.powi(32)) as u32;
+        self.dropout_threshold = threshold(rate);
         self.dropout_scale = (1.0 / (1.0 - f64::from(rate))) as f32;
         self
     }

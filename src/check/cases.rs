@@ -27,6 +27,9 @@ pub struct Case {
     pub sources: usize,
     pub targets: usize,
     pub dropout: f32,
+    /// Rows lack encoders: some of them, one row all but the last, and the others that
+    pub missing: bool,
+    pub encoder_dropout: f32,
     /// Every encoder gets the same gate logit
     pub ties: bool,
     /// τ, fixed; else learned from the default on
@@ -59,6 +62,7 @@ pub fn cases() -> Vec<Case> {
         ("adaptation", "adaptation, mixed"),
         ("no fusion norm", "no fusion norm, mixed"),
         ("one head, BCE, AdamW", "AdamW, mixed"),
+        ("missing encoders", "missing encoders, mixed"),
     ];
     let mixed: Vec<Case> =
         mixed.into_iter().map(|(of, name)| Case { name, precision: Precision::Mixed, ..named(of) }).collect();
@@ -76,6 +80,8 @@ fn f32_cases() -> Vec<Case> {
         sources: 13,
         targets: 0,
         dropout: 0.33,
+        missing: false,
+        encoder_dropout: 0.0,
         ties: false,
         temperature: None,
         attention: Attention::Gate,
@@ -146,6 +152,11 @@ fn f32_cases() -> Vec<Case> {
             optimizer: Optimizer::AdamW,
             ..base.clone()
         },
+        Case { name: "missing encoders", missing: true, encoder_dropout: 0.3, ..base.clone() },
+        Case { name: "missing, uniform", missing: true, attention: Attention::Uniform, ..base.clone() },
+        Case { name: "missing, mean", missing: true, attention: Attention::Mean, ..base.clone() },
+        Case { name: "missing, adaptation", missing: true, sources: 9, targets: 7, ..base.clone() },
+        Case { name: "encoder dropout", encoder_dropout: 0.5, ..base.clone() },
         Case { name: "one head, adaptation", heads: Heads::Single, sources: 6, targets: 5, ..base },
     ]
 }
@@ -161,6 +172,16 @@ impl Case {
         self.sources + self.targets + 7
     }
 
+    /// (N, K). Of the batch only its fifth row has the last encoder, too few for statistics, so that it is left with none.
+    fn present(&self) -> Array2<bool> {
+        let (clips, last) = (self.clips(), self.widths.len() - 1);
+        let alone = clips - 7;
+        Array2::from_shape_fn((clips, last + 1), |(row, k)| match (row == alone, k == last) {
+            (false, false) => (7 * row + 3 * k) % 5 != 0,
+            (alone, last) => alone == last,
+        })
+    }
+
     /// Rows of the inference that follows; 1 where the case is about smallest sizes.
     pub fn infer_rows(&self) -> usize {
         if self.sizes == [1; 4] { 1 } else { self.sources + self.targets }
@@ -172,7 +193,7 @@ impl Case {
         [model.projection, model.gate_hidden, model.fused, model.head_hidden] = self.sizes;
         (model.top_n, model.attention, model.heads) = (self.top_n, self.attention, self.heads);
         model.fusion_norm = self.fusion_norm;
-        model.dropout = self.dropout;
+        (model.dropout, model.encoder_dropout) = (self.dropout, self.encoder_dropout);
         if let Some(tau) = self.temperature {
             (config.model.temperature.mode, config.model.temperature.initial) = (TemperatureMode::Fixed, tau);
         }
@@ -194,7 +215,7 @@ impl Case {
     /// Where the engine has no room.
     pub fn build(&self, engine: &Arc<Engine>, mode: Mode) -> Result<(Model, Features)> {
         let config = self.config();
-        let dims = Dims::new(&config, &self.widths, self.classes)?;
+        let dims = Dims { masked: self.missing, ..Dims::new(&config, &self.widths, self.classes)? };
         let windows = Windows::new(&dims, self.clips(), self.max_elements)?;
         let extent = Extent { rows: self.sources + self.targets, steps: SLOT as usize + 1 };
         let model = Model::new(engine.clone(), &config, dims, windows, extent, mode)?;
@@ -267,6 +288,9 @@ impl Case {
         features.fill(&model.engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         features.set_standard(&model.engine, &model.windows, &standard);
         features.set_order(&model.engine, (0..clips as u32).rev().collect());
+        if self.missing {
+            features.set_present(&model.engine, &self.present());
+        }
         Ok(features)
     }
 }

@@ -18,6 +18,7 @@ impl Default for Model {
             head_hidden: 256,
             top_n: TopN::Auto,
             dropout: 0.33,
+            encoder_dropout: 0.0,
             dropout_warmup_epochs: 0,
             attention: Attention::Gate,
             fusion_norm: FusionNorm::Batch,

@@ -46,7 +46,9 @@ impl Config {
         if let TopN::Count(n) = model.top_n {
             require(n >= 1, "model.top_n", n, "\"auto\" or a whole number from 1 to K")?;
         }
-        require((0.0..1.0).contains(&model.dropout), "model.dropout", model.dropout, "a rate from 0 to below 1")?;
+        for (key, rate) in [("model.dropout", model.dropout), ("model.encoder_dropout", model.encoder_dropout)] {
+            require((0.0..1.0).contains(&rate), key, rate, "a rate from 0 to below 1")?;
+        }
 
         // Only the numbers that the mode uses have to fit together.
         let temperature = &model.temperature;

@@ -107,7 +107,7 @@ impl Pool {
         check_left(&clips)?;
         let encoders = read_encoders(&sources.used, &indices, &mut clips, reading.drop_bad_clips, ui)?;
         check_left(&clips)?;
-        let mut pool = Self { classes, neutral, clips, encoders };
+        let mut pool = Self { classes, neutral, clips, encoders, present: None };
         if options.concatenate {
             pool.concatenate();
         }

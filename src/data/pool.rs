@@ -61,6 +61,8 @@ pub struct Pool {
     pub clips: Vec<Clip>,
     /// K encoders.
     pub encoders: Vec<Encoder>,
+    /// (N, K): whether the clip has a row in the encoder; `None` where every clip has one in each. A missing row's features are 0.
+    pub present: Option<Array2<bool>>,
 }
 
 /// Which labels a pool is read with, and what becomes of clips whose features are incomplete: options of every command that
@@ -135,6 +137,26 @@ impl Pool {
     pub fn infos(&self) -> Vec<EncoderInfo> {
         let info = |e: &Encoder| EncoderInfo { name: e.name.clone(), width: e.features.ncols(), modality: e.modality };
         self.encoders.iter().map(info).collect()
+    }
+
+    /// Those of some rows that have encoder k.
+    pub fn rows_with(&self, k: usize, rows: &[usize]) -> Vec<usize> {
+        match &self.present {
+            Some(present) => rows.iter().copied().filter(|&row| present[[row, k]]).collect(),
+            None => rows.to_vec(),
+        }
+    }
+
+    /// Sets the features of missing rows to the means (D_k) of their encoders: finite, and 0 when standardised.
+    pub fn fill_missing(&mut self, means: &[Vec<f32>]) {
+        let Some(present) = &self.present else { return };
+        for (k, (encoder, mean)) in self.encoders.iter_mut().zip(means).enumerate() {
+            for (mut row, present) in encoder.features.rows_mut().into_iter().zip(present.column(k)) {
+                if !present {
+                    row.assign(&aview1(mean));
+                }
+            }
+        }
     }
 
     /// Joins all encoders into one, their features side by side, giving up theirs one by one.

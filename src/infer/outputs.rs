@@ -11,13 +11,14 @@ pub(super) struct Outputs {
     logits: Array2<f32>, // (N, O)
     w: Array2<f32>,      // (N, K)
     u: Array2<f32>,      // (N, K)
+    mask: Array2<u32>,   // (N, K)
 }
 
 impl Outputs {
     /// Room for those of n rows.
     pub fn new(dims: &Dims, n: usize) -> Self {
         let of_encoders = || Array2::zeros((n, dims.encoders()));
-        Self { logits: Array2::zeros((n, dims.outputs())), w: of_encoders(), u: of_encoders() }
+        Self { logits: Array2::zeros((n, dims.outputs())), w: of_encoders(), u: of_encoders(), mask: Array2::ones((n, dims.encoders())) }
     }
 
     /// Takes those of a batch from the activations.
@@ -25,7 +26,11 @@ impl Outputs {
         read(model, &model.activations.logits, self.logits.slice_mut(s![batch.clone(), ..]))?;
         read(model, &model.activations.w, self.w.slice_mut(s![batch.clone(), ..]))?;
         if model.dims.gate {
-            read(model, &model.activations.u, self.u.slice_mut(s![batch, ..]))?;
+            read(model, &model.activations.u, self.u.slice_mut(s![batch.clone(), ..]))?;
+        }
+        if model.dims.masking() {
+            let mask = model.engine.read(&model.activations.mask, 0, batch.len() * model.dims.encoders())?;
+            self.mask.slice_mut(s![batch, ..]).iter_mut().zip(mask).for_each(|(to, from)| *to = from);
         }
         Ok(())
     }
@@ -35,7 +40,12 @@ impl Outputs {
         let (c, w) = (model.dims.classes, self.w);
         let presence = self.logits.slice(s![.., ..c]).to_owned();
         let salience = if model.dims.dual { self.logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
-        let a = if model.dims.gate { preselection(self.u.view(), model.temperature()?) } else { w.clone() };
+        let present = self.mask.mapv(|mask| mask != 0);
+        let a = if model.dims.gate {
+            preselection(self.u.view(), present.view(), model.temperature()?)
+        } else {
+            w.clone()
+        };
         Ok(Output { presence, salience, w, a })
     }
 }

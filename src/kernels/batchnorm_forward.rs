@@ -1,4 +1,6 @@
 //! `h = dropout(relu(γ x̂ + β))`, `x̂ = (y − mean) · rstd` over the batch, `y = Σ_s partial[s]`; running statistics follow.
+//! Where `masked`, an encoder's statistics run over the rows that have it, and x̂ and h are 0 in the others; without any
+//! such row the running statistics stay.
 
 use crate::blocks::column_blocks;
 use crate::philox::apply_dropout;
@@ -11,12 +13,15 @@ pub const EPSILON: f64 = 1e-5;
 
 kernel! {
     batchnorm_forward [step, linear_index, relu, philox];
-    // gamma, beta: offsets in small; layer: which dropout mask
-    params p { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32, layer: u32 }
+    // gamma, beta: offsets in small; layer: which dropout mask; masked: 1 where rows may lack encoders
+    params p {
+        rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32, layer: u32, masked: u32,
+    }
     read {
         partial: f32 [p.parts * p.rows * p.width],
         spans: u32 [2 * p.encoders],
         small: f32 [p.gamma.max(p.beta) + p.encoders * p.width => 2 * p.encoders * p.width],
+        mask: u32 [p.masked * p.rows * p.encoders],
     }
     update { running: f32 [2 * p.encoders * p.width] }
     write {
@@ -41,12 +46,27 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     blocks.enumerate().for_each(|(block, (((mut normed, mut h), rstd), (running_mean, running_var)))| {
         let first = block * columns;
         let k = first / p.width;
+        let has = |row: usize| p.masked == 0 || b.mask[row * p.encoders + k] != 0;
+        let mut present: Vec<&mut [R]> = Vec::with_capacity(p.rows);
         for (row, y) in normed.iter_mut().enumerate() {
-            sum_parts(b.partial, [p.rows, p.width], &b.spans[2 * k..], [row, first % p.width], y);
+            if has(row) {
+                sum_parts(b.partial, [p.rows, p.width], &b.spans[2 * k..], [row, first % p.width], y);
+                present.push(y);
+            } else {
+                y.fill(R::zero());
+            }
         }
-        normalise(&mut normed, rstd, running_mean, running_var);
+        if present.is_empty() {
+            rstd.fill(R::zero());
+        } else {
+            normalise(&mut present, rstd, running_mean, running_var);
+        }
         let (gamma, beta) = (&b.small[p.gamma + first..][..columns], &b.small[p.beta + first..][..columns]);
         for (row, (normed, h)) in normed.iter().zip(&mut h).enumerate() {
+            if !has(row) {
+                h.fill(R::zero());
+                continue;
+            }
             vectorised(
                 #[inline(always)]
                 || {
@@ -81,7 +101,7 @@ pub(super) fn sum_parts<R: Real>(
     }
 }
 
-/// y (B, P) of one encoder → x̂ in its place, 1/std, and both running statistics moved on.
+/// y (rows, P) of one encoder → x̂ in its place, 1/std, and both running statistics moved on.
 fn normalise<R: Real>(y: &mut [&mut [R]], rstd: &mut [R], running_mean: &mut [R], running_var: &mut [R]) {
     let (count, momentum) = (R::of(y.len() as f64), R::of(MOMENTUM));
     let mut mean = vec![R::zero(); rstd.len()];

@@ -1,4 +1,5 @@
-//! `h = relu(γ (y − mean) / √(variance + ε) + β)` with the running statistics, `y = Σ_s partial[s]`.
+//! `h = relu(γ (y − mean) / √(variance + ε) + β)` with the running statistics, `y = Σ_s partial[s]`;
+//! 0 where a row lacks the encoder.
 
 use super::batchnorm_forward::{EPSILON, sum_parts};
 use crate::real::{Real, relu, vectorised};
@@ -7,13 +8,14 @@ use rayon::prelude::*;
 
 kernel! {
     batchnorm_infer [linear_index, relu];
-    // gamma, beta: offsets in small
-    params p { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32 }
+    // gamma, beta: offsets in small; masked: 1 where rows may lack encoders
+    params p { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32, masked: u32 }
     read {
         partial: f32 [p.parts * p.rows * p.width],
         spans: u32 [2 * p.encoders],
         small: f32 [p.gamma.max(p.beta) + p.encoders * p.width => 2 * p.encoders * p.width],
         running: f32 [2 * p.encoders * p.width],
+        mask: u32 [p.masked * p.rows * p.encoders],
     }
     write { h: f32 [p.rows * p.encoders * p.width] }
     flops((p.parts + 6 * p.encoders) * p.rows * p.width);
@@ -38,5 +40,10 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
                 }
             },
         );
+        if p.masked == 1 {
+            let mask = &b.mask[row * p.encoders..][..p.encoders];
+            let missing = h.chunks_mut(p.width).zip(mask).filter(|(_, mask)| **mask == 0);
+            missing.for_each(|(h, _)| h.fill(R::zero()));
+        }
     });
 }

@@ -1,5 +1,6 @@
 //! `g = relu(Σ_s partial[s] + c₁)`, `u = V₂ g + c₂`, w = softmax over the n largest of u / τ, 0 elsewhere.
-//! Ties: the lower index wins. Ranks are taken on u, which orders as softmax(u / τ) does.
+//! Ties: the lower index wins. Ranks are taken on u, which orders as softmax(u / τ) does. Where `masked`, an encoder that
+//! a row lacks takes no part, so its w is 0; a row without any has w = 0 throughout.
 
 use super::batchnorm_forward::sum_parts;
 use crate::real::{Real, dot, relu};
@@ -11,15 +12,17 @@ pub const MAX_ENCODERS: usize = 256;
 
 kernel! {
     gate_forward [relu];
-    // bias0, weight1, bias1, temperature: offsets in small
+    // bias0, weight1, bias1, temperature: offsets in small; masked: 1 where rows may lack encoders
     params p {
         rows: u32, encoders: u32, hidden: u32, parts: u32, top_n: u32,
         bias0: u32, weight1: u32, bias1: u32, temperature: u32, tau_min: f32, tau_max: f32,
+        masked: u32,
     }
     read {
         partial: f32 [p.parts * p.rows * p.hidden],
         small: f32 [(p.bias0 + p.hidden).max(p.weight1 + p.encoders * p.hidden).max(p.bias1 + p.encoders).max(p.temperature + 1)
             => p.hidden + p.encoders * (p.hidden + 1) + 1],
+        mask: u32 [p.masked * p.rows * p.encoders],
     }
     write { g: f32 [p.rows * p.hidden], u: f32 [p.rows * p.encoders], w: f32 [p.rows * p.encoders] }
     flops(p.rows * p.hidden * (p.parts + 2 * p.encoders));
@@ -36,13 +39,17 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
         for (k, u) in u.iter_mut().enumerate() {
             *u = b.small[p.bias1 + k] + dot(&b.small[p.weight1 + k * p.hidden..][..p.hidden], g);
         }
-        let highest = u.iter().copied().fold(R::neg_infinity(), R::max);
+        let has = |k: usize| p.masked == 0 || b.mask[row * p.encoders + k] != 0;
+        let highest = (0..p.encoders).filter(|&k| has(k)).map(|k| u[k]).fold(R::neg_infinity(), R::max);
         for (k, w) in w.iter_mut().enumerate() {
-            let rank = (0..p.encoders).filter(|&j| u[j] > u[k] || (u[j] == u[k] && j < k)).count();
-            *w = if rank < p.top_n { ((u[k] - highest) / tau).exp() } else { R::zero() };
+            let before = |&j: &usize| has(j) && (u[j] > u[k] || (u[j] == u[k] && j < k));
+            let rank = (0..p.encoders).filter(before).count();
+            *w = if has(k) && rank < p.top_n { ((u[k] - highest) / tau).exp() } else { R::zero() };
         }
         let total: R = w.iter().copied().sum();
-        w.iter_mut().for_each(|w| *w /= total);
+        if total != R::zero() {
+            w.iter_mut().for_each(|w| *w /= total);
+        }
     });
 }
 

@@ -10,20 +10,21 @@ use anyhow::Result;
 /// What a forward pass leaves behind. Each `partial` is dead once the next kernel has added it up: all of them, and two
 /// gradients, take turns in one place.
 pub struct Activations {
+    pub mask: Buffer<u32>, // (B, K): 1 where the row has the encoder; empty where all rows have all
     pub project_partial: Buffer<f32>, // (S, B, P)
-    pub h: Buffer<f32>,               // (B, M)
-    pub gate_partial: Buffer<f32>,    // (S, B, A)
-    pub g: Buffer<f32>,               // (B, A)
-    pub u: Buffer<f32>,               // (B, K)
-    pub w: Buffer<f32>,               // (B, K)
-    pub q: Buffer<f32>,               // (B, P): mean of h; empty unless it is what is fused
-    pub ones: Buffer<f32>,            // (B): its weight
-    pub fuse_partial: Buffer<f32>,    // (S, B, F)
-    pub fuse_span: Buffer<u32>,       // (1, 2): 0, S
-    pub z: Buffer<f32>,               // (B, F)
-    pub head_partial: Buffer<f32>,    // (S, B, G·H)
-    pub t: Buffer<f32>,               // (B, G·H)
-    pub logits: Buffer<f32>,          // (B, O)
+    pub h: Buffer<f32>,    // (B, M)
+    pub gate_partial: Buffer<f32>, // (S, B, A)
+    pub g: Buffer<f32>,    // (B, A)
+    pub u: Buffer<f32>,    // (B, K)
+    pub w: Buffer<f32>,    // (B, K)
+    pub q: Buffer<f32>,    // (B, P): mean of h; empty unless it is what is fused
+    pub ones: Buffer<f32>, // (B): its weight
+    pub fuse_partial: Buffer<f32>, // (S, B, F)
+    pub fuse_span: Buffer<u32>, // (1, 2): 0, S
+    pub z: Buffer<f32>,    // (B, F)
+    pub head_partial: Buffer<f32>, // (S, B, G·H)
+    pub t: Buffer<f32>,    // (B, G·H)
+    pub logits: Buffer<f32>, // (B, O)
 }
 
 /// What only training needs.
@@ -65,6 +66,7 @@ impl Activations {
         let head = f.div_ceil(PART) * b * gh;
         let partial = engine.buffer("partial", project.max(gate).max(fuse).max(head))?;
         Ok(Self {
+            mask: engine.buffer("mask", if dims.masking() { b * k } else { 0 })?,
             project_partial: partial.again("project_partial", project),
             h: engine.buffer("h", b * m)?,
             gate_partial: partial.again("gate_partial", gate),

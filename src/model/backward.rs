@@ -55,12 +55,20 @@ impl Pass<'_> {
 
     pub fn fuse_norm_backward(&self) -> Call {
         let (d, at, t) = (&self.d, self.at(), self.training());
-        let params = batchnorm_backward::Params { rows: d.b, channels: d.f, gamma: at.fuse_gamma, beta: at.fuse_beta };
+        let params = batchnorm_backward::Params {
+            rows: d.b,
+            encoders: 1,
+            width: d.f,
+            gamma: at.fuse_gamma,
+            beta: at.fuse_beta,
+            masked: 0,
+        };
         let args = batchnorm_backward::Args {
             dnorm: &t.dz,
             normed: &t.fuse_normed,
             rstd: &t.fuse_rstd,
             small: self.small,
+            mask: self.mask(),
             dy: &t.dfuse,
             grads: &t.grads.small,
         };
@@ -146,12 +154,20 @@ impl Pass<'_> {
 
     pub fn batchnorm_backward(&self) -> Call {
         let (d, at, t) = (&self.d, self.at(), self.training());
-        let params = batchnorm_backward::Params { rows: d.b, channels: d.m, gamma: at.gamma, beta: at.beta };
+        let params = batchnorm_backward::Params {
+            rows: d.b,
+            encoders: d.k,
+            width: d.p,
+            gamma: at.gamma,
+            beta: at.beta,
+            masked: d.masked,
+        };
         let args = batchnorm_backward::Args {
             dnorm: &t.dnorm,
             normed: &t.normed,
             rstd: &t.rstd,
             small: self.small,
+            mask: self.mask(),
             dy: &t.dy,
             grads: &t.grads.small,
         };

@@ -36,10 +36,14 @@ pub struct Dims {
     pub domain: bool,
     /// Features and the projections' weights are multiplied in f16
     pub half: bool,
+    /// Rows of the pool may lack encoders
+    pub masked: bool,
+    /// Training drops encoders of a row
+    pub drops_encoders: bool,
 }
 
 impl Dims {
-    /// The network that `config` describes for encoders of these widths and C classes.
+    /// The network that `config` describes for encoders of these widths and C classes, on rows that have all of them.
     ///
     /// # Errors
     /// K of 0 or above 256, an encoder without columns, or n above K.
@@ -84,6 +88,8 @@ impl Dims {
             dual: config.model.heads == Heads::Dual,
             domain: config.adaptation.enabled,
             half: config.engine.precision == Precision::Mixed,
+            masked: false,
+            drops_encoders: config.model.encoder_dropout > 0.0,
         })
     }
 
@@ -110,6 +116,11 @@ impl Dims {
     /// Width of q, which the fusion takes: M, or P where it is the mean of the encoders
     pub fn fuse_inner(&self) -> usize {
         if self.mean { self.projection } else { self.channels() }
+    }
+
+    /// True where a step begins with the encoders that each row has.
+    pub fn masking(&self) -> bool {
+        self.masked || self.drops_encoders
     }
 
     /// G, heads side by side: presence, salience unless single, domain where there is adaptation

@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::model::{Dims, Window, Windows};
 use anyhow::Result;
 use ndarray::Array2;
+use std::sync::Arc;
 
 /// One window's features and how to standardise them.
 pub struct WindowFeatures {
@@ -28,13 +29,17 @@ pub struct Features {
     pub rows: Buffer<u32>,
     /// (K, 2): first part, parts
     pub spans: Buffer<u32>,
+    /// (N, K): 1 where the row has the encoder; empty where all rows have all
+    pub present: Buffer<u32>,
+    /// The same of the whole pool, on the host
+    given: Arc<Vec<u32>>,
     /// The pool, where it stays on the host
     stream: Option<Stream>,
     /// Rows of the current order
     ordered: usize,
 }
 
-/// Per-column mean and std of every encoder, over the training rows.
+/// Per-column mean and std of every encoder, over the training rows that have it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Standard {
     /// (D_k) per encoder
@@ -48,8 +53,10 @@ impl Standard {
         let (mean, std) = pool
             .encoders
             .iter()
-            .map(|encoder| {
-                let (mean, std) = crate::data::standardize::columns(encoder.features.view(), rows);
+            .enumerate()
+            .map(|(k, encoder)| {
+                let rows = pool.rows_with(k, rows);
+                let (mean, std) = crate::data::standardize::columns(encoder.features.view(), &rows);
                 (mean.to_vec(), std.to_vec())
             })
             .unzip();
@@ -81,6 +88,8 @@ impl Features {
             // An epoch with adaptation lists every clip and as many target rows.
             rows: engine.buffer("rows", 2 * rows)?,
             spans: engine.upload("spans", &windows.spans)?,
+            present: engine.buffer("present", if dims.masked { rows * dims.encoders() } else { 0 })?,
+            given: Arc::default(),
             stream: None,
             ordered: 0,
         })
@@ -103,6 +112,10 @@ impl Features {
         };
         let windows: Result<Option<Vec<_>>> = self.windows.iter().enumerate().map(window).collect();
         let Some(windows) = windows? else { return Ok(None) };
+        let present = engine.buffer("present", self.present.len)?;
+        if self.stream.is_none() {
+            engine.write(&present, 0, &self.given);
+        }
         Ok(Some(Self {
             windows,
             targets: match self.stream {
@@ -111,6 +124,8 @@ impl Features {
             },
             rows: engine.buffer("rows", self.rows.len)?,
             spans: self.spans.clone(),
+            present,
+            given: self.given.clone(),
             stream: self.stream.as_ref().map(|stream| stream.share(engine)),
             ordered: 0,
         }))
@@ -137,6 +152,14 @@ impl Features {
         capacity: usize,
     ) {
         self.stream = Some(Stream::new(engine, windows, encoders, targets, capacity));
+    }
+
+    /// Sets which encoders each row of the pool has (N, K), of features that were made for it.
+    pub fn set_present(&mut self, engine: &Engine, present: &Array2<bool>) {
+        self.given = Arc::new(present.iter().map(|&present| u32::from(present)).collect());
+        if self.stream.is_none() {
+            engine.write(&self.present, 0, &self.given);
+        }
     }
 
     /// Sets how columns are standardised, where they are not yet.
@@ -180,6 +203,12 @@ impl Features {
         let targets = AnyBuffer::from(&self.targets);
         let buffers: Vec<_> = self.windows.iter().map(|window| &window.x).chain([&targets]).collect();
         stream.load(engine, &buffers, first, count)?;
+        if self.present.len > 0 {
+            let k = self.spans.len / 2;
+            let rows = stream.order()[first..end].iter().map(|&row| row as usize);
+            let batch: Vec<u32> = rows.flat_map(|row| &self.given[row * k..][..k]).copied().collect();
+            engine.write(&self.present, 0, &batch);
+        }
         Ok(0)
     }
 }

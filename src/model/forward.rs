@@ -1,12 +1,31 @@
 //! The calls of the forward pass and the loss: which buffer is which argument.
 
 use super::pass::Pass;
-use super::{LAYER_FUSE, LAYER_PROJECT, PART, Training};
+use super::{LAYER_ENCODERS, LAYER_FUSE, LAYER_PROJECT, PART, Training};
 use crate::config::PresenceLoss;
 use crate::kernel::Call;
 use crate::kernels::*;
+use crate::step::threshold;
 
 impl Pass<'_> {
+    /// Nothing is dropped unless it is for training, where an encoder needs two rows to have statistics.
+    pub fn encoder_mask(&self, training: Option<&Training>) -> Call {
+        let (d, a) = (&self.d, self.activations);
+        let given = self.features.present.len as u32;
+        let params = encoder_mask::Params {
+            rows: d.b,
+            encoders: d.k,
+            given,
+            threshold: training.map_or(0, |_| threshold(self.model.config.model.encoder_dropout)),
+            layer: LAYER_ENCODERS,
+            least: if training.is_some() { 2 } else { 0 },
+            share: 1.0 / d.k as f32,
+        };
+        let present = if given > 0 { &self.features.present } else { &self.features.spans };
+        let args = encoder_mask::Args { present, rows: &self.features.rows, mask: &a.mask, w: &a.w };
+        encoder_mask::call(self.engine, params, args)
+    }
+
     /// One call per window.
     pub fn project_forward(&self) -> impl Iterator<Item = Call> {
         self.model.windows.list.iter().enumerate().map(|(i, window)| {
@@ -65,11 +84,13 @@ impl Pass<'_> {
             gamma: at.gamma,
             beta: at.beta,
             layer: LAYER_PROJECT,
+            masked: d.masked,
         };
         let args = batchnorm_forward::Args {
             partial: &a.project_partial,
             spans: &self.features.spans,
             small: self.small,
+            mask: self.mask(),
             running: &self.model.running,
             normed: &training.normed,
             h: &a.h,
@@ -87,12 +108,14 @@ impl Pass<'_> {
             parts: d.parts,
             gamma: at.gamma,
             beta: at.beta,
+            masked: d.masked,
         };
         let args = batchnorm_infer::Args {
             partial: &a.project_partial,
             spans: &self.features.spans,
             small: self.small,
             running: &self.model.running,
+            mask: self.mask(),
             h: &a.h,
         };
         batchnorm_infer::call(self.engine, params, args)
@@ -119,8 +142,16 @@ impl Pass<'_> {
             temperature: at.temperature,
             tau_min: d.tau_min,
             tau_max: d.tau_max,
+            masked: d.masked,
         };
-        let args = gate_forward::Args { partial: &a.gate_partial, small: self.small, g: &a.g, u: &a.u, w: &a.w };
+        let args = gate_forward::Args {
+            partial: &a.gate_partial,
+            small: self.small,
+            mask: self.mask(),
+            g: &a.g,
+            u: &a.u,
+            w: &a.w,
+        };
         gate_forward::call(self.engine, params, args)
     }
 
@@ -156,11 +187,13 @@ impl Pass<'_> {
             gamma: at.fuse_gamma,
             beta: at.fuse_beta,
             layer: LAYER_FUSE,
+            masked: 0,
         };
         let args = batchnorm_forward::Args {
             partial: &a.fuse_partial,
             spans: &a.fuse_span,
             small: self.small,
+            mask: self.mask(),
             running: &self.model.fuse_running,
             normed: &training.fuse_normed,
             h: &a.z,
@@ -178,12 +211,14 @@ impl Pass<'_> {
             parts: d.parts_q,
             gamma: at.fuse_gamma,
             beta: at.fuse_beta,
+            masked: 0,
         };
         let args = batchnorm_infer::Args {
             partial: &a.fuse_partial,
             spans: &a.fuse_span,
             small: self.small,
             running: &self.model.fuse_running,
+            mask: self.mask(),
             h: &a.z,
         };
         batchnorm_infer::call(self.engine, params, args)

@@ -38,6 +38,8 @@ pub(super) struct Letters {
     pub parts_f: u32,
     pub tau_min: f32,
     pub tau_max: f32,
+    /// 1 where rows may lack encoders
+    pub masked: u32,
 }
 
 impl<'a> Pass<'a> {
@@ -62,8 +64,14 @@ impl<'a> Pass<'a> {
             parts_f: dims.fused.div_ceil(PART) as u32,
             tau_min,
             tau_max,
+            masked: u32::from(dims.masking()),
         };
         Self { model, features, engine: &model.engine, activations: &model.activations, small: &model.weights.small, d }
+    }
+
+    /// Which encoders each row has; where all rows have all of them no kernel reads it, and any buffer will do.
+    pub fn mask(&self) -> &'a Buffer<u32> {
+        if self.d.masked == 1 { &self.activations.mask } else { &self.features.spans }
     }
 
     /// What the fusion weighs and multiplies: every h with its w, or their mean with 1.

@@ -83,6 +83,11 @@ impl Stream {
         self.source.capacity
     }
 
+    /// Rows of the current epoch.
+    pub fn order(&self) -> &[u32] {
+        &self.order
+    }
+
     pub fn set_order(&mut self, order: Vec<u32>) {
         self.order = Arc::new(order);
         if let Way::Cpu(ahead) = &mut self.way {

@@ -44,7 +44,7 @@ impl Survey {
         let shared = warnings::shared(&labels.classes, &labels.clips);
         let warnings = labels.notes.into_iter().chain(shared).collect();
         let neutral = labels::exclusive(&labels.classes, labels::AUTOMATIC)?;
-        let pool = Pool { classes: labels.classes, neutral, clips: labels.clips, encoders };
+        let pool = Pool { classes: labels.classes, neutral, clips: labels.clips, encoders, present: None };
         Ok(Self { dir: dir.to_owned(), data: DataInfo::of(dir, &pool), sources, has_targets, warnings })
     }
 

@@ -8,6 +8,7 @@ use crate::fnv::fnv1a;
 use crate::infer::{Network, Placed};
 use crate::model::{Dims, Mode, Standard};
 use anyhow::{Result, ensure};
+use ndarray::Array2;
 use std::sync::{Arc, Mutex};
 
 /// What runs share; a run takes its network from it.
@@ -16,6 +17,8 @@ pub struct SharedPool {
     pub neutral: Option<usize>,
     pub clips: Vec<Clip>,
     pub encoders: Vec<EncoderInfo>,
+    /// (N, K), as [`Pool::present`]
+    pub present: Option<Array2<bool>>,
     selected: Vec<(Selection, Rows)>,
     state: Mutex<State>,
 }
@@ -28,6 +31,20 @@ pub struct Rows {
     pub validation: Vec<usize>,
     /// Of the training rows
     pub standard: Standard,
+}
+
+/// Batch norm needs two rows to have a variance.
+fn check_encoders(pool: &Pool, train: &[usize], selection: Selection) -> Result<()> {
+    for (k, encoder) in pool.encoders.iter().enumerate() {
+        let found = pool.rows_with(k, train).len();
+        ensure!(
+            found >= 2,
+            "encoder `{}`: found {found} training clips that have it ({selection}), expected at least 2; add its rows, or leave it \
+             out with data.encoders",
+            encoder.name
+        );
+    }
+    Ok(())
 }
 
 struct State {
@@ -54,14 +71,15 @@ impl SharedPool {
                 "found {} training clips, expected at least 2; add clips or choose another fold",
                 train.len()
             );
+            check_encoders(&pool, &train, selection)?;
             let standard = Standard::of(&pool, &train);
             Ok((selection, Rows { train, validation, standard }))
         };
         let selected = selections.iter().map(rows).collect::<Result<Vec<_>>>()?;
         let encoders = pool.infos();
-        let Pool { classes, neutral, clips, encoders: features } = pool;
+        let Pool { classes, neutral, clips, encoders: features, present } = pool;
         let state = Mutex::new(State { features, placed: None, runs: runs * selected.len() });
-        Ok(Self { classes, neutral, clips, encoders, selected, state })
+        Ok(Self { classes, neutral, clips, encoders, present, selected, state })
     }
 
     /// The clips of a selection that it was made for.
@@ -75,12 +93,17 @@ impl SharedPool {
         (0..self.clips.len()).filter(|&row| self.clips[row].split == split).collect()
     }
 
-    /// Fingerprint of the clips of a selection, in their order, and of those that adaptation takes.
+    /// Fingerprint of the clips of a selection, in their order, with the encoders that they lack, and of those that
+    /// adaptation takes.
     pub fn fingerprint(&self, selection: Selection, config: &Config) -> u64 {
         let Rows { train, validation, .. } = self.rows(selection);
         let targets = if config.adaptation.enabled { self.indices(Split::Test) } else { Vec::new() };
         let used = [train, validation, &targets].into_iter().flatten();
-        fnv1a(used.flat_map(|&row| self.clips[row].name.bytes().chain([0])))
+        let lacking = |row: usize| {
+            let present = self.present.iter().flat_map(move |present| present.row(row).to_vec());
+            present.enumerate().filter(|(_, present)| !present).flat_map(|(k, _)| (k as u32).to_le_bytes())
+        };
+        fnv1a(used.flat_map(|&row| self.clips[row].name.bytes().chain([0]).chain(lacking(row))))
     }
 
     /// Fingerprint of the classes, and of the targets of a selection's clips, in their order.
@@ -104,7 +127,7 @@ impl SharedPool {
             config.data.check_test_clips(self.indices(Split::Test).len())?;
         }
         let widths: Vec<usize> = self.encoders.iter().map(|encoder| encoder.width).collect();
-        Dims::new(config, &widths, self.classes.len())
+        Ok(Dims { masked: self.present.is_some(), ..Dims::new(config, &widths, self.classes.len())? })
     }
 
     /// Rows of a batch at most; alike for all folds, so that they can share streamed features.
@@ -136,7 +159,7 @@ impl SharedPool {
         let kept = (dims.half || aligned) && state.runs > 0;
         let encoders = if kept { state.features.clone() } else { std::mem::take(&mut state.features) };
         let (classes, clips) = (self.classes.clone(), self.clips.clone());
-        let mut pool = Pool { classes, neutral: self.neutral, clips, encoders };
+        let mut pool = Pool { classes, neutral: self.neutral, clips, encoders, present: self.present.clone() };
         if aligned {
             pool.align_test(&standard.mean, &standard.std);
         }
