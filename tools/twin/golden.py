@@ -30,6 +30,7 @@ class Case:
     widths: tuple[int, ...]  # D_k
     seed: int  # of data and first weights; chosen so that `check` passes with room
     settings: Settings
+    missing: float = 0.0  # share of encoders that rows lack; the last encoder is in so few that some batches have one
 
 
 def cases() -> Iterator[Case]:
@@ -61,6 +62,8 @@ def cases() -> Iterator[Case]:
     plain = settings(fusion_norm="none")
     plain.adaptation.enabled = True
     yield Case("no_fusion_norm_adaptation", widths, 236, plain)
+    yield Case("missing", widths, 31, settings(), missing=0.3)
+    yield Case("missing_mean", widths, 0, settings(top_n=len(widths), attention="mean"), missing=0.3)
 
 
 def write_all(out: Path) -> None:
@@ -131,7 +134,17 @@ def make_data(case: Case) -> Arrays:
     data["batches"] = draw_rows(random, SOURCE_ROWS, batch)
     if adapted:
         data["target_batches"] = draw_rows(random, TARGET_ROWS, batch) + np.uint32(SOURCE_ROWS)
+    if case.missing:
+        data["present"] = draw_present(random, rows, len(case.widths), case.missing)
     return data
+
+
+def draw_present(random: np.random.Generator, rows: int, encoders: int, missing: float) -> np.ndarray:
+    """(rows, K), 1 where the row has the encoder; every row has one beside the last."""
+    present = random.random((rows, encoders)) >= missing
+    present[:, -1] = random.random(rows) < 0.1
+    present[np.arange(rows), random.integers(encoders - 1, size=rows)] = True
+    return present.astype(np.uint32)
 
 
 def draw_rows(random: np.random.Generator, rows: int, batch: int) -> np.ndarray:
@@ -146,8 +159,11 @@ def run(case: Case, data: Arrays, dtype: torch.dtype) -> tuple[Arrays, float]:
     torch.manual_seed(case.seed)
     network = Network(list(case.widths), CLASSES, settings)  # drawn in f32, so both precisions start alike
     raw = [torch.from_numpy(data[f"x.{k}"]) for k in range(len(case.widths))]
-    for standardize, x in zip(network.standardize, raw, strict=True):
-        standardize.fit(x[:SOURCE_ROWS])
+    present = torch.ones(len(raw[0]), len(raw), dtype=torch.bool)
+    if case.missing:
+        present = torch.from_numpy(data["present"].astype(bool))
+    for standardize, x, has in zip(network.standardize, raw, present.T, strict=True):
+        standardize.fit(x[:SOURCE_ROWS][has[:SOURCE_ROWS]])
     network.to(dtype)
     features = network.standardized([x.to(dtype) for x in raw])
     y = torch.from_numpy(data["y"]).to(dtype)
@@ -159,7 +175,8 @@ def run(case: Case, data: Arrays, dtype: torch.dtype) -> tuple[Arrays, float]:
     step_losses, gap = [], float("inf")
     for step, (batch, labelled) in enumerate(zip(rows.astype(np.int64), data["batches"].astype(np.int64))):
         taken = [x[batch] for x in features]
-        losses, output = train_step(network, optimizer, taken, y[labelled], settings, settings.adaptation.reversal)
+        reversal = settings.adaptation.reversal
+        losses, output = train_step(network, optimizer, taken, y[labelled], settings, reversal, present[batch])
         step_losses.append(torch.stack(losses).detach())
         gap = min(gap, selection_gap(output.a, network.top_n))
         if step == 0:
@@ -170,7 +187,7 @@ def run(case: Case, data: Arrays, dtype: torch.dtype) -> tuple[Arrays, float]:
     results |= named("final", network.tensors())
     results["loss"] = copy(torch.stack(step_losses))
     with torch.no_grad():
-        output = network.eval()(features)
+        output = network.eval()(features, present)
     results["eval_presence"], results["eval_salience"] = copy(output.presence), copy(output.salience)
     return results, min(gap, selection_gap(output.a, network.top_n))
 
@@ -179,7 +196,9 @@ def selection_gap(a: torch.Tensor, top_n: int) -> float:
     ordered = a.detach().sort(dim=1, descending=True).values
     if top_n == a.shape[1]:
         return float("inf")
-    return (ordered[:, top_n - 1] - ordered[:, top_n]).min().item()
+    kept = ordered[:, top_n - 1]
+    # A row with fewer encoders than are kept keeps all it has.
+    return torch.where(kept > 0, kept - ordered[:, top_n], float("inf")).min().item()
 
 
 def named(prefix: str, tensors: dict[str, torch.Tensor]) -> Arrays:

@@ -54,11 +54,14 @@ class Network(nn.Module):
         """Raw features to what `forward` takes; done once, not every step."""
         return [standardize(x) for standardize, x in zip(self.standardize, features, strict=True)]
 
-    def forward(self, features: list[Tensor]) -> Output:
-        """Standardised features, K times (B, D_k), to logits and weights."""
-        projected = [norm(project(x)) for x, project, norm in zip(features, self.project, self.norm, strict=True)]
-        h = self.drop(torch.stack(projected, dim=1).relu())  # (B, K, P)
-        a, w = self.attend(h)
+    def forward(self, features: list[Tensor], present: Tensor | None = None) -> Output:
+        """Standardised features, K times (B, D_k), to logits and weights; present (B, K): encoders that each row has."""
+        if present is None:
+            present = torch.ones(len(features[0]), len(features), dtype=torch.bool)
+        if self.training:
+            present = present & (present.sum(dim=0) >= 2)  # one row has no statistics
+        h = self.drop(torch.stack(self.projected(features, present), dim=1).relu())  # (B, K, P)
+        a, w = self.attend(h, present)
         weighted = w.unsqueeze(2) * h
         y = self.fuse(weighted.sum(dim=1) if self.mean else weighted.flatten(1))
         z = self.drop((self.fuse_norm(y) if hasattr(self, "fuse_norm") else y).relu())
@@ -66,12 +69,20 @@ class Network(nn.Module):
         salience = presence if self.single else self.salience(z)
         return Output(presence, salience, z, a, w)
 
-    def attend(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Gate weights of all encoders, and those of the n selected ones renormalised."""
+    def projected(self, features: list[Tensor], present: Tensor) -> list[Tensor]:
+        """K times (B, P) behind the norm, whose statistics run over the rows that have the encoder; 0 in the others."""
+        results = []
+        for x, has, project, norm in zip(features, present.T, self.project, self.norm, strict=True):
+            y = x.new_zeros(len(x), project.out_features)
+            results.append(y.masked_scatter(has.unsqueeze(1), norm(project(x[has]))) if has.any() else y)
+        return results
+
+    def attend(self, h: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Gate weights of all encoders of a row, and those of the n selected ones renormalised."""
         if not self.gated:
-            a = h.new_full(h.shape[:2], 1 / h.shape[1])
+            a = present.to(h.dtype) / present.sum(dim=1, keepdim=True)
             return a, a
-        logits = self.gate(h.flatten(1)) / self.gate.temperature
+        logits = (self.gate(h.flatten(1)) / self.gate.temperature).masked_fill(~present, float("-inf"))
         a = logits.softmax(dim=1)
         # A stable sort gives equal weights to the lower index, as the kernels do; the set is a constant of the step.
         selected = a.detach().sort(dim=1, descending=True, stable=True).indices[:, : self.top_n]
@@ -185,9 +196,10 @@ def train_step(
     y: Tensor,
     settings: Settings,
     reversal: float = 0.0,
+    present: Tensor | None = None,
 ) -> tuple[Losses, Output]:
     """Forward, backward and update; gradients stay in place for who wants to look."""
-    output = network(features)
+    output = network(features, present)
     step_losses = losses(network, output, y, settings, reversal)
     optimizer.zero_grad(set_to_none=True)
     step_losses.total.backward()
