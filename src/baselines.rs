@@ -16,7 +16,7 @@ use crate::ui::{self, Ui};
 use crate::verdicts::{FoldScores, System};
 use anyhow::Result;
 use head::{Kind, Recipe, Rows};
-use ndarray::Axis;
+use ndarray::{Array1, Axis, concatenate};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -65,16 +65,16 @@ pub fn measure(
         ui,
     )?;
     let load = config.data.options(Some(Split::Train), options.reading);
-    let mut pool = Pool::load(options.data, &load, ui)?;
+    let pool = Pool::load(options.data, &load, ui)?;
     let mut rows = fused.trivial.clone();
     let encoders: Vec<usize> = (0..pool.encoders.len()).collect();
     let neutral = pool.neutral;
     let own = std::iter::once(Recipe::Own(&config.train));
     let recipes: Vec<Recipe> = own.chain(challenge.then_some(Recipe::Challenge(&config.decode, neutral))).collect();
-    let mut methods = heads(&pool, &encoders, config, &recipes, &fused.folds, &fused.seeds, ui)?;
+    let single: Vec<&[usize]> = encoders.chunks(1).collect();
+    let mut methods = heads(&pool, &single, config, &recipes, &fused.folds, &fused.seeds, ui)?;
     if pool.encoders.len() > 1 {
-        pool.concatenate();
-        methods.extend(heads(&pool, &[0], config, &recipes, &fused.folds, &fused.seeds, ui)?);
+        methods.extend(heads(&pool, &[&encoders], config, &recipes, &fused.folds, &fused.seeds, ui)?);
     }
     out_of_fold::write(&options.out.join("out_of_fold.npz"), &methods)?;
     let metric = fused.estimate.as_ref().map_or(RankBy::Mean, |estimate| estimate.metric);
@@ -91,10 +91,10 @@ pub fn measure(
     })
 }
 
-/// All of the challenge's classifiers on each of some encoders, on the CPU, by name.
-fn heads(
+/// All of the challenge's classifiers on each of some encoders, or several of them side by side, on the CPU, by name.
+fn heads<'i>(
     pool: &Pool,
-    encoders: &[usize],
+    inputs: &[&'i [usize]],
     config: &Config,
     recipes: &[Recipe],
     folds: &[u32],
@@ -102,16 +102,16 @@ fn heads(
     ui: Ui,
 ) -> Result<Vec<(String, System)>> {
     let of_recipe = |&recipe| {
-        let of_encoder = move |&encoder: &usize| Kind::ALL.map(|kind| (encoder, kind, recipe));
-        encoders.iter().flat_map(of_encoder)
+        let of_encoders = move |&encoders: &&'i [usize]| Kind::ALL.map(|kind| (encoders, kind, recipe));
+        inputs.iter().flat_map(of_encoders)
     };
-    let methods: Vec<(usize, Kind, Recipe)> = recipes.iter().flat_map(of_recipe).collect();
+    let methods: Vec<(&[usize], Kind, Recipe)> = recipes.iter().flat_map(of_recipe).collect();
     let bar = ui.bar((methods.len() * folds.len()) as u64, "classifiers");
-    let method = |&(encoder, kind, recipe): &(usize, Kind, Recipe)| -> Result<(String, System)> {
+    let method = |&(encoders, kind, recipe): &(&[usize], Kind, Recipe)| -> Result<(String, System)> {
         let mut runs = Vec::new();
         for &fold in folds {
             let (train, validation) = pool.fold_rows(fold)?;
-            let [train, held_out] = standardised(pool, encoder, [&train, &validation]);
+            let [train, held_out] = standardised(pool, encoders, [&train, &validation]);
             let clips = || validation.iter().map(|&row| &pool.clips[row]);
             runs.extend(seeds.iter().map(|&seed| FoldScores {
                 seed,
@@ -123,8 +123,10 @@ fn heads(
             }));
             bar.inc(1);
         }
-        let encoder = &pool.encoders[encoder].name;
-        let name = if encoder == CONCATENATION { "all concatenated" } else { encoder };
+        let name = match encoders {
+            [encoder] if pool.encoders[*encoder].name != CONCATENATION => &pool.encoders[*encoder].name,
+            _ => "all concatenated",
+        };
         let (classes, decode) = (pool.classes.clone(), config.decode.clone());
         Ok((
             format!("{name}, {}{}", kind.name(), recipe.suffix()),
@@ -136,12 +138,23 @@ fn heads(
     methods
 }
 
-/// Some rows of an encoder, by mean and deviation of the first of them.
-fn standardised(pool: &Pool, encoder: usize, rows: [&Vec<usize>; 2]) -> [Rows; 2] {
-    let features = &pool.encoders[encoder].features;
-    let (mean, std) = columns(features.view(), rows[0]);
-    rows.map(|rows| Rows {
-        x: (features.select(Axis(0), rows) - &mean) / &std,
-        y: targets(&pool.clips, rows.iter().copied(), pool.classes.len()),
+/// Some rows of encoders side by side, by mean and deviation of the first rows. A missing row counts as the mean, 0.
+fn standardised(pool: &Pool, encoders: &[usize], rows: [&Vec<usize>; 2]) -> [Rows; 2] {
+    let statistics = |&k: &usize| columns(pool.encoders[k].features.view(), &pool.rows_with(k, rows[0]));
+    let statistics: Vec<_> = encoders.iter().map(statistics).collect();
+    rows.map(|rows| {
+        let part = |(&k, (mean, std)): (&usize, &(Array1<f32>, Array1<f32>))| {
+            let mut x = (pool.encoders[k].features.select(Axis(0), rows) - mean) / std;
+            let missing =
+                rows.iter().enumerate().filter(|(_, row)| pool.present.as_ref().is_some_and(|p| !p[[**row, k]]));
+            missing.for_each(|(i, _)| x.row_mut(i).fill(0.0));
+            x
+        };
+        let parts: Vec<_> = encoders.iter().zip(&statistics).map(part).collect();
+        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+        Rows {
+            x: concatenate(Axis(1), &views).expect("parts of the same rows"),
+            y: targets(&pool.clips, rows.iter().copied(), pool.classes.len()),
+        }
     })
 }

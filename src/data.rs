@@ -7,6 +7,7 @@ pub mod finite;
 pub mod folds;
 pub mod labels;
 pub mod load;
+pub mod missing;
 mod modality;
 pub mod names;
 pub mod npz;
@@ -17,5 +18,6 @@ pub mod standardize;
 pub mod synth;
 pub mod warnings;
 
+pub use missing::Missing;
 pub use modality::Modality;
 pub use pool::{CONCATENATION, Clip, Encoder, EncoderInfo, LoadOptions, Pool, Reading, Split, shared_groups, targets};

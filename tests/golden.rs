@@ -13,7 +13,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-const CASES: [&str; 9] = [
+const CASES: [&str; 11] = [
     "default",
     "adaptation",
     "adamw_bce_single",
@@ -23,6 +23,8 @@ const CASES: [&str; 9] = [
     "mean",
     "no_fusion_norm",
     "no_fusion_norm_adaptation",
+    "missing",
+    "missing_mean",
 ];
 
 /// Bounds, relative and norm-wise for tensors.
@@ -107,18 +109,25 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode, precision: Preci
     };
     let targets = joined.ncols() - batches.ncols();
 
+    let present: Option<Array2<bool>> = golden
+        .has("present")
+        .then(|| golden.get::<u32>("present").into_dimensionality().expect("a matrix").mapv(|p| p == 1));
     let dims = Dims::new(&config, &widths, classes).expect("sizes that fit");
+    let dims = Dims { masked: present.is_some(), ..dims };
     let windows = Windows::new(&dims, rows, engine.max_elements()).expect("it fits");
     let extent = Extent { rows: rows.max(joined.ncols()), steps: joined.nrows() };
     let model = Model::new(engine.clone(), &config, dims, windows, extent, mode).expect("it fits");
     let mut labels = y.iter().copied().collect::<Vec<f32>>();
     labels.resize(rows * classes, 0.0);
-    let standard = standard(&mut golden, &x, sources);
+    let standard = standard(&mut golden, &x, present.as_ref(), sources);
     let encoders = x.into_iter().map(|features| Encoder { name: String::new(), modality: Modality::Unknown, features });
     let mut features = Features::new(engine, &model.dims, &model.windows, rows).expect("it fits");
     let encoders = packed::features(encoders.collect(), &[], &standard, model.dims.half).expect("f32 holds them");
     features.fill(engine, &model.windows, encoders, &labels);
     features.set_standard(engine, &model.windows, &standard);
+    if let Some(present) = &present {
+        features.set_present(engine, present);
+    }
     for tensor in model.layout.tensors.clone() {
         if model.place(tensor.place).is_some() {
             let key = format!("init.{}", tensor.name);
@@ -186,10 +195,10 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode, precision: Preci
 }
 
 /// Our statistics, which must be PyTorch's.
-fn standard(golden: &mut Golden, x: &[Array2<f32>], sources: usize) -> Standard {
-    let rows: Vec<usize> = (0..sources).collect();
+fn standard(golden: &mut Golden, x: &[Array2<f32>], present: Option<&Array2<bool>>, sources: usize) -> Standard {
     let mut standard = Standard::default();
     for (k, x) in x.iter().enumerate() {
+        let rows: Vec<usize> = (0..sources).filter(|&row| present.is_none_or(|present| present[[row, k]])).collect();
         let (mean, std) = standardize::columns(x.view(), &rows);
         for (what, found) in [("mean", &mean), ("std", &std)] {
             let key = format!("init.standardize.{k}.{what}");

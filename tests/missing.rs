@@ -110,7 +110,8 @@ fn streamed_masks_are_those_of_resident_features() {
                 [&format!("engine.features={features}"), "model.encoder_dropout=0.3", "adaptation.enabled=true"];
             trained(&engine, pool(Some(scattered)), &settings)
         });
-        is_same(&resident, &streamed, &engine.describe());
+        // Weights stand beside the configuration, which differs.
+        assert!(resident[2] == streamed[2], "{}", engine.describe());
     }
 }
 

@@ -4,7 +4,7 @@ use super::models::Models;
 use super::{Runs, cka};
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
-use ndarray::Array2;
+use ndarray::{Array2, Array3, Axis};
 
 /// What the models say about the clips that they were trained on.
 pub struct Similarity {
@@ -24,6 +24,19 @@ pub struct TrainingWeights {
     pub a: Array2<f32>,
 }
 
+/// The embeddings (N, K, P) of the rows that have every encoder: those of a missing one are 0, and like nothing.
+fn complete(h: Array3<f32>, present: Option<&Array2<bool>>, rows: &[usize]) -> Result<Array3<f32>> {
+    let Some(present) = present else { return Ok(h) };
+    let complete: Vec<usize> = (0..rows.len()).filter(|&i| present.row(rows[i]).iter().all(|&has| has)).collect();
+    ensure!(
+        complete.len() >= 2,
+        "found {} training clips with a row in every encoder, expected at least 2 to compare the encoders' embeddings; leave \
+         out --data, or leave out encoders that few clips have with data.encoders",
+        complete.len()
+    );
+    Ok(h.select(Axis(0), &complete))
+}
+
 /// Runs every run's training clips through its model, in evaluation mode, and holds one model's embeddings at a time.
 ///
 /// # Errors
@@ -41,7 +54,7 @@ pub fn measure(models: &mut Models, runs: &Runs, ui: Ui) -> Result<Similarity> {
             "{}: its model's embeddings are not finite; look for extreme values with `blendfuse inspect`",
             run.path.display()
         );
-        let one = cka(h);
+        let one = cka(complete(h, models.pool.present.as_ref(), rows)?);
         total = Some(match total {
             Some(total) => total + one,
             None => one,

@@ -1,5 +1,6 @@
 //! `blendfuse inspect`: what is in a pool, and what would stop it from being used.
 
+use crate::data::Missing;
 use crate::data::labels::{Kind, group_word};
 use crate::data::scan::{ClipSurvey, EncoderSurvey, Survey};
 use crate::metrics;
@@ -19,6 +20,9 @@ pub struct Args {
     /// Read the labels from this file instead of the pool's own
     #[arg(long, value_name = "FILE.csv")]
     labels: Option<PathBuf>,
+    /// Clips that lack a row in some encoder: a problem, or fine since they are dropped or masked
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t)]
+    missing: Missing,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -41,7 +45,7 @@ struct Baseline {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
-    let survey = Survey::of(&args.data, args.labels.as_deref(), ui)?;
+    let survey = Survey::with(&args.data, args.labels.as_deref(), args.missing, ui)?;
     let report = Report { baselines: baselines(&survey), survey };
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&report)?);
@@ -89,6 +93,14 @@ fn print(report: &Report) {
         outln!("`{class}` never blends; data.exclusive names another class, or none");
     }
     print_clips(&survey.clips);
+    if survey.clips.incomplete > 0 {
+        outln!(
+            "{} clips lack a row in some encoder, {} of them in all; --missing drop leaves them out, --missing mask keeps those \
+             that have a row",
+            survey.clips.incomplete,
+            survey.clips.without_any
+        );
+    }
     if !report.baselines.is_empty() {
         outln!("\nWithout looking at the clips, on the training labels:");
         outln!("{}", baseline_table(&report.baselines));

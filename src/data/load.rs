@@ -2,10 +2,10 @@
 
 use super::finite::{NonFinite, drop_clips, non_finite};
 use super::labels::{self, Kind, Labels};
-use super::names::{self, suffix_pair};
+use super::names;
 use super::npz::NpzReader;
 use super::source::{Index, Source, Sources};
-use super::{Clip, Encoder, LoadOptions, Pool, Reading, Split};
+use super::{Clip, Encoder, LoadOptions, Pool, Reading, Split, missing};
 use crate::config::{Data, Standardize};
 use crate::kernels::gate_forward::MAX_ENCODERS;
 use crate::ui::Ui;
@@ -63,7 +63,7 @@ impl Pool {
     ///
     /// # Errors
     /// If the folder, the features or the labels are missing or bad (see [`labels`] and [`Source::index`]), a clip lacks a row
-    /// (unless `options.reading.allow_missing`), a feature is not finite (unless `options.reading.drop_bad_clips`),
+    /// (unless `options.reading.missing` says otherwise), a feature is not finite (unless `options.reading.drop_bad_clips`),
     /// `options.exclusive` names no class, or there are more than 256 encoders.
     pub fn load(dir: &Path, options: &LoadOptions, ui: Ui) -> Result<Self> {
         let sources = Sources::find(dir)?.select(dir, &options.encoders)?;
@@ -90,7 +90,7 @@ impl Pool {
             ui.say(format!("class `{}` never blends (data.exclusive)", classes[neutral]));
         }
         clips.retain(|clip| options.split.is_none_or(|split| clip.split == split));
-        drop_missing(dir, &sources.used, &indices, &mut clips, (&labelled, reading.allow_missing), ui)?;
+        missing::apply(dir, &sources.used, &indices, &mut clips, (&labelled, reading.policy()), ui)?;
         let wanted = match options.split {
             None => "clip",
             Some(Split::Train) => "training clip",
@@ -107,7 +107,14 @@ impl Pool {
         check_left(&clips)?;
         let encoders = read_encoders(&sources.used, &indices, &mut clips, reading.drop_bad_clips, ui)?;
         check_left(&clips)?;
-        let mut pool = Self { classes, neutral, clips, encoders, present: None };
+        let present = missing::present(&indices, &clips);
+        ensure!(
+            present.is_none() || !options.concatenate,
+            "{}: clips lack rows in some encoder, and data.concatenate joins all of them, expected every row; drop these clips \
+             with --missing drop",
+            dir.display()
+        );
+        let mut pool = Self { classes, neutral, clips, encoders, present };
         if options.concatenate {
             pool.concatenate();
         }
@@ -150,49 +157,6 @@ pub(super) fn with_unlabelled(labels: Option<Labels>, indices: &[Index], ui: Ui)
     let clips: Vec<Clip> = names.into_iter().map(test).collect();
     labels.clips.extend(clips);
     labels
-}
-
-/// Per encoder, the clips it has no row for.
-pub(super) fn missing<'a>(indices: &[Index], clips: &'a [Clip]) -> Vec<Vec<&'a str>> {
-    let missing_of = |index: &Index| {
-        let have: HashSet<&str> = index.names().map(|(_, name)| name).collect();
-        clips.iter().map(|clip| clip.name.as_str()).filter(|name| !have.contains(name)).collect()
-    };
-    indices.iter().map(missing_of).collect()
-}
-
-fn drop_missing(
-    dir: &Path,
-    sources: &[Source],
-    indices: &[Index],
-    clips: &mut Vec<Clip>,
-    (labelled, allowed): (&HashSet<String>, bool),
-    ui: Ui,
-) -> Result<()> {
-    let missing = missing(indices, clips);
-    let dropped: HashSet<String> = missing.iter().flatten().map(|name| (*name).to_owned()).collect();
-    if dropped.is_empty() {
-        return Ok(());
-    }
-    let pair = indices.iter().zip(&missing).find_map(|(index, names)| suffix_pair(names, labelled, index));
-    let hint = pair.map_or(String::new(), |pair| format!("; {}", pair.text()));
-    let lacking: Vec<String> = sources
-        .iter()
-        .zip(&missing)
-        .filter(|(_, names)| !names.is_empty())
-        .map(|(source, names)| format!("{} lacks {} ({})", source.name, names.len(), few(names)))
-        .collect();
-    let found =
-        format!("{}: found {} of {} clips without a row in some encoder", dir.display(), dropped.len(), clips.len());
-    if !allowed {
-        bail!(
-            "{found}: {}; expected a row for every clip; add the rows, or leave these clips out with --allow-missing{hint}",
-            few(&lacking)
-        );
-    }
-    ui.warn(format!("{found}; left them out: {}{hint}", few(&lacking)));
-    clips.retain(|clip| !dropped.contains(&clip.name));
-    Ok(())
 }
 
 /// Reads all encoders, as many at a time as there are cores: beside the features, each holds one block of about a megabyte.

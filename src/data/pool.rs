@@ -1,6 +1,7 @@
 //! A pool: every clip once, and for every encoder one row per clip in the same order.
 
 use super::Modality;
+use super::missing::Missing;
 use crate::config::Data;
 use anyhow::{Result, ensure};
 use ndarray::{Array2, aview1, s};
@@ -72,8 +73,11 @@ pub struct Reading {
     /// Read the labels from this file instead of the pool's own
     #[arg(long, value_name = "FILE.csv")]
     pub labels: Option<PathBuf>,
-    /// Drop clips that lack a row in some encoder
-    #[arg(long)]
+    /// Clips that lack a row in some encoder: stop, drop them, or keep them and mask what they lack
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t)]
+    pub missing: Missing,
+    /// Drop clips that lack a row in some encoder, as --missing drop
+    #[arg(long, conflicts_with = "missing")]
     pub allow_missing: bool,
     /// Drop clips with NaN or infinite features
     #[arg(long)]

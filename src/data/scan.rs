@@ -4,7 +4,8 @@
 
 use super::finite::non_finite;
 use super::labels::{self, Kind, Labels};
-use super::load::{check_count, missing, read_rows, with_unlabelled};
+use super::load::{check_count, read_rows, with_unlabelled};
+use super::missing::{Missing, missing, without_any};
 use super::source::{Index, Source, Sources};
 use super::{Clip, Modality, Split, names, warnings};
 use crate::ui::Ui;
@@ -67,6 +68,10 @@ pub struct ClipSurvey {
     /// Training clips that show several.
     pub blends: usize,
     pub classes: Vec<ClassSurvey>,
+    /// Clips without a row in some encoder.
+    pub incomplete: usize,
+    /// Clips without a row in any encoder.
+    pub without_any: usize,
 }
 
 /// Training clips that show a class.
@@ -83,6 +88,14 @@ impl Survey {
     /// # Errors
     /// Only if the folder is missing; all else is among the problems.
     pub fn of(dir: &Path, file: Option<&Path>, ui: Ui) -> Result<Self> {
+        Self::with(dir, file, Missing::Error, ui)
+    }
+
+    /// As [`Survey::of`]; rows that clips lack are a problem only where `policy` makes them one.
+    ///
+    /// # Errors
+    /// As [`Survey::of`].
+    pub fn with(dir: &Path, file: Option<&Path>, policy: Missing, ui: Ui) -> Result<Self> {
         ensure!(dir.is_dir(), "{}: found no such folder, expected a pool; correct the path", dir.display());
         let mut problems = Vec::new();
         let no_sources = Sources { used: Vec::new(), unused: Vec::new() };
@@ -100,7 +113,7 @@ impl Survey {
         let readable: Vec<Index> = indices.iter().flatten().cloned().collect();
         let labels = labels.flatten();
         let label_kind = labels.as_ref().map(|labels| labels.kind);
-        let warnings = labels.as_ref().map_or(Vec::new(), warnings::of);
+        let mut warnings = labels.as_ref().map_or(Vec::new(), warnings::of);
         if let Some(labels) = &labels {
             keep(names::check(dir, &labels.clips, &readable), &mut problems);
         }
@@ -109,6 +122,8 @@ impl Survey {
         let bar = ui.bar(sources.used.len() as u64, "encoders");
         let mut encoders = Vec::new();
         for (source, index) in sources.used.iter().zip(&indices) {
+            let lacking = if policy == Missing::Error { &mut problems } else { &mut warnings };
+            index.iter().for_each(|index| tell_missing(source, index, &labels.clips, lacking));
             let survey = index.as_ref().map(|index| survey_encoder(source, index, &labels.clips, &mut problems));
             encoders.push(survey.unwrap_or_else(|| unread(source)));
             bar.inc(1);
@@ -120,16 +135,27 @@ impl Survey {
         }
         let exclusive = keep(labels::exclusive(&labels.classes, labels::AUTOMATIC), &mut problems).flatten();
         let exclusive = exclusive.map(|class| labels.classes[class].clone());
-        let clips = survey_clips(&labels);
+        let mut clips = survey_clips(&labels);
+        let lacking = missing(&readable, &labels.clips);
+        let empty = without_any(&lacking);
+        clips.incomplete = lacking.concat().into_iter().collect::<BTreeSet<_>>().len();
+        clips.without_any = empty.len();
+        if let (Missing::Mask, [first, ..]) = (policy, &empty[..]) {
+            problems.push(format!("{} clips have no row in any encoder, the first `{first}`", empty.len()));
+        }
         Ok(Self { encoders, unused: sources.unused, label_kind, exclusive, clips, warnings, problems, targets })
+    }
+}
+
+fn tell_missing(source: &Source, index: &Index, clips: &[Clip], lines: &mut Vec<String>) {
+    let missing = missing(std::slice::from_ref(index), clips).concat();
+    if let [first, ..] = missing[..] {
+        lines.push(format!("{}: found no row for {} clips, the first `{first}`", source.name, missing.len()));
     }
 }
 
 fn survey_encoder(source: &Source, index: &Index, clips: &[Clip], problems: &mut Vec<String>) -> EncoderSurvey {
     let [missing] = &missing(std::slice::from_ref(index), clips)[..] else { unreachable!("one index, one list") };
-    if let [first, ..] = missing[..] {
-        problems.push(format!("{}: found no row for {} clips, the first `{first}`", source.name, missing.len()));
-    }
     let lacking: BTreeSet<&str> = missing.iter().copied().collect();
     let present: Vec<&Clip> = clips.iter().filter(|clip| !lacking.contains(clip.name.as_str())).collect();
     let rows: HashMap<&str, usize> = present.iter().map(|clip| clip.name.as_str()).zip(0..).collect();
@@ -207,6 +233,7 @@ fn survey_clips(labels: &Labels) -> ClipSurvey {
         singles,
         blends,
         classes,
+        ..ClipSurvey::default()
     }
 }
 

@@ -24,10 +24,12 @@ pub fn columns(features: ArrayView2<f32>, rows: &[usize]) -> (Array1<f32>, Array
 
 impl Pool {
     /// Changes the test clips' features so that `mean` and `std` (each D_k per encoder, those of the training clips)
-    /// standardise them as their own mean and deviation would: x ← (x − mean_test) / std_test · std + mean.
+    /// standardise them as their own mean and deviation, over those that have the encoder, would: x ← (x − mean_test) / std_test · std + mean.
     pub fn align_test(&mut self, mean: &[Vec<f32>], std: &[Vec<f32>]) {
-        let rows = self.indices(Split::Test);
-        for (encoder, (mean, std)) in self.encoders.iter_mut().zip(mean.iter().zip(std)) {
+        let test = self.indices(Split::Test);
+        let rows: Vec<Vec<usize>> = (0..self.encoders.len()).map(|k| self.rows_with(k, &test)).collect();
+        let of_pool = mean.iter().zip(std).zip(rows);
+        for (encoder, ((mean, std), rows)) in self.encoders.iter_mut().zip(of_pool).filter(|(_, (_, rows))| !rows.is_empty()) {
             let (own_mean, own_std) = columns(encoder.features.view(), &rows);
             for &row in &rows {
                 let wide = |value: f32| f64::from(value);

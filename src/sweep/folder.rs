@@ -12,7 +12,7 @@ use super::settings::Settings;
 use super::summary::SweepSummary;
 use crate::config::{Config, recorded};
 use crate::cv::CvSummary;
-use crate::data::{Reading, labels};
+use crate::data::{Missing, Reading, labels};
 use crate::files::{self, new_folder, write_atomically};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,10 @@ pub struct TrialFile {
     pub name: String,
     /// The pool's folder
     pub data: PathBuf,
+    #[serde(default)]
+    pub missing: Missing,
+    /// As `missing = "drop"`, in files of older versions
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_missing: bool,
     /// Labels in place of the pool's own
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +61,12 @@ pub enum State {
 
 impl TrialFile {
     pub fn reading(&self) -> Reading {
-        Reading { labels: self.labels.clone(), allow_missing: self.allow_missing, drop_bad_clips: self.drop_bad_clips }
+        Reading {
+            labels: self.labels.clone(),
+            missing: self.missing,
+            allow_missing: self.allow_missing,
+            drop_bad_clips: self.drop_bad_clips,
+        }
     }
 
     /// # Errors
@@ -87,7 +96,8 @@ pub struct TrialFolder {
 /// Where the folder holds anything else, or cannot be written.
 pub fn prepare(out: &Path, plan: &Plan, data: &Path, reading: &Reading) -> Result<Vec<TrialFolder>> {
     let differs = plan.trials.iter().any(|trial| trial.set.contains_key("data.encoders"));
-    let dropping = [("--allow-missing", reading.allow_missing), ("--drop-bad-clips", reading.drop_bad_clips)];
+    let dropping =
+        [("--missing drop", reading.policy() == Missing::Drop), ("--drop-bad-clips", reading.drop_bad_clips)];
     let dropping = dropping.into_iter().find(|(_, given)| *given && differs);
     ensure!(
         dropping.is_none(),
@@ -112,7 +122,8 @@ pub fn prepare(out: &Path, plan: &Plan, data: &Path, reading: &Reading) -> Resul
     let file = |planned: &super::plan::Planned| TrialFile {
         name: planned.name.clone(),
         data: data.clone(),
-        allow_missing: reading.allow_missing,
+        missing: reading.policy(),
+        allow_missing: false,
         labels: labels.clone(),
         labels_fingerprint: plan.data.labels.clone(),
         drop_bad_clips: reading.drop_bad_clips,
@@ -180,9 +191,12 @@ impl TrialFolder {
                 path.display()
             )
         })?;
-        let file: TrialFile = toml::from_str(&text).map_err(|error| {
+        let mut file: TrialFile = toml::from_str(&text).map_err(|error| {
             anyhow!("{}: found {}; write it anew with `blendfuse sweep`", path.display(), error.message())
         })?;
+        if std::mem::take(&mut file.allow_missing) {
+            file.missing = Missing::Drop;
+        }
         file.config.validate().with_context(|| format!("{}: cannot run", path.display()))?;
         Ok(file)
     }
