@@ -14,6 +14,7 @@ mod ensemble;
 mod folds;
 mod inference;
 mod labels;
+mod missing;
 mod non_finite;
 mod repeat;
 mod report;
