@@ -112,6 +112,13 @@ impl Network {
         self.features.set_present(&self.model.engine, present);
     }
 
+    /// Which encoders the given rows have (N, K).
+    pub fn present(&self, rows: &[usize]) -> Array2<bool> {
+        let given = self.features.given();
+        let k = self.model.dims.encoders();
+        Array2::from_shape_fn((rows.len(), k), |(i, k_)| given.is_empty() || given[rows[i] * k + k_] != 0)
+    }
+
     /// Runs the given rows through the network with its running statistics.
     ///
     /// # Errors

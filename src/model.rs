@@ -28,6 +28,7 @@ use crate::kernel::Call;
 use crate::packed::pack;
 use anyhow::Result;
 use layout::{Layout, Place, Tensor};
+use ndarray::ArrayView2;
 use pass::Pass;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -176,6 +177,21 @@ impl Model {
     pub fn temperature(&self) -> Result<f32> {
         let (min, max) = self.config.model.temperature.bounds();
         Ok(self.engine.read(&self.weights.small, self.layout.at.temperature as usize, 1)?[0].max(min).min(max))
+    }
+
+    /// Sets the encoders that the rows of a batch have (B, K), in place of the kernel that begins a step.
+    pub fn set_mask(&self, present: ArrayView2<bool>) {
+        if self.dims.masking() {
+            let mask: Vec<u32> = present.iter().map(|&has| u32::from(has)).collect();
+            self.engine.write(&self.activations.mask, 0, &mask);
+        }
+        if self.dims.masking() && !self.dims.gate {
+            let shares = present.outer_iter().flat_map(|has| {
+                let count = has.iter().filter(|has| **has).count() as f32;
+                has.iter().map(|&has| if has { 1.0 / count } else { 0.0 }).collect::<Vec<f32>>()
+            });
+            self.engine.write(&self.activations.w, 0, &shares.collect::<Vec<_>>());
+        }
     }
 
     /// Buffer and offset of a tensor that the device holds.

@@ -7,7 +7,7 @@ use super::level::{Judge, Level};
 use crate::infer::Network;
 use anyhow::Result;
 use indicatif::ProgressBar;
-use ndarray::{Array3, ArrayView3, Axis, s};
+use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
@@ -26,7 +26,7 @@ pub struct RunLosses {
     pub base: Level,
     /// Per group, per repetition
     pub permuted: Vec<Vec<Level>>,
-    /// Per group; `None` where no encoder would be left
+    /// Per group; `None` where a clip would be left without any encoder
     pub masked: Vec<Option<Level>>,
 }
 
@@ -49,18 +49,22 @@ pub fn losses(
     bar: &ProgressBar,
 ) -> Result<RunLosses> {
     let (h, _) = network.embed(rows)?;
-    let base = judge.level(&network.infer_from(&h)?);
+    let present = network.present(rows);
+    let base = judge.level(&network.infer_from(&h, &present)?);
     let orders: Vec<Vec<usize>> =
         (0..perturbation.repeats).map(|repeat| permutation(rows.len(), perturbation.seed, repeat)).collect();
     let (mut permuted, mut masked) = (Vec::new(), Vec::new());
     for group in groups {
         let mut levels = Vec::new();
         for order in &orders {
-            levels.push(judge.level(&network.infer_from(&permute(h.view(), group, order))?));
+            let (h, present) = (permute(h.view(), group, order), permute_present(&present, group, order));
+            levels.push(judge.level(&network.infer_from(&h, &present)?));
             bar.inc(1);
         }
         permuted.push(levels);
-        masked.push(None);
+        let left = without(&present, group);
+        let is_left = left.outer_iter().all(|row| row.iter().any(|&has| has));
+        masked.push(if is_left { Some(judge.level(&network.infer_from(&h, &left)?)) } else { None });
         bar.inc(1);
     }
     Ok(RunLosses { base, permuted, masked })
@@ -82,4 +86,20 @@ fn permute(h: ArrayView3<f32>, group: &[usize], order: &[usize]) -> Array3<f32> 
         permuted.slice_mut(s![.., k, ..]).assign(&h.index_axis(Axis(1), k).select(Axis(0), order));
     }
     permuted
+}
+
+/// present (N, K) likewise.
+fn permute_present(present: &Array2<bool>, group: &[usize], order: &[usize]) -> Array2<bool> {
+    let mut permuted = present.clone();
+    for &k in group {
+        permuted.column_mut(k).assign(&present.column(k).select(Axis(0), order));
+    }
+    permuted
+}
+
+/// present (N, K) without a group of encoders.
+fn without(present: &Array2<bool>, group: &[usize]) -> Array2<bool> {
+    let mut left = present.clone();
+    group.iter().for_each(|&k| left.column_mut(k).fill(false));
+    left
 }

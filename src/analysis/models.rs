@@ -1,6 +1,7 @@
 //! The trained models of several runs over one pool, which is read once and on the device once.
 
 use super::Runs;
+use crate::data::standardize::columns;
 use crate::data::{Pool, Reading, Split};
 use crate::engine::Engine;
 use crate::infer::{Network, Placed};
@@ -10,6 +11,7 @@ use crate::predict::{BATCH, load_pool};
 use crate::train::Selection;
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
+use ndarray::Array2;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +20,8 @@ pub struct Models<'a> {
     runs: &'a Runs,
     /// Per run
     pub headers: Vec<Header>,
-    /// Its features until a network has taken them to the device; clips are known by their rows throughout
+    /// Its features, a missing row's the mean, until a network has taken them to the device; clips are known by their rows
+    /// throughout
     pub pool: Pool,
     /// Per run
     pub rows: Vec<Rows>,
@@ -49,7 +52,18 @@ impl<'a> Models<'a> {
     ) -> Result<Self> {
         let headers: Vec<Header> =
             (0..runs.finished.len()).map(|i| Header::read(&file(runs, i))).collect::<Result<_>>()?;
-        let pool = load_pool(&headers[0], data, Split::Train, reading, ui)?;
+        let mut pool = load_pool(&headers[0], data, Split::Train, reading, ui)?;
+        let all: Vec<usize> = (0..pool.clips.len()).collect();
+        let means = |k: usize| match &pool.rows_with(k, &all)[..] {
+            [] => vec![0.0; pool.encoders[k].features.ncols()],
+            rows => columns(pool.encoders[k].features.view(), rows).0.to_vec(),
+        };
+        if pool.present.is_some() {
+            pool.fill_missing(&(0..pool.encoders.len()).map(means).collect::<Vec<_>>());
+        }
+        // Networks are made so that encoders can be taken away.
+        let complete = Array2::from_elem((pool.clips.len(), pool.encoders.len()), true);
+        pool.present.get_or_insert(complete);
         let rows = |selection| {
             let (training, validation) = match selection {
                 Selection::Fold(fold) => pool.fold_rows(fold)?,

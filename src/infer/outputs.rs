@@ -18,7 +18,12 @@ impl Outputs {
     /// Room for those of n rows.
     pub fn new(dims: &Dims, n: usize) -> Self {
         let of_encoders = || Array2::zeros((n, dims.encoders()));
-        Self { logits: Array2::zeros((n, dims.outputs())), w: of_encoders(), u: of_encoders(), mask: Array2::ones((n, dims.encoders())) }
+        Self {
+            logits: Array2::zeros((n, dims.outputs())),
+            w: of_encoders(),
+            u: of_encoders(),
+            mask: Array2::ones((n, dims.encoders())),
+        }
     }
 
     /// Takes those of a batch from the activations.
@@ -41,11 +46,8 @@ impl Outputs {
         let presence = self.logits.slice(s![.., ..c]).to_owned();
         let salience = if model.dims.dual { self.logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
         let present = self.mask.mapv(|mask| mask != 0);
-        let a = if model.dims.gate {
-            preselection(self.u.view(), present.view(), model.temperature()?)
-        } else {
-            w.clone()
-        };
+        let a =
+            if model.dims.gate { preselection(self.u.view(), present.view(), model.temperature()?) } else { w.clone() };
         Ok(Output { presence, salience, w, a })
     }
 }

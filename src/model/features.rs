@@ -162,6 +162,11 @@ impl Features {
         }
     }
 
+    /// Which encoders each row of the pool has (N, K), 1 or 0; empty where all rows have all.
+    pub fn given(&self) -> &[u32] {
+        &self.given
+    }
+
     /// Sets how columns are standardised, where they are not yet.
     pub fn set_standard(&self, engine: &Engine, windows: &Windows, standard: &Standard) {
         for (window, features) in windows.list.iter().zip(&self.windows) {

@@ -32,6 +32,7 @@ fn pool() -> Pool {
         neutral: None,
         clips: (0..N).map(clip).collect(),
         encoders: vec![encoder("first"), encoder("second")],
+        present: Some(Array2::from_elem((N, 2), true)),
     }
 }
 
@@ -94,6 +95,19 @@ fn a_decisive_encoder_loses_what_its_clips_lose_and_a_useless_one_exactly_nothin
     }
     assert_ne!(found.permuted[0][0], found.permuted[0][1], "another permutation each time");
     assert_eq!(measured([1.0, 0.0], &[vec![0]], 3).permuted[0], found.permuted[0], "the same seed, the same levels");
+}
+
+#[test]
+fn a_masked_encoder_leaves_its_weight_to_the_others() {
+    let found = measured([1.0, 0.0], &[vec![0], vec![1], vec![0, 1]], 1);
+    let [first, second, both] = [0, 1, 2].map(|group: usize| found.masked[group]);
+    // The first one's signal is gone: both logits are 0, which costs ln 2, and class a is decided.
+    close(first.unwrap().score, 0.5);
+    assert!((first.unwrap().loss - 2f64.ln()).abs() < 1e-6, "{first:?}");
+    // The first one has the whole weight: logits are 20 apart in place of 10.
+    close(second.unwrap().score, 1.0);
+    assert!(second.unwrap().loss < found.base.loss, "{second:?}");
+    assert_eq!(both, None, "nothing would be left");
 }
 
 #[test]

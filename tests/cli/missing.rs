@@ -47,7 +47,10 @@ fn masks(work: &Workspace, npz: &str, split: &str) {
 #[test]
 fn clips_are_kept_with_the_encoders_they_have() {
     let work = with_missing_rows();
-    work.fails("train --data pool --out run --device cpu --fold 0", &["clips without a row in some encoder", "--missing mask"]);
+    work.fails(
+        "train --data pool --out run --device cpu --fold 0",
+        &["clips without a row in some encoder", "--missing mask"],
+    );
     let all = work.table("pool/test_metadata.csv").len();
     for device in ["cpu", "software"] {
         let more = format!("--out {device} --fold 0 --missing mask --set model.encoder_dropout=0.1");
