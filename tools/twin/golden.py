@@ -62,7 +62,7 @@ def cases() -> Iterator[Case]:
     plain = settings(fusion_norm="none")
     plain.adaptation.enabled = True
     yield Case("no_fusion_norm_adaptation", widths, 236, plain)
-    yield Case("missing", widths, 31, settings(), missing=0.3)
+    yield Case("missing", widths, 33, settings(), missing=0.3)
     yield Case("missing_mean", widths, 0, settings(top_n=len(widths), attention="mean"), missing=0.3)
 
 

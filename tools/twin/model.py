@@ -74,7 +74,11 @@ class Network(nn.Module):
         results = []
         for x, has, project, norm in zip(features, present.T, self.project, self.norm, strict=True):
             y = x.new_zeros(len(x), project.out_features)
-            results.append(y.masked_scatter(has.unsqueeze(1), norm(project(x[has]))) if has.any() else y)
+            if has.any():
+                results.append(y.masked_scatter(has.unsqueeze(1), norm(project(x[has]))))
+            else:
+                # Gradients of 0 and not none, so that the optimiser takes its step all the same.
+                results.append(y + 0.0 * (project.weight.sum() + norm.weight.sum() + norm.bias.sum()))
         return results
 
     def attend(self, h: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
