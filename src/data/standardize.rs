@@ -29,7 +29,9 @@ impl Pool {
         let test = self.indices(Split::Test);
         let rows: Vec<Vec<usize>> = (0..self.encoders.len()).map(|k| self.rows_with(k, &test)).collect();
         let of_pool = mean.iter().zip(std).zip(rows);
-        for (encoder, ((mean, std), rows)) in self.encoders.iter_mut().zip(of_pool).filter(|(_, (_, rows))| !rows.is_empty()) {
+        for (encoder, ((mean, std), rows)) in
+            self.encoders.iter_mut().zip(of_pool).filter(|(_, (_, rows))| !rows.is_empty())
+        {
             let (own_mean, own_std) = columns(encoder.features.view(), &rows);
             for &row in &rows {
                 let wide = |value: f32| f64::from(value);
