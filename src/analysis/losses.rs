@@ -36,7 +36,7 @@ pub fn passes(groups: usize, repeats: usize) -> usize {
 }
 
 /// Levels on the given rows, which belong to `judge`, where the encoders of each group are permuted together or masked
-/// together. A repetition has one permutation for all groups.
+/// together. A repetition has one permutation for all groups; clips that lack an encoder of a group are not permuted.
 ///
 /// # Errors
 /// Where the device is lost.
@@ -55,10 +55,12 @@ pub fn losses(
         (0..perturbation.repeats).map(|repeat| permutation(rows.len(), perturbation.seed, repeat)).collect();
     let (mut permuted, mut masked) = (Vec::new(), Vec::new());
     for group in groups {
+        // Clips that lack one of them keep what they have.
+        let whole: Vec<usize> = (0..rows.len()).filter(|&row| group.iter().all(|&k| present[[row, k]])).collect();
         let mut levels = Vec::new();
         for order in &orders {
-            let (h, present) = (permute(h.view(), group, order), permute_present(&present, group, order));
-            levels.push(judge.level(&network.infer_from(&h, &present)?));
+            let permuted = permute(h.view(), group, &within(&whole, order));
+            levels.push(judge.level(&network.infer_from(&permuted, &present)?));
             bar.inc(1);
         }
         permuted.push(levels);
@@ -88,13 +90,12 @@ fn permute(h: ArrayView3<f32>, group: &[usize], order: &[usize]) -> Array3<f32> 
     permuted
 }
 
-/// present (N, K) likewise.
-fn permute_present(present: &Array2<bool>, group: &[usize], order: &[usize]) -> Array2<bool> {
-    let mut permuted = present.clone();
-    for &k in group {
-        permuted.column_mut(k).assign(&present.column(k).select(Axis(0), order));
-    }
-    permuted
+/// An order of all n rows that takes some of them (ascending) in the order given, and leaves the others in place.
+fn within(some: &[usize], order: &[usize]) -> Vec<usize> {
+    let mut within: Vec<usize> = (0..order.len()).collect();
+    let taken = order.iter().filter(|row| some.binary_search(row).is_ok());
+    some.iter().zip(taken).for_each(|(&row, &from)| within[row] = from);
+    within
 }
 
 /// present (N, K) without a group of encoders.

@@ -28,15 +28,27 @@ impl Probe {
     }
 }
 
-/// Fits on the training rows and predicts the rows of `judge`.
+/// Fits on the training rows that have the encoder and predicts the rows of `judge`; those that lack it get the mean of the
+/// training rows.
 pub fn probe(pool: &Pool, encoder: usize, training: &[usize], validation: &[usize], judge: &Judge) -> Probe {
+    let training = &pool.rows_with(encoder, training)[..];
     let known = targets(&pool.clips, training.iter().copied(), pool.classes.len()).mapv(f64::from);
-    let predicted = ridge(pool.encoders[encoder].features.view(), training, known.view(), validation);
+    let mean = known.mean_axis(Axis(0)).expect("training rows that have the encoder");
+    let places: Vec<usize> = (0..validation.len()).filter(|&i| has(pool, encoder, validation[i])).collect();
+    let rows: Vec<usize> = places.iter().map(|&i| validation[i]).collect();
+    let mut predicted = Array2::from_shape_fn((validation.len(), mean.len()), |(_, class)| mean[class]);
+    if !rows.is_empty() {
+        let of_rows = ridge(pool.encoders[encoder].features.view(), training, known.view(), &rows);
+        places.iter().zip(of_rows.rows()).for_each(|(&i, row)| predicted.row_mut(i).assign(&row));
+    }
     let y = judge.targets().mapv(f64::from);
     let squares = |error: Array2<f64>| error.iter().map(|error| error * error).sum::<f64>();
-    let mean = known.mean_axis(Axis(0)).expect("at least one training row");
     let r2 = 1.0 - squares(&predicted - &y) / squares(&y - &mean);
     Probe { score: judge.score(shares(predicted).view()), r2 }
+}
+
+fn has(pool: &Pool, encoder: usize, row: usize) -> bool {
+    pool.present.as_ref().is_none_or(|present| present[[row, encoder]])
 }
 
 /// Predictions as scores: above 0, rows summing to 1.

@@ -122,3 +122,39 @@ fn a_family_is_permuted_together() {
     assert!((loss - 2f64.ln() * share).abs() < 1e-3, "{loss} for a share of {share}");
     close(score, share / 2.0);
 }
+
+/// Masking from embeddings is inference on a pool that lacks the encoder, to the bit.
+#[test]
+fn masking_is_inference_with_a_mask() {
+    let (mut network, config) = network([1.0, 0.5]);
+    let rows: Vec<usize> = (0..N).collect();
+    let judge = Judge::new(&pool(), &rows, &config, Some(Thresholds { alpha: 0.3, beta: 0.2 }));
+    let perturbation = Perturbation { repeats: 1, seed: SEED };
+    let bar = ProgressBar::hidden();
+    let found = losses(&mut network, &rows, &judge, &[vec![0], vec![1]], perturbation, &bar).unwrap();
+    assert_eq!(found.base, judge.level(&network.infer(&rows).unwrap()));
+    for masked in 0..2 {
+        network.set_present(&Array2::from_shape_fn((N, 2), |(_, k)| k != masked));
+        let output = network.infer(&rows).unwrap();
+        assert!(output.w.column(masked).iter().all(|w| *w == 0.0));
+        assert_eq!(found.masked[masked], Some(judge.level(&output)));
+    }
+}
+
+/// A clip that lacks an encoder keeps what it has, and the others are exchanged among themselves.
+#[test]
+fn clips_that_lack_the_encoder_are_not_permuted() {
+    let (mut network, config) = network([1.0, 1.0]);
+    let rows: Vec<usize> = (0..N).collect();
+    let judge = Judge::new(&pool(), &rows, &config, Some(Thresholds { alpha: 0.3, beta: 0.2 }));
+    // Only clips of class a have the first encoder, and two of them no other: exchanging it among them changes nothing.
+    let present =
+        Array2::from_shape_fn((N, 2), |(row, k)| if k == 0 { row.is_multiple_of(2) } else { ![0, 2].contains(&row) });
+    network.set_present(&present);
+    let perturbation = Perturbation { repeats: 2, seed: SEED };
+    let bar = ProgressBar::hidden();
+    let found = losses(&mut network, &rows, &judge, &[vec![0], vec![1]], perturbation, &bar).unwrap();
+    assert_eq!(found.permuted[0], [found.base; 2]);
+    assert!(found.permuted[1].iter().all(|level| level.loss > found.base.loss + 0.1), "{found:?}");
+    assert_eq!(found.masked, [None, None], "some clip has no other encoder");
+}
