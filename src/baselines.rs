@@ -66,6 +66,7 @@ pub fn measure(
     )?;
     let load = config.data.options(Some(Split::Train), options.reading);
     let pool = Pool::load(options.data, &load, ui)?;
+    let config = &Config { decode: config.decode.resolved(pool.has_blends()), ..config.clone() };
     let mut rows = fused.trivial.clone();
     let encoders: Vec<usize> = (0..pool.encoders.len()).collect();
     let neutral = pool.neutral;

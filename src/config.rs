@@ -209,6 +209,20 @@ pub struct Decode {
     pub alpha: Threshold,
     pub beta: Threshold,
     pub salience_rule: SalienceRule,
+    /// Whether a clip may be given two classes
+    pub blends: Blends,
+    /// Values searched of each threshold, evenly from 0.05 to 0.95; official figures always search 20
+    pub grid: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Blends {
+    /// Where a training label has two or more positive classes; a run's own config.toml says which it was
+    Auto,
+    Always,
+    /// The largest class alone
+    Never,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,16 +7,17 @@ mod summary;
 
 pub use judge::Scored;
 pub use runs::{folder, jobs, run_folders};
-pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement};
+pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement, Leading};
 
 use crate::config::Config;
 use crate::data::{Pool, Reading, Split, warnings};
+use crate::decode::Decision;
 use crate::engine::Engine;
 use crate::files::{claim, read_json, write_atomically, write_json};
-use crate::metrics::{self, Score, Task, Truth};
-use crate::scores::{Row, Scores};
+use crate::metrics::{self, Case, Measures, Task, Truth};
+use crate::scores::{LabelScores, Row, Scores};
 use crate::train::shared::SharedPool;
-use crate::train::{Outcome, Selection, Versions, gate};
+use crate::train::{Outcome, Selection, ValidationClips, Versions, gate};
 use crate::ui::{self, Ui};
 use crate::verdicts::{Estimate, FoldScores, System};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -51,6 +52,9 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     check_folder(options.out, &config)?;
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let pool = Pool::load(options.data, &config.data.options(split, options.reading), ui)?;
+    // The folder keeps what was asked for; each run keeps whether it decodes blends.
+    let given = config.clone();
+    let config = Config { decode: config.decode.resolved(pool.has_blends()), ..config };
     let folds = chosen_folds(&pool, options.folds.as_deref())?;
     warn_of_folds(&pool, &folds, ui);
     let selections: Vec<Selection> = folds.iter().map(|&fold| Selection::Fold(fold)).collect();
@@ -58,7 +62,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     let pool = SharedPool::new(pool, &selections, options.seeds.len())?;
     pool.dims(&config)?;
     runs::check_done(&pool, &config, options, &folds)?;
-    make_folder(options.out, &config)?;
+    make_folder(options.out, &given)?;
     let Some(_claim) = claim(&options.out.join(".running"))? else {
         bail!(
             "{}: found another process at this cross-validation; wait for it, or choose another --out",
@@ -189,16 +193,22 @@ fn sum_up(
     };
     let scored: Vec<Scored> = outcomes.iter().map(scored).collect();
     let honest = judge::honest(&scored, &config.decode, neutral);
-    let run = |((seed, fold, outcome), honest): (&(u64, u32, Outcome), _)| CvRun::of(*seed, *fold, outcome, honest);
+    let run = |((seed, fold, outcome), honest): (&(u64, u32, Outcome), _)| {
+        let ValidationClips { scores, targets, truths, .. } = &outcome.clips;
+        let thresholds = outcome.official.thresholds;
+        let metrics = judge::measures(scores.view(), targets.view(), truths, thresholds, &config.decode, neutral);
+        CvRun::of(*seed, *fold, outcome, honest, metrics)
+    };
     let runs: Vec<CvRun> = outcomes.iter().zip(honest).map(run).collect();
+    let labels = runs.iter().map(|run| run.metrics).collect::<Option<Vec<_>>>().map(|all| LabelScores::of(&all));
     let official = judge::scores(runs.iter().map(|run| run.official));
     let honest = runs.iter().map(|run| run.honest).collect::<Option<Vec<_>>>().map(judge::scores);
     let best_epoch = runs.iter().map(|run| f64::from(run.best_epoch)).sum::<f64>() / runs.len() as f64;
     // Every clip once: of one seed.
-    let truths: Vec<_> =
-        scored.iter().filter(|run| run.seed == options.seeds[0]).flat_map(|run| run.truths.clone()).collect();
-    let trivial = trivial(&truths, data.classes.len());
-    let metric = Task::of(&data.classes, &truths).leading();
+    let once = outcomes.iter().filter(|(seed, ..)| *seed == options.seeds[0]).map(|(.., outcome)| &outcome.clips);
+    let trivial = trivial(&once.collect::<Vec<_>>(), &data.classes);
+    let row = Row { name: String::new(), runs: runs.len(), official, honest, estimate: None, labels };
+    let metric = data.task().leading();
     let system = System {
         classes: data.classes.clone(),
         neutral,
@@ -208,6 +218,7 @@ fn sum_up(
     let ensemble =
         system.ensemble().map(|mean| mean.row(&format!("ensemble of {} seeds", options.seeds.len()), metric));
     CvSummary {
+        leading: row.figure(metric).map(|value| Leading { metric, value }),
         kind: "cv".into(),
         command: ui::command(),
         versions: Versions::here(),
@@ -221,22 +232,38 @@ fn sum_up(
         honest,
         estimate: Some(Estimate::of(&system, metric)),
         ensemble,
+        labels,
         best_epoch,
         trivial,
         seconds: begun.elapsed().as_secs_f64(),
     }
 }
 
-/// What is reached without looking, as lines of a table.
-pub(crate) fn trivial(truths: &[Truth], classes: usize) -> Vec<Row> {
-    let row = |(name, score): (String, Score)| Row {
-        name,
-        runs: 1,
-        official: Scores::of(&[score]),
-        honest: None,
-        estimate: None,
+/// What is reached without looking, as lines of a table: the same decision for every clip. Of labels without pairs there is
+/// no most frequent one.
+pub(crate) fn trivial(clips: &[&ValidationClips], classes: &[String]) -> Vec<Row> {
+    let truths: Vec<Truth> = clips.iter().flat_map(|clips| clips.truths.iter().cloned()).collect();
+    let targets = || clips.iter().flat_map(|clips| clips.targets.rows());
+    let task = Task::of(classes, &truths);
+    let row = |(name, decision): (&str, Option<Decision>)| {
+        let cases: Vec<Case> = targets().map(|target| Case::decided_only(target, decision)).collect();
+        let measures = Measures::of(&cases, classes.len());
+        let single = decision.is_some_and(|decision| decision.len() == 1);
+        Row {
+            name: if single && !task.blemore { "most frequent class".into() } else { name.to_owned() },
+            runs: 1,
+            official: Scores::of(&[measures.score()]),
+            honest: None,
+            estimate: None,
+            labels: Some(LabelScores::of(&[measures])),
+        }
     };
-    metrics::trivial_baselines(truths, classes).map(row).into()
+    let constant = metrics::constant_decisions(&truths, classes.len());
+    constant
+        .into_iter()
+        .filter(|(_, decision)| task.pairs > 0 || decision.is_some_and(|d| d.len() == 1))
+        .map(row)
+        .collect()
 }
 
 impl CvSummary {
@@ -251,6 +278,7 @@ impl CvSummary {
     /// It as a line of a table.
     pub fn row(&self, name: &str) -> Row {
         let estimate = self.estimate.clone();
-        Row { name: name.into(), runs: self.runs.len(), official: self.official, honest: self.honest, estimate }
+        let Self { official, honest, labels, .. } = *self;
+        Row { name: name.into(), runs: self.runs.len(), official, honest, estimate, labels }
     }
 }

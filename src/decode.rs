@@ -7,11 +7,16 @@
 //!
 //! Rules and thresholds are those of the BlEmoRE challenge (arXiv 2601.13225); scores of arXiv 2605.21417.
 
-use crate::config::{Decode, SalienceRule, Threshold};
+use crate::config::{Blends, Decode, SalienceRule, Threshold};
 use crate::metrics::{self, Score, Truth};
 use ndarray::{Array2, ArrayView1, ArrayView2, Zip};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
+
+/// Values of each threshold that the official protocol searches, from the first to the last of them.
+pub const OFFICIAL_GRID: usize = 20;
+const FIRST: f64 = 0.05;
+const LAST: f64 = 0.95;
 
 /// A class index and its salience in percent.
 pub type Share = (usize, u32);
@@ -48,6 +53,98 @@ pub fn scores(presence: ArrayView2<f32>, salience: ArrayView2<f32>, decode: &Dec
     scores
 }
 
+impl Decode {
+    /// With blends decoded or not where it says `"auto"`; `blends`: a training label has two or more positive classes.
+    #[must_use]
+    pub fn resolved(&self, blends: bool) -> Self {
+        let resolved = match self.blends {
+            Blends::Auto if blends => Blends::Always,
+            Blends::Auto => Blends::Never,
+            chosen => chosen,
+        };
+        Self { blends: resolved, ..self.clone() }
+    }
+
+    /// Decides one clip from its scores (C): as [`decide`], or the largest class alone where blends are not decoded.
+    pub fn decide(&self, scores: &[f32], thresholds: Thresholds, neutral: Option<usize>) -> Decision {
+        match self.blends {
+            Blends::Never => Decision::single(metrics::largest(ArrayView1::from(scores))),
+            // A model of before this key was there decodes as it did then.
+            Blends::Auto | Blends::Always => decide(scores, thresholds, self.salience_rule, neutral),
+        }
+    }
+
+    /// The thresholds that [`search`] finds on these clips with this configuration's grid, and what they reach.
+    ///
+    /// Without blends they decide nothing: the first ones stand for all.
+    pub fn search(&self, scores: ArrayView2<f32>, truths: &[Truth], neutral: Option<usize>) -> (Thresholds, Score) {
+        if self.blends == Blends::Never {
+            let first = |threshold| candidates(threshold, self.grid)[0];
+            let thresholds = Thresholds { alpha: first(self.alpha), beta: first(self.beta) };
+            let alone = |row| Some(Decision::single(metrics::largest(row)));
+            let decisions: Vec<_> = scores.rows().into_iter().map(alone).collect();
+            return (thresholds, metrics::score(&decisions, truths));
+        }
+        let pairs = (candidates(self.alpha, self.grid), candidates(self.beta, self.grid));
+        search_among(scores, truths, pairs, self.salience_rule, neutral)
+    }
+
+    /// As [`Decode::search`] on the grid of the official protocol.
+    pub fn search_officially(
+        &self,
+        scores: ArrayView2<f32>,
+        truths: &[Truth],
+        neutral: Option<usize>,
+    ) -> (Thresholds, Score) {
+        self.officially().search(scores, truths, neutral)
+    }
+
+    /// With the grid of the official protocol.
+    #[must_use]
+    pub fn officially(&self) -> Self {
+        Self { grid: OFFICIAL_GRID, ..self.clone() }
+    }
+
+    /// What is searched, on what grid, to maximise what.
+    pub fn told(&self) -> String {
+        let Self { alpha, beta, grid, .. } = self;
+        let searched = [("alpha", alpha), ("beta", beta)];
+        let names: Vec<&str> =
+            searched.iter().filter(|(_, how)| **how == Threshold::Search).map(|(name, _)| *name).collect();
+        if names.is_empty() {
+            return "set by decode.alpha and decode.beta, not searched".into();
+        }
+        format!(
+            "{} searched over {grid} values from {FIRST} to {LAST} for the largest mean of presence and salience{}",
+            names.join(" and "),
+            if *grid == OFFICIAL_GRID { "" } else { " (official figures: 20 values)" }
+        )
+    }
+
+    /// A warning where a searched threshold is at the end of its grid.
+    pub fn edge_warning(&self, thresholds: Thresholds) -> Option<String> {
+        let at_edge = self.at_edge(thresholds);
+        let value = |name: &&str| if *name == "alpha" { thresholds.alpha } else { thresholds.beta };
+        let told: Vec<String> = at_edge.iter().map(|name| format!("{name} = {}", value(name))).collect();
+        (!told.is_empty()).then(|| {
+            format!(
+                "{}: the best value of the grid is at its end ({FIRST} to {LAST}), so a better one may lie beyond; \
+                 set decode.alpha or decode.beta to try one",
+                told.join(", ")
+            )
+        })
+    }
+
+    /// The searched thresholds that are the first or the last value of their grid: a better one may lie beyond.
+    fn at_edge(&self, thresholds: Thresholds) -> Vec<&'static str> {
+        let searched = [("alpha", self.alpha, thresholds.alpha), ("beta", self.beta, thresholds.beta)];
+        let at_edge = |&(_, how, value): &(&str, Threshold, f64)| {
+            how == Threshold::Search && self.blends != Blends::Never && (value == FIRST || value == LAST)
+        };
+        searched.into_iter().filter(at_edge).map(|(name, ..)| name).collect()
+    }
+}
+
 /// The grid search of the official protocol: the thresholds with the best mean of both metrics on these clips.
 ///
 /// scores (N, C), N truths. Each of α and β takes 20 values evenly from 0.05 to 0.95, or only its fixed one. Of equally
@@ -60,11 +157,21 @@ pub fn search(
     rule: SalienceRule,
     neutral: Option<usize>,
 ) -> (Thresholds, Score) {
+    search_among(scores, truths, (candidates(alpha, OFFICIAL_GRID), candidates(beta, OFFICIAL_GRID)), rule, neutral)
+}
+
+fn search_among(
+    scores: ArrayView2<f32>,
+    truths: &[Truth],
+    (alphas, betas): (Vec<f64>, Vec<f64>),
+    rule: SalienceRule,
+    neutral: Option<usize>,
+) -> (Thresholds, Score) {
     assert_eq!(scores.nrows(), truths.len(), "search: one truth per row of scores");
     let rows: Vec<TwoLargest> = scores.rows().into_iter().map(TwoLargest::of).collect();
     let mut best: Option<(Thresholds, Score)> = None;
-    for alpha in candidates(alpha) {
-        for beta in candidates(beta) {
+    for &alpha in &alphas {
+        for &beta in &betas {
             let thresholds = Thresholds { alpha, beta };
             let decisions: Vec<_> = rows.iter().map(|row| Some(row.decide(thresholds, rule, neutral))).collect();
             let score = metrics::score(&decisions, truths);
@@ -158,16 +265,13 @@ impl Deref for Decision {
     }
 }
 
-/// `numpy.linspace(0.05, 0.95, 20)` to the bit, or the fixed value alone.
-fn candidates(threshold: Threshold) -> Vec<f64> {
-    const COUNT: usize = 20;
-    const FIRST: f64 = 0.05;
-    const LAST: f64 = 0.95;
+/// `numpy.linspace(0.05, 0.95, count)` to the bit, or the fixed value alone.
+fn candidates(threshold: Threshold, count: usize) -> Vec<f64> {
     match threshold {
         Threshold::Fixed(value) => vec![value],
         Threshold::Search => {
-            let step = (LAST - FIRST) / (COUNT - 1) as f64;
-            (0..COUNT).map(|i| if i == COUNT - 1 { LAST } else { i as f64 * step + FIRST }).collect()
+            let step = (LAST - FIRST) / (count - 1) as f64;
+            (0..count).map(|i| if i == count - 1 { LAST } else { i as f64 * step + FIRST }).collect()
         }
     }
 }

@@ -10,7 +10,7 @@ mod task;
 pub use crate::data::labels::is_blemore;
 pub use measures::{Case, Measures, Scored, cases, largest};
 pub use rank_by::RankBy;
-pub use task::Task;
+pub use task::{Task, larger_told};
 
 use crate::decode::{Decision, Share};
 use ndarray::ArrayView2;
@@ -165,17 +165,19 @@ pub fn per_ratio(predictions: &[Option<Decision>], truths: &[Truth]) -> Vec<Rati
 /// The most frequent single emotion at 100, and the most frequent pair at 50/50; of equally frequent ones the first in
 /// class order. A task without pairs scores 0 with the second.
 pub fn trivial_baselines(truths: &[Truth], n_classes: usize) -> [(String, Score); 2] {
+    let constant = |decision| score(&vec![decision; truths.len()], truths);
+    constant_decisions(truths, n_classes).map(|(name, decision)| (name.to_owned(), constant(decision)))
+}
+
+/// The decisions of [`trivial_baselines`]; no pair where there is one class only.
+pub fn constant_decisions(truths: &[Truth], n_classes: usize) -> [(&'static str, Option<Decision>); 2] {
     let singles = (0..n_classes).map(Decision::single);
     let pairs = (0..n_classes).flat_map(|a| (a + 1..n_classes).map(move |b| Decision::blend((a, 50), (b, 50))));
     let frequency = |decision: &Decision| truths.iter().filter(|truth| is_set(decision, truth)).count();
     // `min_by_key` keeps the first of equals.
     let most_frequent_single = singles.min_by_key(|decision| Reverse(frequency(decision)));
     let most_frequent_pair = pairs.min_by_key(|decision| Reverse(frequency(decision)));
-    let constant = |decision| score(&vec![decision; truths.len()], truths);
-    [
-        ("most frequent single emotion".to_owned(), constant(most_frequent_single)),
-        ("most frequent pair at 50/50".to_owned(), constant(most_frequent_pair)),
-    ]
+    [("most frequent single emotion", most_frequent_single), ("most frequent pair at 50/50", most_frequent_pair)]
 }
 
 /// Mean and sample standard deviation (ddof 1) over folds; NaN where there are too few values to say.

@@ -66,11 +66,10 @@ pub fn predict(
         ui.say(format!("mean of the scores of {} runs; thresholds: {from}", members.len()));
     }
     let [scores, w, a] = mean_scores(engine, &members, pool, (&rows, split), data, ui)?;
-    let rule = header.config.decode.salience_rule;
     let decisions = scores
         .rows()
         .into_iter()
-        .map(|row| decode::decide(row.to_slice().expect("in C order"), thresholds, rule, header.neutral))
+        .map(|row| header.config.decode.decide(row.to_slice().expect("in C order"), thresholds, header.neutral))
         .collect();
     Ok(Predictions {
         names,

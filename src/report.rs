@@ -29,6 +29,7 @@ pub use export::{Exhibit, Written, write};
 pub use files::Missing;
 pub use folder::{Folder, Kind};
 
+use crate::metrics::Task;
 use experiment::Experiment;
 use judged::Judged;
 use maud::{Markup, html};
@@ -51,16 +52,20 @@ pub fn report(folders: &[Folder], command: &str) -> Report {
 fn html(folders: &[Folder], command: &str) -> (String, Vec<Missing>) {
     let experiments: Vec<&Experiment> = folders.iter().filter_map(|folder| folder.experiment.as_ref()).collect();
     let judged: Vec<Option<Judged>> = experiments.iter().map(|experiment| Judged::of(experiment)).collect();
-    let (beside_paper, lacking) = paper::section(folders);
+    let task = task(folders);
+    // Published figures are of BlEmoRE's clips: beside those of another task they would mean nothing.
+    let (beside_paper, lacking) =
+        if task.is_none_or(|task| task.blemore) { paper::section(folders) } else { (html! {}, Vec::new()) };
+    let blemore = task.is_none_or(|task| task.blemore);
     let missing: Vec<Missing> = folders.iter().flat_map(|folder| folder.missing.clone()).chain(lacking).collect();
     let pairs = verdicts::pairs(folders, &experiments);
     let section = |id, title, body| Section { id, title, body };
     let mut sections = vec![
         section("summary", "Summary", summary::section(folders, &experiments, &judged, &pairs, &missing)),
-        section("scores", "Scores", scores::section(folders, &experiments)),
+        section("scores", "Scores", scores::section(folders, &experiments, task.as_ref())),
         section("comparisons", "Comparisons", verdicts::section(&pairs)),
         section("curves", "Learning curves", curves::section(&experiments)),
-        section("emotions", "Emotions", sets::section(&experiments, &judged)),
+        section("emotions", if blemore { "Emotions" } else { "Classes" }, sets::section(&experiments, &judged)),
         section("calibration", "Calibration", calibration::section(&experiments)),
         section("encoders", "Encoders", encoders::section(&experiments)),
         section("importance", "Importance", importance::section(&experiments)),
@@ -73,6 +78,16 @@ fn html(folders: &[Folder], command: &str) -> (String, Vec<Missing>) {
     let names: Vec<&str> = folders.iter().map(|folder| folder.name.as_str()).collect();
     let kinds: Vec<String> = folders.iter().map(what).collect();
     (page(&names.join(" · "), &kinds.join(" · "), &sections), missing)
+}
+
+/// What the labels of all folders can give; `None` where no file tells any.
+fn task(folders: &[Folder]) -> Option<Task> {
+    let add = |a: Task, b: Task| Task {
+        blemore: a.blemore || b.blemore,
+        pairs: a.pairs.max(b.pairs),
+        larger: a.larger.max(b.larger),
+    };
+    folders.iter().filter_map(|folder| folder.task).reduce(add)
 }
 
 /// `cross-validation, 5 folds, 2456 clips of blemore, encoders: 8 multimodal`

@@ -1,6 +1,6 @@
 //! What a method reaches over folds and seeds, in the one form that every table and report shares.
 
-use crate::metrics::{Score, mean_std};
+use crate::metrics::{Measures, RankBy, Score, Task, mean_std};
 use crate::verdicts::Estimate;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,20 @@ pub struct Row {
     /// Of all clips together, with its interval; `None` where there are no out-of-fold scores, as of a constant prediction
     #[serde(default)]
     pub estimate: Option<Estimate>,
+    /// What depends on no threshold; `None` in summaries of older versions
+    #[serde(default)]
+    pub labels: Option<LabelScores>,
+}
+
+/// Metrics of the largest class over several runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LabelScores {
+    pub accuracy: Spread,
+    pub uar: Spread,
+    pub macro_f1: Spread,
+    /// `None` where a method gives no scores
+    pub log_loss: Option<Spread>,
+    pub ece: Option<Spread>,
 }
 
 impl Spread {
@@ -57,7 +71,77 @@ impl Scores {
     }
 }
 
-/// The rows for a terminal, in their order.
+impl LabelScores {
+    /// The metrics that it holds, in the order of tables.
+    pub const METRICS: [RankBy; 5] = [RankBy::Accuracy, RankBy::Uar, RankBy::MacroF1, RankBy::LogLoss, RankBy::Ece];
+
+    /// Of at least one run.
+    pub fn of(runs: &[Measures]) -> Self {
+        let spread = |metric: fn(&Measures) -> f64| Spread::of(&runs.iter().map(metric).collect::<Vec<_>>());
+        let of_scores = |metric: fn(&Measures) -> Option<f64>| {
+            Some(Spread::of(&runs.iter().map(metric).collect::<Option<Vec<_>>>()?))
+        };
+        Self {
+            accuracy: spread(|m| m.accuracy),
+            uar: spread(|m| m.uar),
+            macro_f1: spread(|m| m.macro_f1),
+            log_loss: of_scores(|m| m.log_loss),
+            ece: of_scores(|m| m.ece),
+        }
+    }
+}
+
+impl Row {
+    /// A metric by its name: with honest thresholds where `honest` and it depends on thresholds.
+    pub fn spread(&self, metric: RankBy, honest: bool) -> Option<Spread> {
+        let scores = if honest { self.honest } else { Some(self.official) };
+        match metric {
+            RankBy::Mean => Some(scores?.mean),
+            RankBy::Presence => Some(scores?.presence),
+            RankBy::Salience => Some(scores?.salience),
+            RankBy::Accuracy => Some(self.labels?.accuracy),
+            RankBy::Uar => Some(self.labels?.uar),
+            RankBy::MacroF1 => Some(self.labels?.macro_f1),
+            RankBy::LogLoss => self.labels?.log_loss,
+            RankBy::Ece => self.labels?.ece,
+        }
+    }
+
+    /// What ranks it: the honest value where there is one, since thresholds searched on the scored clips would flatter.
+    pub fn figure(&self, metric: RankBy) -> Option<Spread> {
+        self.spread(metric, self.honest.is_some())
+    }
+}
+
+/// The tables for a terminal that fit the labels, the leading metric's first.
+pub fn tables(rows: &[Row], task: &Task) -> String {
+    let with_labels = rows.iter().any(|row| row.labels.is_some());
+    let of_labels = with_labels.then(|| label_table(rows).to_string());
+    let of_blends = (task.has_blends() || !with_labels).then(|| table(rows).to_string());
+    let mut tables = [of_blends, of_labels];
+    if !task.leading().needs_thresholds() {
+        tables.reverse();
+    }
+    tables.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+}
+
+/// Metrics of the largest class.
+fn label_table(rows: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["", "runs"].into_iter().chain(LabelScores::METRICS.map(RankBy::title)));
+    for row in rows {
+        let text = |metric| row.spread(metric, false).map_or("–".into(), |spread| spread.text());
+        let cells = [row.name.clone(), row.runs.to_string()].into_iter();
+        table.add_row(cells.chain(LabelScores::METRICS.map(text)));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// The metrics of BlEmoRE for a terminal, the rows in their order.
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
@@ -76,7 +160,8 @@ pub fn table(rows: &[Row]) -> Table {
     table
 }
 
-/// The same as csv, in full precision: `name, runs, presence, presence_std, …, honest_mean_std`; empty where there is none.
+/// The same as csv, in full precision: `name, runs, presence, presence_std, …, honest_mean_std, accuracy, …, ece_std`; empty
+/// where there is none.
 ///
 /// # Errors
 /// Where `out` cannot be written.
@@ -84,6 +169,7 @@ pub fn write_csv(rows: &[Row], out: impl std::io::Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     let metrics = ["presence", "salience", "mean"];
     let columns = ["", "honest_"].iter().flat_map(|kind| metrics.map(|metric| format!("{kind}{metric}")));
+    let columns = columns.chain(LabelScores::METRICS.map(|metric| metric.name().to_owned()));
     let columns = columns.flat_map(|name| [name.clone(), format!("{name}_std")]);
     csv.write_record(["name".to_owned(), "runs".to_owned()].into_iter().chain(columns))?;
     for row in rows {
@@ -95,6 +181,11 @@ pub fn write_csv(rows: &[Row], out: impl std::io::Write) -> csv::Result<()> {
                 cells.push(spread.map(|s| s.mean.to_string()).unwrap_or_default());
                 cells.push(spread.and_then(|s| s.std).map(|std| std.to_string()).unwrap_or_default());
             }
+        }
+        for metric in LabelScores::METRICS {
+            let spread = row.spread(metric, false);
+            cells.push(spread.map(|s| s.mean.to_string()).unwrap_or_default());
+            cells.push(spread.and_then(|s| s.std).map(|std| std.to_string()).unwrap_or_default());
         }
         csv.write_record(cells)?;
     }

@@ -18,7 +18,7 @@ pub use schedule::LrSchedule;
 pub use state::Stopped;
 pub(crate) use validation::mean_loss;
 
-use crate::config::{Config, TemperatureMode, Threshold};
+use crate::config::{Blends, Config, TemperatureMode, Threshold};
 use crate::data::{Pool, Split};
 use crate::engine::Engine;
 use crate::infer::Network;
@@ -173,12 +173,17 @@ impl Trainer {
             (state.selection, state.clips) == (self.state.selection, self.state.clips),
             "the run was trained on other clips; resume it with the pool and the fold it was started with"
         );
+        // Versions without `decode.blends` decoded as they read "auto" now.
+        let mut before = last.header.config.clone();
+        if before.decode.blends == Blends::Auto {
+            before.decode.blends = self.config.decode.blends;
+        }
         ensure!(
             state.labels.is_none() || state.labels == self.state.labels,
             "the run was trained on other labels; resume it with the labels (--labels) it was started with"
         );
         ensure!(
-            last.header.config == self.config,
+            before == self.config,
             "the configuration differs from the run's config.toml; resume without --config and --set, or start a new run with --init"
         );
         self.network.model.load(&last)?;
@@ -304,7 +309,9 @@ impl Trainer {
             domain_loss: self.config.adaptation.enabled.then_some(mean[3]),
             validation_loss: judged.as_ref().map(|judged| judged.loss),
             presence: judged.as_ref().map(|judged| judged.score.presence),
-            salience: judged.as_ref().map(|judged| judged.score.salience),
+            salience: judged.as_ref().filter(|_| self.validation.pairs).map(|judged| judged.score.salience),
+            accuracy: judged.as_ref().map(|judged| judged.measures.accuracy),
+            uar: judged.as_ref().map(|judged| judged.measures.uar),
             lr,
             temperature: self.temperature()?,
             gate: judged.as_ref().and_then(|judged| judged.gate),

@@ -360,8 +360,14 @@ fn summary(means: [(f64, Option<f64>); 3]) -> SweepSummary {
     let scores = |mean: f64| Scores::of(&[Score { presence: 2.0 * mean, salience: 0.0 }]);
     let trial = |(id, (official, honest)): (usize, (f64, Option<f64>))| {
         let name = ["first", "second", "third"][id].to_owned();
-        let row =
-            Row { name: name.clone(), runs: 1, official: scores(official), honest: honest.map(scores), estimate: None };
+        let row = Row {
+            name: name.clone(),
+            runs: 1,
+            official: scores(official),
+            honest: honest.map(scores),
+            estimate: None,
+            labels: None,
+        };
         let set = [Settings::from([("train.lr".to_owned(), Value::Float(1e30))]), Settings::new()][id % 2].clone();
         let (status, row) = (Status::Done, Some(row));
         TrialSummary { id, name, set, status, error: None, row, against_best: None, seconds: Some(1.0) }
@@ -375,7 +381,18 @@ fn summary(means: [(f64, Option<f64>); 3]) -> SweepSummary {
         DataInfo { name: "pool".into(), classes: vec![], neutral: None, encoders: vec![], folds: vec![], labels: None };
     let (kind, command) = ("sweep".to_owned(), String::new());
     let (versions, within_noise, final_model) = (Versions::here(), Vec::new(), None);
-    SweepSummary { kind, command, versions, device: None, data, trials, within_noise, final_model, seconds: 3.0 }
+    SweepSummary {
+        kind,
+        command,
+        versions,
+        device: None,
+        data,
+        rank_by: None,
+        trials,
+        within_noise,
+        final_model,
+        seconds: 3.0,
+    }
 }
 
 #[test]

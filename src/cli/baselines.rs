@@ -44,7 +44,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&found)?);
     } else {
-        outln!("{}\n", scores::table(&found.rows));
+        outln!("{}\n", scores::tables(&found.rows, &found.data.task()));
         outln!("{}", verdicts::estimates(&found.rows));
     }
     Ok(())

@@ -1,12 +1,14 @@
 //! `blendfuse cv`: cross-validation.
 
 use super::device::DeviceArgs;
-use crate::config::Config;
-use crate::cv::{self, CvRun, CvSummary, Judgement};
+use crate::config::{Config, Decode};
+use crate::cv::{self, CvRun, CvSummary, Judgement, Leading};
 use crate::data::Reading;
+use crate::decode::Thresholds;
 use crate::files;
+use crate::metrics::{RankBy, Task, larger_told};
 use crate::outln;
-use crate::scores::{self, Row};
+use crate::scores::{self, LabelScores, Row};
 use crate::ui::Ui;
 use crate::verdicts;
 use anyhow::Result;
@@ -84,29 +86,62 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     }
     let engine = args.cv.device.open(ui)?;
     let summary = cv::cross_validate(&engine, &config, &args.cv.options(&config), ui)?;
+    let decode = config.decode.resolved(summary.data.task().has_blends());
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
-        print(&summary, &args.cv.out);
+        print(&summary, &decode, &args.cv.out);
     }
     Ok(())
 }
 
-fn print(summary: &CvSummary, out: &Path) {
-    outln!("{}\n", run_table(&summary.runs));
+fn print(summary: &CvSummary, decode: &Decode, out: &Path) {
+    let task = summary.data.task();
+    outln!("{}\n", run_table(&summary.runs, &task));
     let own = [Some(summary.row("this")), summary.ensemble.clone()].into_iter().flatten();
     let rows: Vec<Row> = own.chain(summary.trivial.clone()).collect();
-    outln!("{}\n", scores::table(&rows));
+    outln!("{}\n", scores::tables(&rows, &task));
     outln!("{}\n", verdicts::estimates(&rows));
-    outln!("official: thresholds searched on the fold that is scored; honest: on the other folds");
-    outln!("thresholds  alpha {:.4}, beta {:.4} (all folds)", summary.thresholds.alpha, summary.thresholds.beta);
+    if let Some(Leading { metric, value }) = summary.leading {
+        outln!("{:<12}{} over {} runs", metric.title(), value.text(), summary.runs.len());
+    }
+    if task.has_blends() {
+        let Thresholds { alpha, beta } = summary.thresholds;
+        outln!("official: thresholds searched on the fold that is scored; honest: on the other folds");
+        outln!("thresholds  alpha {alpha:.4}, beta {beta:.4} (all folds)");
+        outln!("            {}", decode.told());
+        if let Some(warning) = decode.edge_warning(summary.thresholds) {
+            outln!("            {warning}");
+        }
+    }
+    if task.larger > 0 {
+        outln!("{}", larger_told(&task));
+    }
     outln!("best epoch  {:.1} in the mean", summary.best_epoch);
     outln!("summary     {}", out.join("summary.json").display());
 }
 
-fn run_table(runs: &[CvRun]) -> Table {
+/// The runs with the metrics that fit their labels.
+fn run_table(runs: &[CvRun], task: &Task) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
+    if !task.has_blends() {
+        table.set_header(
+            ["seed", "fold", "best epoch", "loss"].into_iter().chain(LabelScores::METRICS.map(RankBy::title)),
+        );
+        for run in runs {
+            let value = |metric: RankBy| {
+                run.metrics.and_then(|all| metric.value(&all)).map_or("–".into(), |value| format!("{value:.3}"))
+            };
+            let [seed, fold, epoch] = [run.seed, u64::from(run.fold), u64::from(run.best_epoch)].map(|n| n.to_string());
+            let first = [seed, fold, epoch, format!("{:.4}", run.validation_loss)];
+            table.add_row(first.into_iter().chain(LabelScores::METRICS.map(value)));
+        }
+        for column in table.column_iter_mut() {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        return table;
+    }
     table.set_header(["seed", "fold", "best epoch", "loss", "presence", "salience", "honest presence", "salience"]);
     for run in runs {
         let scores = |judged: Option<&Judgement>| {

@@ -1,27 +1,35 @@
 //! `blendfuse evaluate`: a submission file against labels.
 
-use crate::data::{Clip, labels};
+mod files;
+mod print;
+
+use super::predict::SplitName;
+use crate::data::Split;
 use crate::decode::Decision;
-use crate::metrics::{self, ClassReport, Confusion, RatioReport, Score, Truth};
+use crate::metrics::{self, Case, ClassReport, Confusion, Measures, RankBy, RatioReport, Task, Truth};
 use crate::outln;
 use crate::submission;
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
-use comfy_table::{CellAlignment, Table, presets};
+use files::{join, of_split, read_scores, truths};
+use ndarray::Array1;
+use print::print;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-
-/// Widest table that is printed.
-const TERMINAL: usize = 100;
+use std::path::PathBuf;
 
 /// Clips named in a warning.
 const NAMED: usize = 5;
 
+const EXAMPLE: &str = "Examples:
+  blendfuse evaluate --predictions predictions.json --metadata data/train_metadata.csv
+  blendfuse evaluate --predictions predictions.json --scores scores.npz --metadata pool/labels.csv --split test
+
+Clips with a fold are training clips, labelled clips without one are test clips; the two are never scored together.
+Accuracy, UAR and macro F1 compare the largest class: that of the scores with --scores, else the most salient one predicted.
+Log loss and calibration error (ECE) need --scores.";
+
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  blendfuse evaluate --predictions predictions.json --metadata data/train_metadata.csv"
-)]
+#[command(after_help = EXAMPLE)]
 pub struct Args {
     /// Submission file, as `blendfuse predict` writes it
     #[arg(long, value_name = "FILE")]
@@ -29,21 +37,35 @@ pub struct Args {
     /// Labels: the challenge's train_metadata.csv, or a labels.csv with `filename` and one column per class
     #[arg(long, value_name = "CSV")]
     metadata: PathBuf,
+    /// Scores of the same clips, as `blendfuse predict --scores` writes them
+    #[arg(long, value_name = "F.npz")]
+    scores: Option<PathBuf>,
+    /// Which labelled clips [default: those that the predictions are for]
+    #[arg(long, value_enum)]
+    split: Option<SplitName>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// A clip's name and what it shows.
-type Labelled = (String, Truth);
+/// A clip and what it shows.
+struct Labelled {
+    name: String,
+    split: Split,
+    target: Array1<f32>,
+    truth: Truth,
+}
 
 /// All that is printed.
 #[derive(Serialize)]
 struct Report {
     #[serde(flatten)]
     figures: Figures,
-    /// Labelled clips
+    task: Task,
+    /// Labelled clips that are scored
     clips: usize,
+    /// "train", "test", or "all" where the labels have no folds
+    split: &'static str,
     without_prediction: usize,
     /// Predictions for clips without a label
     without_label: usize,
@@ -53,11 +75,18 @@ struct Report {
     confusion: Confusion,
 }
 
+/// What the labels and the files give; the rest is `null`.
 #[derive(Serialize)]
 struct Figures {
     presence: f64,
-    salience: f64,
-    mean: f64,
+    /// This and the mean: where a label has exactly two positive classes
+    salience: Option<f64>,
+    mean: Option<f64>,
+    accuracy: f64,
+    uar: f64,
+    macro_f1: f64,
+    log_loss: Option<f64>,
+    ece: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -68,7 +97,7 @@ struct Baseline {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
-    let report = evaluate(&args.predictions, &args.metadata, ui)?;
+    let report = evaluate(&args, ui)?;
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -77,7 +106,8 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     Ok(())
 }
 
-fn evaluate(predictions: &Path, metadata: &Path, ui: Ui) -> Result<Report> {
+fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
+    let (predictions, metadata) = (&args.predictions, &args.metadata);
     let (classes, clips) = truths(metadata)?;
     ensure!(
         !clips.is_empty(),
@@ -85,6 +115,7 @@ fn evaluate(predictions: &Path, metadata: &Path, ui: Ui) -> Result<Report> {
         metadata.display()
     );
     let submitted = submission::read(predictions, &classes)?;
+    let (clips, split) = of_split(clips, &submitted, args)?;
     let (decisions, missing, unlabelled) = join(&submitted, &clips);
     if let (Some(found), Some(expected)) = (unlabelled.first(), clips.first()) {
         ensure!(
@@ -93,7 +124,7 @@ fn evaluate(predictions: &Path, metadata: &Path, ui: Ui) -> Result<Report> {
              check that the two files belong together",
             predictions.display(),
             metadata.display(),
-            expected.0
+            expected.name
         );
     }
     if !missing.is_empty() {
@@ -107,129 +138,78 @@ fn evaluate(predictions: &Path, metadata: &Path, ui: Ui) -> Result<Report> {
             first_few(&unlabelled)
         ));
     }
-    let truths: Vec<Truth> = clips.into_iter().map(|(_, truth)| truth).collect();
-    let baselines = metrics::trivial_baselines(&truths, classes.len());
+    let scores = args.scores.as_ref().map(|path| read_scores(path, &classes)).transpose()?;
+    let case = |(clip, decision): (&Labelled, &Option<Decision>)| {
+        let scored = scores.as_ref().and_then(|scores| scores.get(submission::stem(&clip.name)));
+        let plain = match (scored, &scores) {
+            (Some(scored), _) => Case::of(scored.view(), clip.target.view()),
+            (None, Some(_)) => Case { predicted: None, ..Case::decided_only(clip.target.view(), None) },
+            (None, None) => Case::decided_only(clip.target.view(), *decision),
+        };
+        plain.with_decision(decision.as_ref(), &clip.truth)
+    };
+    let cases: Vec<Case> = clips.iter().zip(&decisions).map(case).collect();
+    let unscored = cases.iter().filter(|case| case.scored.is_none()).count();
+    if let (Some(path), 1..) = (&args.scores, unscored) {
+        ui.warn(format!(
+            "{}: found no scores of {unscored} of {} labelled clips; they count as wrong, and there is no log loss and no ECE",
+            path.display(),
+            cases.len()
+        ));
+    }
+    let truths: Vec<Truth> = clips.iter().map(|clip| clip.truth.clone()).collect();
+    let task = Task::of(&classes, &truths);
+    let baseline = |(name, decision): (&str, Option<Decision>)| {
+        let cases: Vec<Case> = clips.iter().map(|clip| Case::decided_only(clip.target.view(), decision)).collect();
+        let single = decision.is_some_and(|decision| decision.len() == 1);
+        let name = if single && !task.blemore { "most frequent class" } else { name };
+        let figures = Figures::of(&Measures::of(&cases, classes.len()), &task);
+        (single || task.pairs > 0).then(|| Baseline { name: name.to_owned(), figures })
+    };
     Ok(Report {
-        figures: metrics::score(&decisions, &truths).into(),
+        figures: Figures::of(&Measures::of(&cases, classes.len()), &task),
+        task,
         clips: truths.len(),
+        split,
         without_prediction: missing.len(),
         without_label: unlabelled.len(),
-        baselines: baselines.map(|(name, score)| Baseline { name, figures: score.into() }).into(),
+        baselines: metrics::constant_decisions(&truths, classes.len()).into_iter().filter_map(baseline).collect(),
         classes: metrics::per_class(&decisions, &truths, &classes),
         ratios: metrics::per_ratio(&decisions, &truths),
         confusion: metrics::confusion(&decisions, &truths, &classes),
     })
 }
 
-impl From<Score> for Figures {
-    fn from(score: Score) -> Self {
-        Self { presence: score.presence, salience: score.salience, mean: score.mean() }
-    }
-}
-
-/// Decisions in the order of the labelled clips; clips without a prediction; predictions without a label.
-fn join(
-    submitted: &BTreeMap<String, Decision>,
-    clips: &[Labelled],
-) -> (Vec<Option<Decision>>, Vec<String>, Vec<String>) {
-    let mut unlabelled: BTreeSet<&String> = submitted.keys().collect();
-    // A suffix that is no known media suffix still goes where what is before it is a labelled clip.
-    let by_file_stem: BTreeMap<&str, &String> =
-        submitted.keys().filter_map(|key| Some((key.rsplit_once('.')?.0, key))).collect();
-    let (mut decisions, mut missing) = (Vec::with_capacity(clips.len()), Vec::new());
-    for (name, _) in clips {
-        let stem = submission::stem(name);
-        let found = submitted.get_key_value(stem).or_else(|| submitted.get_key_value(*by_file_stem.get(stem)?));
-        decisions.push(found.map(|(_, decision)| *decision));
-        match found {
-            Some((key, _)) => drop(unlabelled.remove(key)),
-            None => missing.push(name.clone()),
+impl Figures {
+    fn of(measures: &Measures, task: &Task) -> Self {
+        let has_pairs = task.pairs > 0;
+        Self {
+            presence: measures.presence,
+            salience: has_pairs.then_some(measures.salience),
+            mean: has_pairs.then(|| measures.score().mean()),
+            accuracy: measures.accuracy,
+            uar: measures.uar,
+            macro_f1: measures.macro_f1,
+            log_loss: measures.log_loss,
+            ece: measures.ece,
         }
     }
-    (decisions, missing, unlabelled.into_iter().cloned().collect())
-}
 
-/// Class names, and every labelled clip with what it shows.
-fn truths(path: &Path) -> Result<(Vec<String>, Vec<Labelled>)> {
-    let labels = labels::read_file(path, None)?;
-    let labelled = |clip: Clip| Some((clip.name, metrics::truth(&clip.target?)));
-    Ok((labels.classes, labels.clips.into_iter().filter_map(labelled).collect()))
+    fn get(&self, metric: RankBy) -> Option<f64> {
+        match metric {
+            RankBy::Mean => self.mean,
+            RankBy::Presence => Some(self.presence),
+            RankBy::Salience => self.salience,
+            RankBy::Accuracy => Some(self.accuracy),
+            RankBy::Uar => Some(self.uar),
+            RankBy::MacroF1 => Some(self.macro_f1),
+            RankBy::LogLoss => self.log_loss,
+            RankBy::Ece => self.ece,
+        }
+    }
 }
 
 fn first_few(names: &[String]) -> String {
     let more = if names.len() > NAMED { ", …" } else { "" };
     format!("{}{more}", names[..names.len().min(NAMED)].join(", "))
-}
-
-fn print(report: &Report) {
-    let blends: usize = report.ratios.iter().map(|ratio| ratio.clips).sum();
-    outln!("{} clips, {blends} of them blends of two\n", report.clips);
-    let row = |name: &str, figures: &Figures| {
-        vec![name.to_owned(), figure(figures.presence), figure(figures.salience), figure(figures.mean)]
-    };
-    let mut rows = vec![row("these predictions", &report.figures)];
-    rows.extend(report.baselines.iter().map(|baseline| row(&baseline.name, &baseline.figures)));
-    outln!("{}\n", table(&["", "presence", "salience", "mean"], rows));
-
-    let row = |c: &ClassReport| {
-        vec![c.class.clone(), c.support.to_string(), figure(c.precision), figure(c.recall), figure(c.f1)]
-    };
-    let rows = report.classes.iter().map(row).collect();
-    outln!("{}\n", table(&["class", "clips", "precision", "recall", "f1"], rows));
-
-    if !report.ratios.is_empty() {
-        let row = |r: &RatioReport| {
-            vec![r.ratio.clone(), r.clips.to_string(), figure(r.score.presence), figure(r.score.salience)]
-        };
-        let rows = report.ratios.iter().map(row).collect();
-        outln!("{}\n", table(&["blend", "clips", "presence", "salience"], rows));
-    }
-    outln!(
-        "true sets of emotions (rows) and predicted ones (columns), largest first\n{}",
-        confusion(&report.confusion)
-    );
-}
-
-/// Predicted sets stand as columns of stacked names; those beyond the terminal's width are summed as `others`.
-fn confusion(confusion: &Confusion) -> Table {
-    let longest = |words: &mut dyn Iterator<Item = &str>| words.map(|word| word.chars().count() + 1).max().unwrap_or(0);
-    let mut left = TERMINAL - "clips others ".len();
-    left = left.saturating_sub(longest(&mut confusion.truths.iter().map(String::as_str)));
-    let column = |(index, name): (usize, &String)| {
-        let counts: Vec<String> = confusion.counts.iter().map(|row| row[index].to_string()).collect();
-        longest(&mut name.split('+').chain(counts.iter().map(String::as_str)))
-    };
-    let widths = confusion.predicted.iter().enumerate().map(column);
-    let shown = widths.map_while(|width| left.checked_sub(width).inspect(|rest| left = *rest)).count();
-    let others = shown < confusion.predicted.len();
-
-    let mut header = vec![String::new(), "clips".into()];
-    header.extend(confusion.predicted[..shown].iter().map(|name| name.replace('+', "\n")));
-    header.extend(others.then(|| "others".into()));
-    let rows = confusion.truths.iter().zip(&confusion.counts).map(|(name, counts)| {
-        let cell = |n: usize| if n == 0 { "·".to_owned() } else { n.to_string() };
-        let mut row = vec![name.clone(), counts.iter().sum::<usize>().to_string()];
-        row.extend(counts[..shown].iter().map(|n| cell(*n)));
-        row.extend(others.then(|| cell(counts[shown..].iter().sum())));
-        row
-    });
-    let mut table = table(&header, rows.collect());
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 1));
-    }
-    table
-}
-
-/// First column to the left, figures to the right.
-fn table<S: AsRef<str>>(header: &[S], rows: Vec<Vec<String>>) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header.iter().map(AsRef::as_ref)).add_rows(rows);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn figure(value: f64) -> String {
-    format!("{value:.3}")
 }

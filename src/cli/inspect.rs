@@ -3,7 +3,7 @@
 use crate::data::Missing;
 use crate::data::labels::{Kind, group_word};
 use crate::data::scan::{ClipSurvey, EncoderSurvey, Survey};
-use crate::metrics;
+use crate::metrics::{self, Score, Task, Truth};
 use crate::outln;
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
@@ -34,6 +34,9 @@ struct Report {
     #[serde(flatten)]
     survey: Survey,
     baselines: Vec<Baseline>,
+    task: Task,
+    /// Blends of two whose rounded ratio no decision has: neither 50/50 nor 70/30
+    other_ratios: usize,
 }
 
 /// What is reached on the training clips without looking at them.
@@ -41,12 +44,29 @@ struct Report {
 struct Baseline {
     name: String,
     presence: f64,
-    salience: f64,
+    /// Where a label has exactly two positive classes
+    salience: Option<f64>,
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     let survey = Survey::with(&args.data, args.labels.as_deref(), args.missing, ui)?;
-    let report = Report { baselines: baselines(&survey), survey };
+    let truths: Vec<Truth> = survey.targets.iter().map(|target| metrics::truth(target)).collect();
+    let classes: Vec<String> = survey.clips.classes.iter().map(|class| class.name.clone()).collect();
+    let task = Task::of(&classes, &truths);
+    let baselines = baselines(&truths, &task, survey.clips.classes.len());
+    let decided = |truth: &Truth| truth.len() != 2 || [30, 50, 70].contains(&truth[0].1);
+    let other_ratios = truths.iter().filter(|truth| !decided(truth)).count();
+    let report = Report { baselines, task, other_ratios, survey };
+    if task.larger > 0 {
+        ui.warn(metrics::larger_told(&task));
+    }
+    if other_ratios > 0 {
+        ui.warn(format!(
+            "{other_ratios} of {} blends of two have a ratio other than 50/50 and 70/30, which no decision can equal; salience \
+             counts them as wrong",
+            task.pairs
+        ));
+    }
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -61,15 +81,18 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     Ok(())
 }
 
-fn baselines(survey: &Survey) -> Vec<Baseline> {
-    let truths: Vec<_> = survey.targets.iter().map(|target| metrics::truth(target)).collect();
+fn baselines(truths: &[Truth], task: &Task, classes: usize) -> Vec<Baseline> {
     if truths.is_empty() {
         return Vec::new();
     }
-    let pair = metrics::trivial_baselines(&truths, survey.clips.classes.len());
-    pair.into_iter()
-        .map(|(name, score)| Baseline { name, presence: score.presence, salience: score.salience })
-        .collect()
+    let [(single, of_single), (pair, of_pair)] = metrics::trivial_baselines(truths, classes);
+    let single = if task.blemore { single } else { "most frequent class".to_owned() };
+    let salience = |score: Score| (task.pairs > 0).then_some(score.salience);
+    let mut baselines = vec![Baseline { name: single, presence: of_single.presence, salience: salience(of_single) }];
+    if task.pairs > 0 {
+        baselines.push(Baseline { name: pair, presence: of_pair.presence, salience: salience(of_pair) });
+    }
+    baselines
 }
 
 fn print(report: &Report) {
@@ -103,7 +126,7 @@ fn print(report: &Report) {
     }
     if !report.baselines.is_empty() {
         outln!("\nWithout looking at the clips, on the training labels:");
-        outln!("{}", baseline_table(&report.baselines));
+        outln!("{}", baseline_table(&report.baselines, &report.task));
     }
     if !survey.warnings.is_empty() {
         outln!("\nWarnings:\n- {}", survey.warnings.join("\n- "));
@@ -162,11 +185,16 @@ fn print_clips(clips: &ClipSurvey) {
     }
 }
 
-fn baseline_table(baselines: &[Baseline]) -> Table {
-    let mut table = new_table(&["always", "presence", "salience"], 1);
+fn baseline_table(baselines: &[Baseline], task: &Task) -> Table {
+    let header: &[&str] = match (task.pairs, task.larger) {
+        (0, 0) => &["always", "accuracy"],
+        (0, _) => &["always", "presence"],
+        _ => &["always", "presence", "salience"],
+    };
+    let mut table = new_table(header, 1);
     for baseline in baselines {
-        let figures = [baseline.presence, baseline.salience].map(|figure| format!("{figure:.3}"));
-        table.add_row([baseline.name.clone()].into_iter().chain(figures));
+        let figures = [Some(baseline.presence), baseline.salience].into_iter().flatten();
+        table.add_row([baseline.name.clone()].into_iter().chain(figures.map(|figure| format!("{figure:.3}"))));
     }
     table
 }

@@ -30,6 +30,7 @@ A spec:
   trials = 20
   folds = [0, 1]             # default: all
   seeds = [0]
+  rank_by = \"uar\"            # or mean, presence, salience, accuracy, macro_f1, log_loss, ece
   [set]                      # in every trial
   train.max_epochs = 40
   [search]
@@ -147,13 +148,18 @@ fn list(json: bool) -> Result<()> {
 fn print(summary: &SweepSummary, out: &Path) {
     let rows: Vec<_> = summary.ranked().into_iter().map(|(_, row)| row.clone()).collect();
     if !rows.is_empty() {
-        outln!("{}", scores::table(&rows[..rows.len().min(SHOWN)]));
+        outln!("{}", scores::tables(&rows[..rows.len().min(SHOWN)], &summary.data.task()));
         if rows.len() > SHOWN {
             outln!("… and {} more", rows.len() - SHOWN);
         }
         let honest = rows.iter().all(|row| row.honest.is_some());
-        let by = if honest { "the honest mean, thresholds from the other folds" } else { "the mean" };
-        outln!("\nbest first by {by}");
+        let metric = summary.rank_by();
+        let how = match metric.needs_thresholds() && honest {
+            true => "the honest {}, thresholds from the other folds",
+            false => "{}",
+        };
+        let better = if metric.higher_is_better() { "" } else { " (lower is better)" };
+        outln!("\nbest first by {}{better}", how.replace("{}", metric.title()));
     }
     if let Some(noise) = summary.noise() {
         outln!("within noise of the best: {noise}");

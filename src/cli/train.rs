@@ -1,7 +1,7 @@
 //! `blendfuse train`: one run.
 
 use super::device::DeviceArgs;
-use crate::config::{Config, ReversalSchedule, TemperatureMode, Train};
+use crate::config::{Config, Decode, ReversalSchedule, TemperatureMode, Train};
 use crate::cv::CvSummary;
 use crate::data::{Pool, Reading, Split, warnings};
 use crate::engine::Engine;
@@ -88,10 +88,11 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     if let Some(warning) = gate::warning([("", summary.gate, summary.top_n)]) {
         ui.warn(warning);
     }
+    let decode = config.decode.resolved(summary.blends);
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
-        print(&summary, &config.train, &args.out);
+        print(&summary, &config.train, &decode, &args.out);
     }
     Ok(())
 }
@@ -116,6 +117,7 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
     let pool = Pool::load(options.data, &config.data.options(split, options.reading), ui)?;
+    let config = Config { decode: config.decode.resolved(pool.has_blends()), ..config };
     let selection = match &last {
         Some(last) => resumed_selection(last, options)?,
         None => match options.selection {
@@ -234,7 +236,7 @@ fn replayed(train: &Train, epochs: u32) -> String {
     text + " (train.lr_factors)"
 }
 
-fn print(summary: &Summary, train: &Train, out: &Path) {
+fn print(summary: &Summary, train: &Train, decode: &Decode, out: &Path) {
     outln!("epochs      {} ({} steps, {:.1} s)", summary.epochs, summary.steps, summary.seconds);
     if let Some(stopped) = summary.stopped {
         outln!("stopped     {}", why(stopped, train));
@@ -256,11 +258,20 @@ fn print(summary: &Summary, train: &Train, out: &Path) {
     if let (Some(presence), Some(salience)) = (summary.presence, summary.salience) {
         outln!("presence    {presence:.3}\nsalience    {salience:.3}   (validation fold, thresholds searched on it)");
     }
+    if let (Some(accuracy), Some(uar)) = (summary.accuracy, summary.uar) {
+        outln!("accuracy    {accuracy:.3}   (validation fold, largest class)\nUAR         {uar:.3}");
+    }
     if let Some(gate) = summary.gate {
         outln!("encoders    {}", gate.text(summary.top_n));
     }
-    if let Some(thresholds) = summary.thresholds {
+    if let Some(thresholds) = summary.thresholds.filter(|_| summary.blends) {
         outln!("thresholds  alpha {:.4}, beta {:.4}", thresholds.alpha, thresholds.beta);
+        if summary.presence.is_some() {
+            outln!("            {}", decode.officially().told());
+            if let Some(warning) = decode.edge_warning(thresholds) {
+                outln!("            {warning}");
+            }
+        }
     }
     outln!("model       {}", out.join("model.safetensors").display());
 }

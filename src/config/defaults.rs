@@ -79,6 +79,8 @@ impl Default for Decode {
             alpha: Threshold::Search,
             beta: Threshold::Search,
             salience_rule: SalienceRule::Official,
+            blends: Blends::Auto,
+            grid: 20,
         }
     }
 }

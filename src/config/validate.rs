@@ -26,6 +26,9 @@ const LARGEST_SIZE: usize = 65_536;
 /// Largest batch: some kernels launch a workgroup per row, a device allows 65 535, and adaptation doubles the rows.
 const LARGEST_BATCH: usize = 32_767;
 
+/// Values of a threshold; pairs of them are searched.
+const LARGEST_GRID: usize = 1000;
+
 impl Config {
     /// Checks every range that needs no data.
     ///
@@ -103,6 +106,8 @@ impl Config {
         not_negative("decode.gamma", decode.gamma)?;
         let epsilon_fits = decode.epsilon > 0.0 && decode.epsilon <= 1.0;
         require(epsilon_fits, "decode.epsilon", decode.epsilon, "a number above 0 and at most 1")?;
+        let grid = (2..=LARGEST_GRID).contains(&decode.grid);
+        require(grid, "decode.grid", decode.grid, format!("a whole number from 2 to {LARGEST_GRID}"))?;
         for (key, threshold) in [("decode.alpha", decode.alpha), ("decode.beta", decode.beta)] {
             if let Threshold::Fixed(value) = threshold {
                 share(key, value)?;

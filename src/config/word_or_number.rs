@@ -55,7 +55,7 @@ impl From<TopN> for Value {
     }
 }
 
-/// A fixed threshold, or `"search"` over 20 values from 0.05 to 0.95.
+/// A fixed threshold, or `"search"` over `decode.grid` values from 0.05 to 0.95.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
 pub enum Threshold {

@@ -2,10 +2,10 @@
 
 use super::Judgement;
 use crate::config::{Decode, Threshold};
-use crate::decode::{self, Thresholds};
-use crate::metrics::Truth;
+use crate::decode::Thresholds;
+use crate::metrics::{Case, Measures, Truth, cases};
 use crate::scores::{Row, Scores};
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
 /// Scores of the validation clips of one fold, by a model of one seed that was not trained on them.
 #[derive(Clone, Debug)]
@@ -26,7 +26,25 @@ pub fn row(name: &str, runs: &[Scored], decode: &Decode, neutral: Option<usize>)
         official: scores(runs.iter().map(|run| official(run, decode, neutral))),
         honest: honest(runs, decode, neutral).into_iter().collect::<Option<Vec<_>>>().map(scores),
         estimate: None,
+        labels: None,
     }
+}
+
+/// Every metric of scores (N, C) against targets (N, C), decided by the given thresholds.
+pub fn measures(
+    scores: ArrayView2<f32>,
+    targets: ArrayView2<f32>,
+    truths: &[Truth],
+    thresholds: Thresholds,
+    decode: &Decode,
+    neutral: Option<usize>,
+) -> Measures {
+    let decided = |(row, case): (usize, Case)| {
+        let scores = scores.row(row).to_vec();
+        case.with_decision(Some(&decode.decide(&scores, thresholds, neutral)), &truths[row])
+    };
+    let cases: Vec<Case> = cases(scores, targets).into_iter().enumerate().map(decided).collect();
+    Measures::of(&cases, scores.ncols())
 }
 
 /// Of at least one judgement.
@@ -36,7 +54,7 @@ pub fn scores(judged: impl IntoIterator<Item = Judgement>) -> Scores {
 
 /// With the thresholds that are best on these very clips.
 pub fn official(run: &Scored, decode: &Decode, neutral: Option<usize>) -> Judgement {
-    judge(run, decode.alpha, decode.beta, decode, neutral)
+    judge(run, decode, neutral)
 }
 
 /// Each run with the thresholds that are best on the validation scores of the *other* folds of its seed; `None` where there
@@ -47,7 +65,8 @@ pub fn honest(runs: &[Scored], decode: &Decode, neutral: Option<usize>) -> Vec<O
             runs.iter().filter(|other| other.seed == run.seed && other.fold != run.fold).collect();
         (!others.is_empty()).then(|| {
             let Thresholds { alpha, beta } = pooled_thresholds(others, decode, neutral);
-            judge(run, Threshold::Fixed(alpha), Threshold::Fixed(beta), decode, neutral)
+            let fixed = Decode { alpha: Threshold::Fixed(alpha), beta: Threshold::Fixed(beta), ..decode.clone() };
+            judge(run, &fixed, neutral)
         })
     };
     runs.iter().map(of_others).collect()
@@ -62,12 +81,11 @@ pub fn pooled_thresholds<'a>(
     let (scores, truths): (Vec<_>, Vec<_>) =
         runs.into_iter().map(|run| (run.scores.view(), run.truths.as_slice())).unzip();
     let scores = concatenate(Axis(0), &scores).expect("all have the same classes");
-    decode::search(scores.view(), &truths.concat(), decode.alpha, decode.beta, decode.salience_rule, neutral).0
+    decode.search(scores.view(), &truths.concat(), neutral).0
 }
 
-fn judge(run: &Scored, alpha: Threshold, beta: Threshold, decode: &Decode, neutral: Option<usize>) -> Judgement {
-    let (thresholds, score) =
-        decode::search(run.scores.view(), &run.truths, alpha, beta, decode.salience_rule, neutral);
+fn judge(run: &Scored, decode: &Decode, neutral: Option<usize>) -> Judgement {
+    let (thresholds, score) = decode.search_officially(run.scores.view(), &run.truths, neutral);
     Judgement { thresholds, score, mean: score.mean() }
 }
 

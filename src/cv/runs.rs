@@ -153,9 +153,8 @@ fn train(
     let summary = trainer.run(&mut folder)?;
     let went_on = if after > 0 { format!(", gone on after epoch {after}") } else { String::new() };
     Ok(format!(
-        "seed {seed}, fold {fold}: presence {:.3}  salience {:.3}  ({} epochs, {:.1} s{went_on})",
-        summary.presence.unwrap_or(f64::NAN),
-        summary.salience.unwrap_or(f64::NAN),
+        "seed {seed}, fold {fold}: {}  ({} epochs, {:.1} s{went_on})",
+        summary.figures().unwrap_or_default(),
         summary.epochs,
         begun.elapsed().as_secs_f64()
     ))

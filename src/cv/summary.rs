@@ -5,8 +5,8 @@ use crate::data::labels::fingerprint;
 use crate::data::{EncoderInfo, Pool};
 use crate::decode::Thresholds;
 use crate::engine::DeviceInfo;
-use crate::metrics::{self, Score};
-use crate::scores::{Row, Scores};
+use crate::metrics::{self, Measures, RankBy, Score, Task};
+use crate::scores::{LabelScores, Row, Scores, Spread};
 use crate::train::{Outcome, Versions};
 use crate::verdicts::Estimate;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ pub struct CvSummary {
     pub seeds: Vec<u64>,
     /// Seed by seed, fold by fold
     pub runs: Vec<CvRun>,
+    /// What leads for these labels
+    #[serde(default)]
+    pub leading: Option<Leading>,
     /// Over all runs; thresholds searched on the fold that is scored
     pub official: Scores,
     /// Thresholds from the other folds' validation scores; `None` with a single fold
@@ -36,6 +39,9 @@ pub struct CvSummary {
     /// What the mean of the seeds' scores reaches, fold by fold; `None` of a single seed
     #[serde(default)]
     pub ensemble: Option<Row>,
+    /// Over all runs; metrics of the largest class, which depend on no threshold
+    #[serde(default)]
+    pub labels: Option<LabelScores>,
     /// Searched on the validation scores of all runs together: for the final model
     pub thresholds: Thresholds,
     /// Mean over all runs, for the final model
@@ -44,6 +50,15 @@ pub struct CvSummary {
     pub trivial: Vec<Row>,
     /// Wall time; of a cross-validation that was interrupted, since it went on
     pub seconds: f64,
+}
+
+/// The metric that fits the labels best, and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leading {
+    pub metric: RankBy,
+    /// The honest value where there is one
+    #[serde(flatten)]
+    pub value: Spread,
 }
 
 /// What was trained on.
@@ -68,6 +83,9 @@ pub struct FoldInfo {
     pub clips: usize,
     /// Clips that show two emotions
     pub blends: usize,
+    /// Clips that show three or more
+    #[serde(default)]
+    pub larger: usize,
 }
 
 /// One fold with one seed.
@@ -82,6 +100,9 @@ pub struct CvRun {
     pub validation_loss: f64,
     pub official: Judgement,
     pub honest: Option<Judgement>,
+    /// Every metric, by the official thresholds; `None` in summaries of older versions
+    #[serde(default)]
+    pub metrics: Option<Measures>,
     pub seconds: f64,
 }
 
@@ -100,9 +121,11 @@ impl DataInfo {
         let mut folds: BTreeMap<u32, FoldInfo> = BTreeMap::new();
         for clip in &pool.clips {
             let (Some(fold), Some(target)) = (clip.fold, &clip.target) else { continue };
-            let info = folds.entry(fold).or_insert(FoldInfo { fold, clips: 0, blends: 0 });
+            let info = folds.entry(fold).or_insert(FoldInfo { fold, clips: 0, blends: 0, larger: 0 });
             info.clips += 1;
-            info.blends += usize::from(metrics::truth(target).len() == 2);
+            let shown = metrics::truth(target).len();
+            info.blends += usize::from(shown == 2);
+            info.larger += usize::from(shown > 2);
         }
         // Of `.` and the like, too.
         let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
@@ -122,10 +145,19 @@ impl DataInfo {
         Self { name: other.name.clone(), labels: labels.cloned(), ..self.clone() }
             == Self { labels: other.labels.as_ref().or(self.labels.as_ref()).cloned(), ..other.clone() }
     }
+
+    /// What the training labels can give.
+    pub fn task(&self) -> Task {
+        Task {
+            blemore: metrics::is_blemore(&self.classes),
+            pairs: self.folds.iter().map(|fold| fold.blends).sum(),
+            larger: self.folds.iter().map(|fold| fold.larger).sum(),
+        }
+    }
 }
 
 impl CvRun {
-    pub(super) fn of(seed: u64, fold: u32, outcome: &Outcome, honest: Option<Judgement>) -> Self {
+    pub(super) fn of(seed: u64, fold: u32, outcome: &Outcome, honest: Option<Judgement>, metrics: Measures) -> Self {
         let summary = &outcome.summary;
         Self {
             seed,
@@ -136,6 +168,7 @@ impl CvRun {
             validation_loss: summary.validation_loss.unwrap_or(f64::NAN),
             official: outcome.official,
             honest,
+            metrics: Some(metrics),
             seconds: summary.seconds,
         }
     }

@@ -178,6 +178,13 @@ impl Pool {
         self.encoders = vec![Encoder { name: CONCATENATION.into(), modality, features }];
     }
 
+    /// Whether a training label has two or more positive classes.
+    pub fn has_blends(&self) -> bool {
+        let labels =
+            self.clips.iter().filter(|clip| clip.split == Split::Train).filter_map(|clip| clip.target.as_ref());
+        labels.into_iter().any(|target| target.iter().filter(|share| **share > 0.0).count() > 1)
+    }
+
     /// (training rows, validation rows): those of the other folds, and those of `fold`.
     ///
     /// # Errors

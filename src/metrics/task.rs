@@ -37,3 +37,11 @@ impl Task {
         if self.blemore && self.pairs > 0 { RankBy::Mean } else { RankBy::Uar }
     }
 }
+
+/// How clips with three or more classes are scored, for people.
+pub fn larger_told(task: &Task) -> String {
+    format!(
+        "{} clips have three or more positive classes: set accuracy (presence) counts their two largest, salience leaves them out",
+        task.larger
+    )
+}

@@ -18,7 +18,7 @@ struct Curve {
     dashed: Option<fn(&EpochLog) -> Option<f64>>,
 }
 
-const CURVES: [Curve; 8] = [
+const CURVES: [Curve; 10] = [
     Curve {
         title: "loss",
         caption: "Validation clips (solid) and training clips with dropout (dashed).",
@@ -38,6 +38,20 @@ const CURVES: [Curve; 8] = [
         caption: "Salience accuracy on the validation blends, thresholds searched on the same clips.",
         log: false,
         solid: |epoch| epoch.salience,
+        dashed: None,
+    },
+    Curve {
+        title: "accuracy",
+        caption: "Share of validation clips whose largest score is that of the label's largest class.",
+        log: false,
+        solid: |epoch| epoch.accuracy,
+        dashed: None,
+    },
+    Curve {
+        title: "UAR",
+        caption: "Mean over the classes of the share of their validation clips that are found.",
+        log: false,
+        solid: |epoch| epoch.uar,
         dashed: None,
     },
     Curve {

@@ -4,12 +4,13 @@ use super::files::{self, Missing};
 use super::run::Run;
 use super::setting::Setting;
 use crate::analysis::{Analysis, RunWeights, Weights};
+use crate::config::Decode;
 use crate::cv::{self, CvSummary, DataInfo};
 use crate::decode::Thresholds;
 use crate::engine::DeviceInfo;
-use crate::metrics::Score;
+use crate::metrics::{Measures, Score, Task, cases};
 use crate::model::checkpoint::Header;
-use crate::scores::{Row, Scores};
+use crate::scores::{LabelScores, Row, Scores};
 use crate::train::{ValidationClips, Versions};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -136,12 +137,24 @@ impl Experiment {
                 official,
                 honest: None,
                 estimate: None,
+                labels: None,
             });
         }
-        if self.trivial.is_empty() && !self.classes.is_empty() {
-            let truths: Vec<_> = self.scored().flat_map(|scored| scored.truths.iter().cloned()).collect();
-            if !truths.is_empty() {
-                self.trivial = cv::trivial(&truths, self.classes.len());
+        let scored: Vec<&ValidationClips> = self.scored().collect();
+        let named = |scored: &&ValidationClips| scored.scores.ncols() == self.classes.len();
+        if !scored.is_empty() && scored.iter().all(named) {
+            let measures = |scored: &&ValidationClips| {
+                Measures::of(&cases(scored.scores.view(), scored.targets.view()), self.classes.len())
+            };
+            let labels = LabelScores::of(&scored.iter().map(measures).collect::<Vec<_>>());
+            let trivial = cv::trivial(&scored, &self.classes);
+            let whole = scored.len() == self.runs.len();
+            if self.trivial.is_empty() {
+                self.trivial = trivial;
+            }
+            // Summaries of older versions have none; what is left of a damaged folder would not be that of all runs.
+            if let Some(row) = self.row.as_mut().filter(|row| row.labels.is_none() && whole) {
+                row.labels = Some(labels);
             }
         }
         let k = self.setting.encoders.len();
@@ -179,6 +192,23 @@ impl Experiment {
     /// The pool as it was named on the command line; DATA where nobody knows.
     pub fn data_argument(&self) -> String {
         self.command.as_deref().and_then(files::data_argument).unwrap_or_else(|| "DATA".into())
+    }
+
+    /// What its labels can give: those of the training clips where a summary tells them, else those of the validation clips.
+    pub fn task(&self) -> Task {
+        let of_clips = || {
+            let task = Task::of(&self.classes, self.scored().flat_map(|scored| &scored.truths));
+            // Where no clips can be read, the log tells whether there were pairs.
+            let logged = self.runs.iter().flat_map(|run| &run.log).any(|epoch| epoch.salience.is_some());
+            let unread = self.scored().next().is_none() && logged;
+            Task { pairs: task.pairs.max(usize::from(unread)), ..task }
+        };
+        self.data.as_ref().map_or_else(of_clips, DataInfo::task)
+    }
+
+    /// How its scores are decoded.
+    pub fn decode(&self) -> Decode {
+        self.setting.decode(self.task().has_blends())
     }
 
     /// What the runs that can be read said about their validation clips.

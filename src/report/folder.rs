@@ -8,6 +8,7 @@ use crate::baselines::{Baselines, out_of_fold};
 use crate::config::Decode;
 use crate::cv::CvSummary;
 use crate::engine::DeviceInfo;
+use crate::metrics::Task;
 use crate::scores::Row;
 use crate::train::Versions;
 use crate::verdicts::System;
@@ -44,6 +45,8 @@ pub struct Folder {
     pub device: Option<DeviceInfo>,
     pub seconds: Option<f64>,
     pub missing: Vec<Missing>,
+    /// What its labels can give, where a file tells
+    pub task: Option<Task>,
 }
 
 /// A line of a table, and what was trained for it where that is known.
@@ -122,6 +125,7 @@ impl Folder {
             device: None,
             seconds: None,
             missing: Vec::new(),
+            task: None,
         }
     }
 
@@ -152,6 +156,7 @@ impl Folder {
             Ok(told) => {
                 self.read_out_of_fold(&told);
                 self.methods = told.rows.into_iter().map(|row| Method { row, setting: None }).collect();
+                self.task = Some(told.data.task());
                 self.command = Some(told.command);
                 self.versions = Some(told.versions);
                 self.device = Some(told.device);
@@ -186,7 +191,7 @@ impl Folder {
     fn read_sweep(&mut self) {
         let told = sweep::read(&self.path, &self.name, &mut self.missing);
         self.methods = told.trials.iter().filter_map(|trial| trial.method.clone()).collect();
-        if let Some(best) = sweep::best(&told.trials) {
+        if let Some(best) = sweep::best(&told.trials, told.leading()) {
             let name = format!("{}: {}", self.name, best.told.name);
             let summary = files::json(&best.path.join("summary.json")).ok();
             self.experiment = Some(Experiment::of_cv(&best.path, &name, summary, &mut self.missing));
@@ -200,6 +205,9 @@ impl Folder {
     /// A run's and a cross-validation's own summary tells of the folder too.
     fn take_from_experiment(&mut self) {
         let Some(experiment) = &self.experiment else { return };
+        if !experiment.classes.is_empty() {
+            self.task = Some(experiment.task());
+        }
         if self.kind != Kind::Sweep {
             (self.command, self.versions) = (experiment.command.clone(), experiment.versions.clone());
             (self.device, self.seconds) = (experiment.device.clone(), experiment.seconds);

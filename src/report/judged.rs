@@ -2,7 +2,7 @@
 
 use super::experiment::Experiment;
 use super::run::Run;
-use crate::decode::{Decision, Thresholds, decide};
+use crate::decode::{Decision, Thresholds};
 use crate::metrics::{self, Confusion, Score, Truth};
 use crate::train::ValidationClips;
 
@@ -124,7 +124,7 @@ impl Judged {
 
 /// N decisions.
 fn decisions_of(experiment: &Experiment, scored: &ValidationClips, thresholds: Thresholds) -> Vec<Option<Decision>> {
-    let rule = experiment.setting.salience_rule();
+    let decode = experiment.decode();
     let rows = scored.scores.rows().into_iter();
-    rows.map(|row| Some(decide(&row.to_vec(), thresholds, rule, experiment.neutral))).collect()
+    rows.map(|row| Some(decode.decide(&row.to_vec(), thresholds, experiment.neutral))).collect()
 }

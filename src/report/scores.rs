@@ -5,8 +5,8 @@ use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
 use super::folder::{Folder, Kind, Method};
 use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
-use crate::metrics::Score;
-use crate::scores::Scores;
+use crate::metrics::{Measures, RankBy, Score, Task, cases, larger_told};
+use crate::scores::{LabelScores, Scores, Spread};
 use maud::{Markup, html};
 use std::cmp::Ordering;
 
@@ -19,19 +19,30 @@ type Metric = (&'static str, fn(&Score) -> f64);
 const METRICS: [Metric; 3] =
     [("presence", |score| score.presence), ("salience", |score| score.salience), ("mean", Score::mean)];
 
-pub fn section(folders: &[Folder], experiments: &[&Experiment]) -> Markup {
-    let methods = methods(folders);
+/// `task`: what the labels can give, `None` where no file tells.
+pub fn section(folders: &[Folder], experiments: &[&Experiment], task: Option<&Task>) -> Markup {
+    let by = task.map_or(RankBy::Mean, Task::leading);
+    let has_pairs = task.is_none_or(|task| task.pairs > 0);
+    let methods = methods(folders, by);
     let runs: Vec<Markup> = experiments.iter().enumerate().filter_map(|(colour, e)| by_run(e, colour)).collect();
     html! {
-        p {
+        @if !by.needs_thresholds() { p {
+            "Accuracy is the share of clips whose largest score is that of the label's largest class, UAR the mean over the classes of the \
+             share of their clips that are found; log loss and ECE (calibration error of the largest score, 15 bins) are better when lower. \
+             Spread is the sample standard deviation over runs."
+        } }
+        @if let Some(task) = task.filter(|task| task.larger > 0) { p { (larger_told(task)) "." } }
+        @if has_pairs { p {
             "Presence is the share of clips whose set of emotions is found, salience the share of blends whose ratio is found too; the score is their mean. \
              The " b { "official" } " protocol searches its two thresholds on the very clips that it scores; the " b { "honest" }
             " one takes them from the other folds. Spread is the sample standard deviation over runs."
-        }
-        (WideGrid([figure("Scores of all methods", caption(&methods), chart(&methods))].into_iter().chain(runs).collect()))
-        (table(&methods, folders.len() > 1))
+        } }
+        (WideGrid([figure("Scores of all methods", caption(&methods, by), chart(&methods, by))].into_iter().chain(runs).collect()))
+        @if by.needs_thresholds() { (table(&methods, folders.len() > 1)) }
+        @if methods.iter().any(|named| named.method.row.labels.is_some()) { (label_table(&methods, folders.len() > 1)) }
+        @if has_pairs && !by.needs_thresholds() { (table(&methods, folders.len() > 1)) }
         (each(experiments, run_table))
-        @for folder in folders.iter().filter(|folder| folder.kind == Kind::Sweep) { (trials(folder)) }
+        @for folder in folders.iter().filter(|folder| folder.kind == Kind::Sweep) { (trials(folder, by)) }
     }
 }
 
@@ -43,7 +54,7 @@ struct Named {
 }
 
 /// The experiments, then what stands beside them, then what is reached without looking: each once.
-fn methods(folders: &[Folder]) -> Vec<Named> {
+fn methods(folders: &[Folder], by: RankBy) -> Vec<Named> {
     let mut all = Vec::new();
     for folder in folders {
         let own = |method| Named { method, strong: folder.methods.is_empty(), from: folder.name.clone() };
@@ -60,21 +71,42 @@ fn methods(folders: &[Folder]) -> Vec<Named> {
         }
     }
     // One's own in their order, the others from the best down.
-    let mean = |named: &Named| named.method.row.official.mean.mean;
+    let mean =
+        |named: &Named| named.method.row.spread(by, false).map_or(f64::NEG_INFINITY, |spread| by.merit(spread.mean));
     all.sort_by(|a, b| {
         b.strong.cmp(&a.strong).then(if a.strong { Ordering::Equal } else { mean(b).total_cmp(&mean(a)) })
     });
     all
 }
 
-fn caption(methods: &[Named]) -> Markup {
+fn caption(methods: &[Named], by: RankBy) -> Markup {
     html! {
-        i.chip.full.s0 {} "official, " i.chip.hollow.s1 {} "honest; whiskers are one standard deviation over runs. "
+        @if by.needs_thresholds() { i.chip.full.s0 {} "official, " i.chip.hollow.s1 {} "honest; whiskers " } @else { "Whiskers " }
+        "are one standard deviation over runs. "
         @if methods.len() > DRAWN { "The first " (DRAWN) " of " (methods.len()) " methods; the table has all." }
     }
 }
 
-fn chart(methods: &[Named]) -> Drawing {
+fn chart(methods: &[Named], by: RankBy) -> Drawing {
+    if !by.needs_thresholds() {
+        let line = |named: &Named| {
+            let row = &named.method.row;
+            let mark = |spread: Spread| Mark {
+                value: spread.mean,
+                deviation: spread.std,
+                colour: 0,
+                filled: true,
+                tip: format!("{} {}", by.title(), spread.text()),
+            };
+            dots::Line {
+                label: row.name.clone(),
+                strong: named.strong,
+                marks: row.spread(by, false).map(mark).into_iter().collect(),
+            }
+        };
+        let lines: Vec<_> = methods.iter().take(DRAWN).map(line).collect();
+        return dots(&format!("{} of every method", by.title()), by.title(), &lines);
+    }
     let mark = |scores: &Scores, kind: &str, colour, filled| Mark {
         value: scores.mean.mean,
         deviation: scores.mean.std,
@@ -120,12 +152,32 @@ fn table(methods: &[Named], from: bool) -> Markup {
     html! { (Table { name: "scores", caption: "Mean ± standard deviation over runs.", groups: &groups, columns: &columns, rows }) }
 }
 
+/// Metrics of the largest class; `from` as above.
+fn label_table(methods: &[Named], from: bool) -> Markup {
+    let cells = |named: &Named| {
+        let row = &named.method.row;
+        let folder = from.then(|| Cell::Text(named.from.clone()));
+        let first = [Some(Cell::Text(row.name.clone())), folder, Some(Cell::Count(row.runs))];
+        let spreads = LabelScores::METRICS.map(|metric| Cell::spread(row.spread(metric, false)));
+        Row { cells: first.into_iter().flatten().chain(spreads).collect(), strong: named.strong }
+    };
+    let first = if from { &["method", "from", "runs"][..] } else { &["method", "runs"] };
+    let columns = [first, &LabelScores::METRICS.map(RankBy::title)].concat();
+    let rows = methods.iter().map(cells).collect();
+    let caption =
+        "Metrics of the largest class, mean ± standard deviation over runs; log loss and ECE are better when lower.";
+    html! { (Table { name: "label scores", caption, groups: &[], columns: &columns, rows }) }
+}
+
 /// Every fold's scores on one axis; nothing to see of a single run.
 fn by_run(experiment: &Experiment, colour: usize) -> Option<Markup> {
     let runs: Vec<_> = experiment.runs.iter().filter(|run| run.official.is_some()).collect();
     let row = experiment.row.as_ref().filter(|_| runs.len() > 1)?;
     let mut lines = Vec::new();
-    for (metric, value) in METRICS {
+    if !experiment.task().leading().needs_thresholds() {
+        lines.extend(of_labels(experiment, colour));
+    }
+    for (metric, value) in METRICS.into_iter().filter(|_| experiment.task().pairs > 0) {
         for (kind, filled) in [("official", true), ("honest", false)] {
             let of = |run: &&super::run::Run| {
                 let judgement = if filled { run.official } else { run.honest }?;
@@ -153,6 +205,29 @@ fn by_run(experiment: &Experiment, colour: usize) -> Option<Markup> {
         let key = [(Ink::Dot(colour), "official".to_owned()), (Ink::Ring(colour), "honest".to_owned())];
         dots("Scores of every run", "score", &lines).with_key(key)
     }))
+}
+
+/// Accuracy and UAR of every run.
+fn of_labels(experiment: &Experiment, colour: usize) -> Vec<dots::Line> {
+    let measured: Vec<(&str, Measures)> = experiment
+        .runs
+        .iter()
+        .filter_map(|run| {
+            let scored = run.scored.as_ref()?;
+            let cases = cases(scored.scores.view(), scored.targets.view());
+            Some((run.name.as_str(), Measures::of(&cases, scored.scores.ncols())))
+        })
+        .collect();
+    let line = |metric: RankBy| {
+        let mark = |(name, measures): &(&str, Measures)| {
+            let value = metric.value(measures)?;
+            let tip = format!("{name}: {} {value:.3}", metric.title());
+            Some(Mark { value, deviation: None, colour, filled: true, tip })
+        };
+        let marks = measured.iter().filter_map(mark).collect();
+        dots::Line { label: metric.title().to_owned(), strong: metric == RankBy::Uar, marks }
+    };
+    [RankBy::Accuracy, RankBy::Uar].map(line).into()
 }
 
 fn run_table(experiment: &Experiment) -> Option<Markup> {
@@ -183,7 +258,7 @@ fn run_table(experiment: &Experiment) -> Option<Markup> {
     Some(folded("Every run as a table", Table { name: "runs", caption, groups: &groups, columns: &columns, rows }))
 }
 
-fn trials(folder: &Folder) -> Markup {
+fn trials(folder: &Folder, by: RankBy) -> Markup {
     let row = |trial: &super::sweep::Trial| {
         let scores = trial.method.as_ref().map(|method| &method.row);
         let set: Vec<String> = trial.told.set.iter().map(|(key, value)| format!("{key} = {value}")).collect();
@@ -191,8 +266,8 @@ fn trials(folder: &Folder) -> Markup {
             Cell::Text(trial.told.name.clone()),
             Cell::Text(set.join(", ")),
             Cell::Text(trial.told.status.to_string()),
-            Cell::spread(scores.map(|row| row.official.mean)),
-            Cell::spread(scores.and_then(|row| Some(row.honest?.mean))),
+            Cell::spread(scores.and_then(|row| row.spread(by, false))),
+            Cell::spread(scores.filter(|_| by.needs_thresholds()).and_then(|row| row.spread(by, true))),
             trial.told.seconds.map_or(Cell::None, |seconds| Cell::Count(seconds.round() as usize)),
         ])
     };

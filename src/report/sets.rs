@@ -32,8 +32,10 @@ pub fn section(experiments: &[&Experiment], judged: &[Option<Judged>]) -> Markup
     let confusions = known.iter().map(|(_, experiment, judged)| confusion(experiment, judged, experiments.len() > 1));
     let by_set = figure("Accuracy by set of emotions", &caption, chart("Accuracy by set of emotions", &sets));
     let of_blends = html! { (caption) " First and second emotion in the order of the classes." };
-    let by_ratio = figure("Accuracy of blends by ratio", of_blends, chart("Accuracy by ratio", &ratios));
-    let figures = [by_set].into_iter().chain(confusions).chain([by_ratio]).collect();
+    let has_ratios = ratios.iter().any(|(_, _, parts)| !parts.is_empty());
+    let by_ratio =
+        has_ratios.then(|| figure("Accuracy of blends by ratio", of_blends, chart("Accuracy by ratio", &ratios)));
+    let figures = [by_set].into_iter().chain(confusions).chain(by_ratio).collect();
     html! {
         (legend(experiments))
         (WideGrid(figures))

@@ -1,6 +1,6 @@
 //! What was trained, as far as the paper's tables tell methods apart.
 
-use crate::config::{SalienceRule, TopN};
+use crate::config::{Blends, Decode, SalienceRule, TopN};
 use crate::data::EncoderInfo;
 use crate::data::Modality;
 use toml::{Table, Value};
@@ -48,8 +48,16 @@ impl Setting {
         self.get("adaptation.enabled")?.as_bool()
     }
 
-    pub fn salience_rule(&self) -> SalienceRule {
-        if self.word("decode.salience_rule") == Some("ratio") { SalienceRule::Ratio } else { SalienceRule::Official }
+    /// How scores are decoded; `blends`: a training label has two or more positive classes.
+    pub fn decode(&self, blends: bool) -> Decode {
+        let ratio = self.word("decode.salience_rule") == Some("ratio");
+        let asked = match self.word("decode.blends") {
+            Some("always") => Blends::Always,
+            Some("never") => Blends::Never,
+            _ => Blends::Auto,
+        };
+        let salience_rule = if ratio { SalienceRule::Ratio } else { SalienceRule::Official };
+        Decode { salience_rule, blends: asked, ..Decode::default() }.resolved(blends)
     }
 
     /// `22 video, 13 audio, 1 multimodal`; the name of a single one

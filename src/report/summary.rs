@@ -9,7 +9,8 @@ use super::page::{self, Cell, Table, legend};
 use super::run::Run;
 use super::verdicts::Pair;
 use crate::analysis;
-use crate::scores::{Scores, Spread};
+use crate::metrics::RankBy;
+use crate::scores::{LabelScores, Scores, Spread};
 use crate::train::gate;
 use crate::verdicts::Estimate;
 use maud::{Markup, html};
@@ -68,17 +69,28 @@ fn cards(experiment: &Experiment) -> Markup {
     let row = experiment.row.as_ref();
     let all = Reliability::of_all(experiment.scored());
     let k = experiment.setting.encoders.len();
-    let best_trivial = experiment.trivial.iter().max_by(|a, b| a.official.mean.mean.total_cmp(&b.official.mean.mean));
+    let task = experiment.task();
+    let by = task.leading();
+    let of_labels = if by.needs_thresholds() { &[][..] } else { &[RankBy::Accuracy, RankBy::Uar] };
+    let trivial = experiment.trivial.iter().filter_map(|row| Some((row, row.spread(by, false)?.mean)));
+    let best_trivial = trivial.max_by(|a, b| by.merit(a.1).total_cmp(&by.merit(b.1)));
+    let classes = if task.blemore { "emotions" } else { "classes" };
     html! {
         div.cards {
-            @if let Some(honest) = row.and_then(|row| row.honest.as_ref()) { (scores("Score, thresholds from other folds (honest)", honest)) }
-            @if let Some(row) = row { (scores("Score, thresholds from the same clips (official)", &row.official)) }
-            @if let Some(trivial) = best_trivial {
-                (card("Best score without looking", format!("{:.3}", trivial.official.mean.mean), None, trivial.name.clone()))
+            @for metric in of_labels {
+                @if let Some(Spread { mean, std }) = row.and_then(|row| row.spread(*metric, false)) {
+                    (card(if *metric == RankBy::Uar { "UAR (mean recall of the classes)" } else { "Accuracy" },
+                        format!("{mean:.3}"), std.map(|std| format!("{std:.3}")), format!("{} held-out clips", experiment.clips())))
+                }
+            }
+            @if task.pairs > 0 { @if let Some(honest) = row.and_then(|row| row.honest.as_ref()) { (scores("Score, thresholds from other folds (honest)", honest)) }
+            @if let Some(row) = row { (scores("Score, thresholds from the same clips (official)", &row.official)) } }
+            @if let Some((trivial, value)) = best_trivial {
+                (card(&format!("Best {} without looking", if by == RankBy::Mean { "score" } else { by.title() }), format!("{value:.3}"), None, trivial.name.clone()))
             }
             @if experiment.scored().next().is_some() {
                 (card("Held-out clips", experiment.scored().map(|scored| scored.names.len()).sum::<usize>().to_string(), None,
-                    format!("{}, {} emotions", experiment.shape(), experiment.classes.len())))
+                    format!("{}, {} {classes}", experiment.shape(), experiment.classes.len())))
             }
             @if k > 0 {
                 (card("Encoders", k.to_string(), None, experiment.setting.n().filter(|_| experiment.setting.has_gate() == Some(true))
@@ -89,7 +101,34 @@ fn cards(experiment: &Experiment) -> Markup {
     }
 }
 
+/// Experiments of a task without pairs.
+fn label_comparison(experiments: &[&Experiment]) -> Markup {
+    let row = |experiment: &&Experiment| {
+        let row = experiment.row.as_ref();
+        let first = [
+            Cell::Text(experiment.name.clone()),
+            Cell::Text(experiment.shape()),
+            Cell::Count(experiment.setting.encoders.len()),
+            experiment.setting.n().map_or(Cell::None, Cell::Count),
+        ];
+        let figures = LabelScores::METRICS.map(|metric| Cell::spread(row.and_then(|row| row.spread(metric, false))));
+        page::Row::from(first.into_iter().chain(figures).collect::<Vec<_>>())
+    };
+    let columns = [&["", "runs", "encoders", "n"][..], &LabelScores::METRICS.map(RankBy::title)].concat();
+    let table = Table {
+        name: "summary",
+        caption: "Mean ± standard deviation over runs; log loss and ECE are better when lower.",
+        groups: &[],
+        columns: &columns,
+        rows: experiments.iter().map(row).collect(),
+    };
+    html! { (legend(experiments)) (table) }
+}
+
 fn comparison(experiments: &[&Experiment]) -> Markup {
+    if experiments.iter().all(|experiment| experiment.task().pairs == 0) {
+        return label_comparison(experiments);
+    }
     let row = |experiment: &&Experiment| {
         let row = experiment.row.as_ref();
         let spreads = |scores: Option<Scores>| {
@@ -164,7 +203,9 @@ fn compared(pairs: &[Pair]) -> Vec<Markup> {
 
 fn of_experiment(experiment: &Experiment, judged: Option<&Judged>) -> Vec<Markup> {
     let mut said = Vec::new();
-    if let (Some(row), Some(honest)) = (&experiment.row, experiment.row.as_ref().and_then(|row| row.honest)) {
+    let blends = experiment.task().pairs > 0;
+    let row = experiment.row.as_ref().filter(|_| blends);
+    if let (Some(row), Some(honest)) = (row, row.and_then(|row| row.honest)) {
         let gain = row.official.mean.mean - honest.mean.mean;
         said.push(html! { "Searching the thresholds on the very clips that are scored is worth " (format!("{gain:.3}")) " of the official score." });
     }

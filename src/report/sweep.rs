@@ -5,6 +5,7 @@ use super::folder::Method;
 use super::setting::Setting;
 use crate::cv::CvSummary;
 use crate::engine::DeviceInfo;
+use crate::metrics::RankBy;
 use crate::sweep::settings::Settings;
 use crate::sweep::summary::{Status, SweepSummary, TrialSummary, figure};
 use crate::train::Versions;
@@ -26,7 +27,16 @@ pub struct Sweep {
     pub seconds: Option<f64>,
     /// Which trials lie within noise of the best
     pub noise: Option<String>,
+    /// What the summary says, else what leads for the labels of the first trial that tells them
+    pub rank_by: Option<RankBy>,
     pub trials: Vec<Trial>,
+}
+
+impl Sweep {
+    /// What ranks the trials.
+    pub fn leading(&self) -> RankBy {
+        self.rank_by.unwrap_or(RankBy::Mean)
+    }
 }
 
 /// Reads the summary and each trial's own folder; where there is no summary, the folders alone.
@@ -39,6 +49,7 @@ pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Sweep {
     let sweep = match files::json::<SweepSummary>(&path.join("summary.json")) {
         Ok(told) => Sweep {
             noise: told.noise(),
+            rank_by: Some(told.rank_by()),
             command: Some(told.command),
             versions: Some(told.versions),
             device: told.device,
@@ -51,7 +62,10 @@ pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Sweep {
                 format!("{why}; the sweep may not have ended"),
                 Some(again.clone()),
             ));
-            Sweep { trials: without_summary(path), ..Sweep::default() }
+            let trials = without_summary(path);
+            let summary = |trial: &Trial| files::json::<CvSummary>(&trial.path.join("summary.json")).ok();
+            let rank_by = trials.iter().find_map(summary).map(|summary| summary.data.task().leading());
+            Sweep { trials, rank_by, ..Sweep::default() }
         }
     };
     for trial in sweep.trials.iter().filter(|trial| trial.method.is_none()) {
@@ -63,8 +77,8 @@ pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Sweep {
 }
 
 /// The trial that the leaderboard has first.
-pub fn best(trials: &[Trial]) -> Option<&Trial> {
-    let done = trials.iter().filter_map(|trial| Some((trial, figure(&trial.method.as_ref()?.row))));
+pub fn best(trials: &[Trial], by: RankBy) -> Option<&Trial> {
+    let done = trials.iter().filter_map(|trial| Some((trial, figure(&trial.method.as_ref()?.row, by))));
     // Of equal ones the first: `max_by` keeps the last.
     done.rev().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(trial, _)| trial)
 }

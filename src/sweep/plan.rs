@@ -51,6 +51,9 @@ impl Plan {
         let cannot = || format!("{source}: cannot be swept");
         spec.check().with_context(cannot)?;
         check_folds(&spec, survey)?;
+        if let Some(metric) = spec.rank_by {
+            metric.check(&survey.data.task()).with_context(cannot)?;
+        }
         let drafts = expand(&spec, &survey.encoders()).with_context(cannot)?;
         let common = common.settings(&spec, source)?;
         let (mut trials, mut problems, mut failing) = (Vec::new(), Vec::new(), 0);

@@ -5,6 +5,7 @@ use super::folder::{State, TrialFolder};
 use super::plan::Plan;
 use super::summary::{Status, SweepSummary, TrialSummary};
 use crate::files::{write_atomically, write_json};
+use crate::metrics::RankBy;
 use crate::ui::Ui;
 use anyhow::{Context as _, Result};
 use indicatif::HumanDuration;
@@ -60,7 +61,7 @@ impl Runner<'_> {
             run += 1;
             summary.read_trial(id, folder)?;
             self.write(&summary)?;
-            self.tell(&of, &summary.trials[id], self.time_left(left - 1, run, begun.elapsed()));
+            self.tell(&of, &summary.trials[id], summary.rank_by(), self.time_left(left - 1, run, begun.elapsed()));
         }
         // So may those that were left to others.
         self.collect()
@@ -110,13 +111,15 @@ impl Runner<'_> {
     }
 
     /// A line per trial.
-    fn tell(&self, of: &str, trial: &TrialSummary, left: Duration) {
+    fn tell(&self, of: &str, trial: &TrialSummary, by: RankBy, left: Duration) {
         match (&trial.row, &trial.error) {
             (Some(row), _) => {
-                let (mean, seconds) = (row.official.mean.text(), trial.seconds.unwrap_or_default());
-                let honest = row.honest.map_or(String::new(), |honest| format!(", honest {}", honest.mean.text()));
+                let text = |honest| row.spread(by, honest).map_or("–".into(), |spread| spread.text());
+                let (value, seconds) = (text(false), trial.seconds.unwrap_or_default());
+                let has_honest = by.needs_thresholds() && row.honest.is_some();
+                let honest = if has_honest { format!(", honest {}", text(true)) } else { String::new() };
                 let left = if left.as_secs() > 0 { format!("; {} left", HumanDuration(left)) } else { String::new() };
-                self.ui.say(format!("{of}: mean {mean}{honest}  ({seconds:.1} s{left})"));
+                self.ui.say(format!("{of}: {} {value}{honest}  ({seconds:.1} s{left})", by.title()));
             }
             (None, Some(error)) => self.ui.warn(format!("{of}: failed: {error}")),
             (None, None) => self.ui.say(format!("{of}: another process is at it")),

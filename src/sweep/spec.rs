@@ -5,6 +5,7 @@
 //! method = "grid"              # every combination of [search], the last key's values in turn; "random" draws `trials` of them
 //! folds = [0, 1]               # default: all there are
 //! seeds = [0]                  # default: [0]
+//! rank_by = "accuracy"         # mean, presence, salience, accuracy, uar, macro_f1, log_loss or ece; default: what leads for the labels
 //!
 //! [set]                        # in every trial
 //! train.max_epochs = 40
@@ -19,6 +20,7 @@
 //! ```
 
 use super::settings::flatten;
+use crate::metrics::RankBy;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -56,6 +58,9 @@ pub struct Spec {
     /// `train.seed` of the runs of each fold
     #[serde(default = "one_seed")]
     pub seeds: Vec<u64>,
+    /// The metric that ranks the trials; `None`: what leads for the labels
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank_by: Option<RankBy>,
     /// In every trial
     #[serde(default)]
     pub set: Table,

@@ -7,6 +7,7 @@ use super::settings::{Settings, text};
 use crate::cv::DataInfo;
 use crate::engine::DeviceInfo;
 use crate::files::read_json;
+use crate::metrics::RankBy;
 use crate::scores::{self, Row};
 use crate::train::Versions;
 use anyhow::Result;
@@ -25,6 +26,9 @@ pub struct SweepSummary {
     pub device: Option<DeviceInfo>,
     /// All of the pool; a trial's own summary says which encoders it used
     pub data: DataInfo,
+    /// What ranks the trials; `None` in summaries of older versions, which ranked by the mean
+    #[serde(default)]
+    pub rank_by: Option<RankBy>,
     pub trials: Vec<TrialSummary>,
     /// Numbers of the trials that a test does not tell from the best, which comes first; empty in older summaries
     #[serde(default)]
@@ -88,6 +92,7 @@ impl SweepSummary {
             versions: Versions::here(),
             device: None,
             data: plan.data.clone(),
+            rank_by: Some(plan.spec.rank_by.unwrap_or_else(|| plan.data.task().leading())),
             trials: plan.trials.iter().enumerate().map(trial).collect(),
             within_noise: Vec::new(),
             final_model: None,
@@ -130,10 +135,16 @@ impl SweepSummary {
         self.trials.iter().filter(move |trial| trial.status == status)
     }
 
-    /// Trials that are done with their rows, best first: by the honest mean where there is one, else by the official one.
+    /// What ranks the trials.
+    pub fn rank_by(&self) -> RankBy {
+        self.rank_by.unwrap_or(RankBy::Mean)
+    }
+
+    /// Trials that are done with their rows, best first: by the honest figure where there is one, else by the official one.
     pub fn ranked(&self) -> Vec<(&TrialSummary, &Row)> {
         let mut ranked: Vec<_> = self.trials.iter().filter_map(|trial| Some((trial, trial.row.as_ref()?))).collect();
-        ranked.sort_by(|(_, a), (_, b)| figure(b).total_cmp(&figure(a)));
+        let by = self.rank_by();
+        ranked.sort_by(|(_, a), (_, b)| figure(b, by).total_cmp(&figure(a, by)));
         ranked
     }
 
@@ -162,7 +173,8 @@ impl SweepSummary {
     }
 }
 
-/// What trials are ranked by: to choose by thresholds searched on the very fold would flatter.
-pub fn figure(row: &Row) -> f64 {
-    row.honest.unwrap_or(row.official).mean.mean
+/// A key that is larger for what is better: to choose by thresholds searched on the very fold would flatter. A row without
+/// this metric comes last.
+pub fn figure(row: &Row, by: RankBy) -> f64 {
+    row.figure(by).map_or(f64::NEG_INFINITY, |spread| by.merit(spread.mean))
 }

@@ -5,7 +5,7 @@ use super::schedule::LrSchedule;
 use super::state::{Best, State, Stopped};
 use super::validation::{Judged, Validation};
 use super::{Selection, Trainer};
-use crate::config::Config;
+use crate::config::{Blends, Config};
 use crate::cv;
 use crate::data::npz::NpzWriter;
 use crate::decode::Thresholds;
@@ -48,7 +48,13 @@ pub struct EpochLog {
     pub validation_loss: Option<f64>,
     /// ACC_presence and ACC_salience on the validation rows, thresholds searched on them
     pub presence: Option<f64>,
+    /// `None` where no training label has exactly two positive classes
     pub salience: Option<f64>,
+    /// Of the largest class
+    #[serde(default)]
+    pub accuracy: Option<f64>,
+    #[serde(default)]
+    pub uar: Option<f64>,
     pub lr: f64,
     pub temperature: f32,
     /// On the validation rows; `None` without a gate or validation, and in logs of versions that did not record it
@@ -85,17 +91,37 @@ pub struct Summary {
     /// The epoch whose weights are kept
     pub best_epoch: Option<u32>,
     pub validation_loss: Option<f64>,
+    /// Whether a clip may be given two classes: `decode.blends`, resolved
+    #[serde(default = "yes")]
+    pub blends: bool,
     pub thresholds: Option<Thresholds>,
     /// On the validation rows under the official rule: thresholds searched on those very rows
     pub presence: Option<f64>,
+    /// This and the mean are `None` where no training label has exactly two positive classes
     pub salience: Option<f64>,
     pub mean: Option<f64>,
+    /// On the validation rows: metrics of the largest class, which depend on no threshold
+    #[serde(default)]
+    pub accuracy: Option<f64>,
+    #[serde(default)]
+    pub uar: Option<f64>,
+    #[serde(default)]
+    pub macro_f1: Option<f64>,
+    #[serde(default)]
+    pub log_loss: Option<f64>,
+    #[serde(default)]
+    pub ece: Option<f64>,
     /// Of the weights that are kept, on the validation rows or, with `--all`, on the training rows; `None` without a gate, and
     /// in summaries of versions that did not record it
     #[serde(flatten)]
     pub gate: Option<GateState>,
     /// Wall time; of a resumed run, since it went on
     pub seconds: f64,
+}
+
+/// Versions that do not tell decoded blends.
+fn yes() -> bool {
+    true
 }
 
 /// Of the program and the library that talks to the GPU.
@@ -261,15 +287,33 @@ impl EpochLog {
     /// The epoch for people.
     pub fn line(&self) -> String {
         let mut line = format!("epoch {:3}  loss {:.4}", self.epoch, self.loss);
-        if let (Some(loss), Some(presence), Some(salience)) = (self.validation_loss, self.presence, self.salience) {
-            line += &format!("  validation {loss:.4}  presence {presence:.3}  salience {salience:.3}");
+        if let Some(loss) = self.validation_loss {
+            line += &format!("  validation {loss:.4}");
         }
+        line += &figures(self.presence, self.salience, self.accuracy, self.uar)
+            .map_or(String::new(), |text| format!("  {text}"));
         line += &format!("  lr {:.1e}  τ {:.3}  {:.0} rows/s", self.lr, self.temperature, self.rows_per_second);
         if self.best && self.validation_loss.is_some() { line + "  best" } else { line }
     }
 }
 
+/// What fits the labels: presence and salience where there are pairs, else accuracy and UAR.
+pub(super) fn figures(
+    presence: Option<f64>,
+    salience: Option<f64>,
+    accuracy: Option<f64>,
+    uar: Option<f64>,
+) -> Option<String> {
+    let two = |a: &str, x: Option<f64>, b: &str, y: Option<f64>| Some(format!("{a} {:.3}  {b} {:.3}", x?, y?));
+    two("presence", presence, "salience", salience).or_else(|| two("accuracy", accuracy, "UAR", uar))
+}
+
 impl Summary {
+    /// Its validation scores in a line; `None` of a run that held no clips out.
+    pub fn figures(&self) -> Option<String> {
+        figures(self.presence, self.salience, self.accuracy, self.uar)
+    }
+
     /// `judged`: the weights that are kept on the validation rows, or on the training rows where no clips were held out.
     pub(super) fn new(trainer: &Trainer, judged: &Judged, seconds: f64) -> Self {
         let gate = judged.gate;
@@ -290,10 +334,16 @@ impl Summary {
             lr_factors: trainer.config.train.lr_factors.clone(),
             best_epoch: best.map(|best| best.epoch),
             validation_loss: judged.map(|judged| judged.loss),
+            blends: trainer.config.decode.blends != Blends::Never,
             thresholds: trainer.header.thresholds,
             presence: score.map(|score| score.presence),
-            salience: score.map(|score| score.salience),
-            mean: score.map(|score| score.mean()),
+            salience: score.filter(|_| trainer.validation.pairs).map(|score| score.salience),
+            mean: score.filter(|_| trainer.validation.pairs).map(|score| score.mean()),
+            accuracy: judged.map(|judged| judged.measures.accuracy),
+            uar: judged.map(|judged| judged.measures.uar),
+            macro_f1: judged.map(|judged| judged.measures.macro_f1),
+            log_loss: judged.and_then(|judged| judged.measures.log_loss),
+            ece: judged.and_then(|judged| judged.measures.ece),
             gate,
             seconds,
         }

@@ -177,6 +177,8 @@ mod tests {
             validation_loss: Some(1.2604),
             presence: Some(0.292),
             salience: Some(0.138),
+            accuracy: Some(0.401),
+            uar: Some(0.388),
             lr: 3e-4,
             temperature: 0.701,
             gate: None,

@@ -119,7 +119,8 @@ impl Summary {
 
     /// Thresholds and scores on the validation clips; `None` of a run that held none out.
     pub fn official(&self) -> Option<Judgement> {
-        let score = Score { presence: self.presence?, salience: self.salience? };
+        // Without pairs there is no salience to find.
+        let score = Score { presence: self.presence?, salience: self.salience.unwrap_or(0.0) };
         Some(Judgement { thresholds: self.thresholds?, score, mean: score.mean() })
     }
 }

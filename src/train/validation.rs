@@ -3,11 +3,12 @@
 use super::gate::GateState;
 use super::shared::SharedPool;
 use crate::config::{Attention, Config, PresenceLoss};
-use crate::data;
+use crate::cv::judge;
+use crate::data::{self, Split};
 use crate::decode::{self, Thresholds};
 use crate::infer::Output;
 use crate::kernels::loss::{binary_cross_entropy, soft_cross_entropy};
-use crate::metrics::{self, Score, Truth};
+use crate::metrics::{self, Measures, Score, Truth};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 /// The rows that judge an epoch.
@@ -20,6 +21,8 @@ pub(super) struct Validation {
     pub groups: Option<Vec<String>>,
     pub targets: Array2<f32>,
     pub truths: Vec<Truth>,
+    /// A training label has exactly two positive classes, so that there is salience to score
+    pub pairs: bool,
     pub neutral: Option<usize>,
 }
 
@@ -32,10 +35,16 @@ pub(super) struct Judged {
     pub score: Score,
     /// `None` without a gate
     pub gate: Option<GateState>,
+    /// Every metric, by the same thresholds
+    pub measures: Measures,
 }
 
 impl Validation {
     pub fn new(pool: &SharedPool, rows: Vec<usize>, held_out: bool) -> Self {
+        let labels =
+            pool.clips.iter().filter(|clip| clip.split == Split::Train).filter_map(|clip| clip.target.as_ref());
+        let shown = |target: &Vec<f32>| target.iter().filter(|share| **share > 0.0).count();
+        let pairs = labels.into_iter().any(|target| shown(target) == 2);
         let targets = data::targets(&pool.clips, rows.iter().copied(), pool.classes.len());
         let groups = rows.iter().map(|&row| pool.clips[row].group.clone().unwrap_or_default()).collect::<Vec<_>>();
         Self {
@@ -45,6 +54,7 @@ impl Validation {
             truths: metrics::truths(targets.view()),
             targets,
             rows,
+            pairs,
             neutral: pool.neutral,
         }
     }
@@ -54,18 +64,13 @@ impl Validation {
     pub fn judge(&self, output: Output, config: &Config) -> Judged {
         let loss = mean_loss(&output, self.targets.view(), config);
         let scores = decode::scores(output.presence.view(), output.salience.view(), &config.decode);
-        let (thresholds, score) = decode::search(
-            scores.view(),
-            &self.truths,
-            config.decode.alpha,
-            config.decode.beta,
-            config.decode.salience_rule,
-            self.neutral,
-        );
+        let (thresholds, score) = config.decode.search_officially(scores.view(), &self.truths, self.neutral);
+        let (scored, targets) = (scores.view(), self.targets.view());
+        let measures = judge::measures(scored, targets, &self.truths, thresholds, &config.decode, self.neutral);
         // ln a is u / τ but for a shift of each row.
         let gated = config.model.attention == Attention::Gate;
         let gate = if gated { GateState::of(output.w.view(), output.a.mapv(f32::ln).view()) } else { None };
-        Judged { gate, output, scores, loss, thresholds, score }
+        Judged { gate, output, scores, loss, thresholds, score, measures }
     }
 }
 

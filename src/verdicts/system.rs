@@ -4,9 +4,8 @@ use super::Estimate;
 use super::sums;
 use crate::config::Decode;
 use crate::cv::{self, Scored, judge};
-use crate::decode;
-use crate::metrics::{self, Case, RankBy, Task};
-use crate::scores::Row;
+use crate::metrics::{self, Case, Measures, RankBy, Task};
+use crate::scores::{LabelScores, Row};
 use crate::train::ValidationClips;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -142,7 +141,10 @@ impl System {
     /// As a line of a table: over runs, and over all clips together by a metric.
     pub fn row(&self, name: &str, metric: RankBy) -> Row {
         let estimate = Some(Estimate::of(self, metric));
-        Row { estimate, ..judge::row(name, &self.scored(), &self.decode, self.neutral) }
+        let measures =
+            |run: &FoldScores| Measures::of(&metrics::cases(run.scores.view(), run.targets.view()), self.classes.len());
+        let labels = Some(LabelScores::of(&self.runs.iter().map(measures).collect::<Vec<_>>()));
+        Row { estimate, labels, ..judge::row(name, &self.scored(), &self.decode, self.neutral) }
     }
 
     /// Its runs, to be judged one by one.
@@ -171,7 +173,7 @@ impl System {
             let Some(judged) = judged else { return cases };
             let decide = |(row, case): (usize, Case)| {
                 let scores = run.scores.row(row).to_vec();
-                let decision = decode::decide(&scores, judged.thresholds, self.decode.salience_rule, self.neutral);
+                let decision = self.decode.decide(&scores, judged.thresholds, self.neutral);
                 case.with_decision(Some(&decision), &scored.truths[row])
             };
             cases.into_iter().enumerate().map(decide).collect()

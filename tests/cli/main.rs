@@ -16,6 +16,7 @@ mod inference;
 mod labels;
 mod missing;
 mod non_finite;
+mod other_tasks;
 mod repeat;
 mod report;
 mod results;

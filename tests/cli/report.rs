@@ -324,6 +324,7 @@ fn a_sweep_with_a_trial_that_failed() {
         official: s.official,
         honest: s.honest,
         estimate: None,
+        labels: None,
     };
     let (mut trials, mut data) = (Vec::new(), Value::Null);
     for (id, plan) in plans.iter().enumerate() {
@@ -363,8 +364,14 @@ fn a_sweep_with_a_trial_that_failed() {
 fn baselines_stand_beside_a_cross_validation() {
     let work = Workspace::empty();
     let summary = Plan::small().write(&work.path("cv"));
-    let row =
-        Row { name: "imagebind, linear".into(), runs: 3, official: summary.official, honest: None, estimate: None };
+    let row = Row {
+        name: "imagebind, linear".into(),
+        runs: 3,
+        official: summary.official,
+        honest: None,
+        estimate: None,
+        labels: None,
+    };
     let rows = [summary.trivial.clone(), vec![row]].concat();
     let told = json!({ "kind": "baselines", "command": "blendfuse baselines --data pool --out baselines", "versions": Versions::here(),
                        "device": device(), "data": summary.data, "rows": rows, "seconds": 2.0 });

@@ -90,6 +90,7 @@ impl Plan {
             official: Scores::of(&[score]),
             honest: None,
             estimate: None,
+            labels: None,
         });
         let scores = |of: fn(&CvRun) -> Score| Scores::of(&runs.iter().map(of).collect::<Vec<_>>());
         let summary = CvSummary {
@@ -100,6 +101,8 @@ impl Plan {
             data: self.data(),
             folds: (0..self.folds.len() as u32).collect(),
             seeds: self.seeds.clone(),
+            leading: None,
+            labels: None,
             official: scores(|run| run.official.score),
             honest: Some(scores(|run| run.honest.unwrap().score)),
             estimate: None,
@@ -134,7 +137,8 @@ impl Plan {
     fn data(&self) -> DataInfo {
         let blends =
             |fold: usize| self.clips(self.seeds[0], fold).truths.iter().filter(|truth| truth.len() == 2).count();
-        let info = |fold: usize| FoldInfo { fold: fold as u32, clips: self.folds[fold], blends: blends(fold) };
+        let info =
+            |fold: usize| FoldInfo { fold: fold as u32, clips: self.folds[fold], blends: blends(fold), larger: 0 };
         DataInfo {
             name: "my pool".into(),
             classes: CLASSES.map(str::to_owned).into(),
@@ -216,11 +220,17 @@ impl Plan {
             lr_factors: Vec::new(),
             best_epoch: Some(epochs - 3),
             validation_loss: loss,
+            blends: true,
             thresholds: Some(thresholds),
             presence: Some(score.presence),
             salience: Some(score.salience),
             mean: Some(score.mean()),
             gate: None,
+            accuracy: None,
+            uar: None,
+            macro_f1: None,
+            log_loss: None,
+            ece: None,
             seconds: 12.0,
         };
         write_json(&path.join("summary.json"), &summary);
@@ -234,6 +244,7 @@ impl Plan {
             validation_loss: loss.unwrap(),
             official: judgement(thresholds, score),
             honest: Some(judgement(honest, honest_score)),
+            metrics: None,
             seconds: 12.0,
         }
     }
@@ -266,6 +277,8 @@ fn log(epochs: u32, seed: u64) -> Vec<EpochLog> {
             validation_loss: Some(1.75 - 0.5 * progress + 0.05 * past_best),
             presence: Some(0.1 + 0.25 * progress + 0.02 * normal(&mut random)),
             salience: Some(0.05 + 0.1 * progress + 0.01 * normal(&mut random)),
+            accuracy: None,
+            uar: None,
             lr: if past_best > 0.0 { 1.5e-4 } else { 3e-4 },
             temperature: 0.7 + 0.02 * progress as f32,
             gate: None,
