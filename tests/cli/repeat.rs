@@ -67,7 +67,7 @@ fn a_killed_run_ends_like_one_that_was_not() {
     }
     work.fails(
         "predict --model run --data pool --out predictions.json --device cpu",
-        &["run: holds no thresholds, since its training did not end", "finish it with --resume"],
+        &["run/model.safetensors: holds no thresholds, since its training did not end", "finish it with --resume"],
     );
     // Which clips validate is the run's own affair.
     let resume = "train --data pool --out run --resume --device cpu";
