@@ -509,7 +509,9 @@ fn evaluate_prints_tables_that_fit_a_terminal() {
         let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 100, "{widest} columns\n{text}");
         assert_eq!(text.contains("others"), names[0] == "anger", "{text}");
-        for needle in ["2456 training clips, 1326 of them blends of two", "0.078     0.000", "0.057     0.035", "30/70", names[5]] {
+        for needle in
+            ["2456 training clips, 1326 of them blends of two", "0.078     0.000", "0.057     0.035", "30/70", names[5]]
+        {
             assert!(text.contains(needle), "{needle} is not in\n{text}");
         }
     }
