@@ -4,6 +4,8 @@ use blendfuse::config::Config;
 use blendfuse::data::npz::NpzReader;
 use blendfuse::data::{LoadOptions, Pool, synth};
 use blendfuse::engine::Engine;
+use blendfuse::infer::Network;
+use blendfuse::model::{Dims, Mode, Standard};
 use blendfuse::train::{RunFolder, Selection, Trainer};
 use blendfuse::ui::Ui;
 use ndarray::Array2;
@@ -186,6 +188,22 @@ fn goes_on_with_the_same_mask_only() {
     resumed.run(&mut RunFolder::open(&path).expect("it was saved")).expect("it trains");
     let files = FILES.map(|file| std::fs::read(path.join(file)).expect("written"));
     is_same(&whole, &files, "resumed");
+}
+
+#[test]
+fn a_plan_counts_the_mask() {
+    for features in ["resident", "streamed"] {
+        let engine = common::device();
+        let config = config(&[&format!("engine.features={features}"), "train.batch=50"]);
+        let mut pool = pool(Some(scattered));
+        let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
+        let rows: Vec<usize> = (0..pool.clips.len()).collect();
+        let standard = Standard::of(&pool, &rows);
+        let (mask, clips) = (50 * 8 * 4, rows.len() as u64 * 8 * 4);
+        let network = Network::new(&engine, &config, dims, &mut pool, &standard, 50, Mode::Training).expect("it fits");
+        let (plan, found) = (network.fit.plan.total(), engine.memory().now());
+        assert!(plan.abs_diff(found) <= mask.min(clips) / 2, "{features}: {plan} bytes planned, {found} taken");
+    }
 }
 
 #[test]

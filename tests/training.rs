@@ -308,9 +308,10 @@ fn schedules_run_as_configured() {
 /// The number of dispatches must not grow with the pool: recording costs time on every one.
 #[test]
 fn a_step_is_as_many_dispatches_for_any_number_of_encoders() {
-    let counts = [(1, false), (256, false), (256, true)].map(|(encoders, adaptation)| {
+    let cases = [(1, false, false), (256, false, false), (256, true, false), (1, false, true), (256, true, true)];
+    let counts = cases.map(|(encoders, adaptation, masked)| {
         let config = config(&[&format!("adaptation.enabled={adaptation}")]);
-        let dims = Dims::new(&config, &vec![3; encoders], 6).expect("sizes that fit");
+        let dims = Dims { masked, ..Dims::new(&config, &vec![3; encoders], 6).expect("sizes that fit") };
         let engine = Arc::new(Engine::Cpu);
         let windows = Windows::new(&dims, 10, engine.max_elements()).expect("it fits");
         let extent = Extent { rows: 4, steps: 1 };
@@ -318,7 +319,7 @@ fn a_step_is_as_many_dispatches_for_any_number_of_encoders() {
         let features = Features::new(&engine, &model.dims, &model.windows, 10).expect("it fits");
         model.training_step(&features, 2, if adaptation { 2 } else { 0 }).len()
     });
-    assert_eq!(counts, [23; 3]);
+    assert_eq!(counts, [23, 23, 23, 24, 24]);
 }
 
 /// Weight gradients that are consumed as they are computed and gradients that are stored first: the same products, summed

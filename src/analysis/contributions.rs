@@ -4,7 +4,7 @@
 use super::level::Level;
 use super::losses::RunLosses;
 use super::probe::Probe;
-use super::{Weights, importance, spearman};
+use super::{Removal, Weights, importance, spearman};
 use crate::metrics::RankBy;
 use crate::scores::Spread;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ pub struct Contributions {
     pub families: Vec<Contribution>,
     /// How far the measures rank the encoders alike
     pub agreement: Vec<Agreement>,
+    /// What is lost with 1, 2, … encoders taken away
+    #[serde(default)]
+    pub removals: Vec<Removal>,
 }
 
 /// An encoder or a family.
@@ -96,6 +99,7 @@ impl Contributions {
             agreement: agreement(&encoders, parts.reliability),
             encoders,
             families,
+            removals: Removal::of(parts.losses),
         }
     }
 
@@ -176,7 +180,7 @@ impl Contribution {
 }
 
 impl Lost {
-    fn of(lost: &[Level]) -> Option<Self> {
+    pub(super) fn of(lost: &[Level]) -> Option<Self> {
         let spread = |of: fn(&Level) -> f64| Spread::of(&lost.iter().map(of).collect::<Vec<_>>());
         (!lost.is_empty()).then(|| Self { score: spread(|lost| lost.score), loss: spread(|lost| lost.loss) })
     }

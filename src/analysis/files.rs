@@ -1,6 +1,6 @@
 //! The files of an analysis: `analysis.json`, and every table of it as csv.
 
-use super::{Analysis, Contributions, EncoderPair};
+use super::{Analysis, Contributions, EncoderPair, Removal};
 use crate::files::{write_atomically, write_json};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,7 @@ impl Analysis {
     /// | `cka.csv` | `encoder`, then per encoder the linear CKA; only where there is one |
     /// | `pairs.csv` | `a, b, modality_a, modality_b, cka, co_selection` of two encoders; `cka` may be empty |
     /// | `contributions.csv` | `kind` (encoder, family), `name, members`, `gate_weight, selection_frequency`; score lost and loss added by permutation and by masking, with `_std` over runs and repetitions; `probe_score, probe_r2`; only with the pool |
+    /// | `removal.csv` | `removed, order` (random, or weight: the highest first); score lost and loss added with so many encoders taken away from every clip, with `_std` over runs and repetitions; only with the pool |
     ///
     /// # Errors
     /// Where the folder cannot be made or a file not be written.
@@ -36,9 +37,11 @@ impl Analysis {
             csv(&dir.join("pairs.csv"), self.pair_table())?,
         ];
         // Files of an earlier analysis that this one has no table for would not belong to the others.
+        let removals = self.contributions.as_ref().map(|found| &found.removals[..]).filter(|all| !all.is_empty());
         let optional = [
             (cka, self.cka.as_ref().map(|matrix| self.matrix_table(matrix))),
             (dir.join("contributions.csv"), self.contributions.as_ref().map(Contributions::table)),
+            (dir.join("removal.csv"), removals.map(Removal::table)),
         ];
         for (path, table) in optional {
             match table {

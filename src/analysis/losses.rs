@@ -4,6 +4,7 @@
 //! permuting the features, without projecting them again.
 
 use super::level::{Judge, Level};
+use super::removal::{self, RunRemoval, removals};
 use crate::infer::Network;
 use anyhow::Result;
 use indicatif::ProgressBar;
@@ -28,11 +29,13 @@ pub struct RunLosses {
     pub permuted: Vec<Vec<Level>>,
     /// Per group; `None` where a clip would be left without any encoder
     pub masked: Vec<Option<Level>>,
+    /// With 1, 2, … encoders taken away
+    pub removed: Vec<RunRemoval>,
 }
 
 /// Passes that [`losses`] makes.
-pub fn passes(groups: usize, repeats: usize) -> usize {
-    groups * (repeats + 1)
+pub fn passes(encoders: usize, groups: usize, repeats: usize) -> usize {
+    groups * (repeats + 1) + removal::passes(encoders, repeats)
 }
 
 /// Levels on the given rows, which belong to `judge`, where the encoders of each group are permuted together or masked
@@ -48,7 +51,7 @@ pub fn losses(
     perturbation: Perturbation,
     bar: &ProgressBar,
 ) -> Result<RunLosses> {
-    let (h, _) = network.embed(rows)?;
+    let (h, output) = network.embed(rows)?;
     let present = network.present(rows);
     let base = judge.level(&network.infer_from(&h, &present)?);
     let orders: Vec<Vec<usize>> =
@@ -69,7 +72,8 @@ pub fn losses(
         masked.push(if is_left { Some(judge.level(&network.infer_from(&h, &left)?)) } else { None });
         bar.inc(1);
     }
-    Ok(RunLosses { base, permuted, masked })
+    let removed = removals(network, (&h, &present, &output), judge, perturbation, bar)?;
+    Ok(RunLosses { base, permuted, masked, removed })
 }
 
 /// A random order of n clips; the same for the same seed and repetition.

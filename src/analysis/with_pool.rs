@@ -125,7 +125,7 @@ fn perturbed(
 ) -> Result<Vec<RunLosses>> {
     let k = models.headers[0].encoders.len();
     let groups: Vec<Vec<usize>> = (0..k).map(|k| vec![k]).chain(families.iter().cloned()).collect();
-    let bar = ui.bar((runs.finished.len() * passes(groups.len(), perturbation.repeats)) as u64, "permuting");
+    let bar = ui.bar((runs.finished.len() * passes(k, groups.len(), perturbation.repeats)) as u64, "permuting");
     let mut all = Vec::new();
     for (i, run) in runs.finished.iter().enumerate() {
         let mut network = models.network(i)?;

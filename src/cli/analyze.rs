@@ -1,6 +1,7 @@
 //! `blendfuse analyze`: which encoders trained gates weigh, how steadily, and how alike those are that they keep.
 
 mod contributions;
+mod removal;
 
 use super::device::DeviceArgs;
 use crate::analysis::{
@@ -20,7 +21,7 @@ const EXAMPLE: &str = "Examples:
   blendfuse analyze run --encoders openface_2.0,clap
 
 Files: importance.csv, importance_by_run.csv, modalities.csv, stability.csv, distribution.csv,
-co_selection.csv, cka.csv and contributions.csv (with --data), pairs.csv, and all of it in analysis.json.";
+co_selection.csv, cka.csv, contributions.csv and removal.csv (with --data), pairs.csv, and all of it in analysis.json.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
@@ -168,6 +169,9 @@ fn print(analysis: &Analysis) {
 
     if let Some(found) = &analysis.contributions {
         contributions::print(found);
+        if !found.removals.is_empty() {
+            removal::print(&found.removals);
+        }
     }
 
     let kind = if analysis.held_out { "validation" } else { "training" };

@@ -48,7 +48,7 @@ pub struct Standard {
 }
 
 impl Standard {
-    /// Statistics of the given rows of a pool.
+    /// Statistics of the given rows of a pool; mean 0 and std 1 of an encoder that none of them has.
     pub fn of(pool: &Pool, rows: &[usize]) -> Self {
         let (mean, std) = pool
             .encoders
@@ -56,6 +56,10 @@ impl Standard {
             .enumerate()
             .map(|(k, encoder)| {
                 let rows = pool.rows_with(k, rows);
+                if rows.is_empty() {
+                    let width = encoder.features.ncols();
+                    return (vec![0.0; width], vec![1.0; width]);
+                }
                 let (mean, std) = crate::data::standardize::columns(encoder.features.view(), &rows);
                 (mean.to_vec(), std.to_vec())
             })

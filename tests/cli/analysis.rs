@@ -84,7 +84,16 @@ fn contributions_of_encoders_and_families() {
         let (permuted, probe) = (encoder.permuted.unwrap(), encoder.probe.unwrap());
         assert!(permuted.loss.mean != 0.0 && permuted.loss.std.is_some_and(|std| std > 0.0), "{encoder:?}");
         assert!((0.0..=1.0).contains(&probe.score) && probe.r2 < 1.0, "{encoder:?}");
+        assert!(encoder.masked.unwrap().loss.mean != 0.0, "{encoder:?}");
     }
+    // 8 encoders: 1, 2, 3, 4, 6 and 7 of them, in random order and by weight.
+    let removal = work.table("run/analysis/removal.csv");
+    let row = |one: &blendfuse::analysis::Removal| (one.removed, one.lost.loss.std.is_some());
+    let expected = [true, false].map(|random| [1, 2, 3, 4, 6, 7].map(|removed| (removed, random))).concat();
+    assert_eq!(found.removals.iter().map(row).collect::<Vec<_>>(), expected);
+    assert_eq!(removal[11]["loss"].parse::<f64>().unwrap(), found.removals[11].lost.loss.mean);
+    let most = found.removals.iter().map(|one| one.lost.loss.mean).fold(f64::NEG_INFINITY, f64::max);
+    assert!(most > 0.0, "a model of the few encoders that are left is no better: {removal:?}");
     assert!(found.agreement_of("permuted_loss").unwrap().planted.is_some(), "{:?}", found.agreement);
     assert!(found.agreement_of("probe_r2").unwrap().planted.unwrap() > 0.4, "{:?}", found.agreement);
     let table = work.table("run/analysis/contributions.csv");

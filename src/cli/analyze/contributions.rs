@@ -77,7 +77,7 @@ fn table(contributions: &Contributions, all: &[Contribution]) -> Table {
 }
 
 /// `+0.0123 ± 0.0045`
-fn signed(spread: Spread) -> String {
+pub(super) fn signed(spread: Spread) -> String {
     let std = spread.std.map(|std| format!(" ± {std:.4}")).unwrap_or_default();
     format!("{:+.4}{std}", spread.mean)
 }

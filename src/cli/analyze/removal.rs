@@ -9,7 +9,13 @@ use comfy_table::{Table, presets};
 pub fn print(removals: &[Removal]) {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header(["encoders taken away", "score lost, random", "highest weight first", "loss added, random", "highest weight first"]);
+    table.set_header([
+        "encoders taken away",
+        "score lost, random",
+        "highest weight first",
+        "loss added, random",
+        "highest weight first",
+    ]);
     for random in removals.iter().filter(|one| one.order == RemovalOrder::Random) {
         let by_weight = removals.iter().find(|one| one.order == RemovalOrder::Weight && one.removed == random.removed);
         let weight = |of: fn(&Removal) -> String| by_weight.map_or("–".to_owned(), of);
