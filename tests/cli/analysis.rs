@@ -17,6 +17,7 @@ const FILES: [&str; 10] = [
     "importance_by_run.csv",
     "modalities.csv",
     "pairs.csv",
+    "removal.csv",
     "stability.csv",
 ];
 
