@@ -7,7 +7,7 @@ use ndarray::{Array2, Axis};
 use std::collections::BTreeSet;
 use std::fs;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "analysis.json",
     "cka.csv",
     "co_selection.csv",
