@@ -166,6 +166,7 @@ fn values_out_of_range_name_their_source_key_and_range() {
         "model.dropout=1",
         "model.dropout=-0.1",
         "model.dropout=nan",
+        "model.encoder_dropout=1",
         "model.temperature.initial=0",
         "model.temperature.initial=2",
         "model.temperature.min=-1",
