@@ -17,7 +17,8 @@ pub struct Contributions {
     /// Permutations per run and group; 0 where nothing was permuted or masked
     pub repeats: usize,
     pub seed: u64,
-    /// Encoders belong to a family where a chain of pairs with at least this CKA of projected embeddings connects them
+    /// Encoders belong to a family where a chain of pairs with at least this
+    /// [`feature_cka`](super::feature_cka()) connects them
     pub family_cka: f64,
     /// Score and loss with nothing changed, mean over the runs
     pub base: Option<Level>,

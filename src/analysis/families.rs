@@ -1,4 +1,4 @@
-//! Families of near-duplicates: encoders that a chain of pairs with a CKA of at least some bound connects.
+//! Families of near-duplicates: encoders that a chain of pairs with a CKA of their features of at least some bound connects.
 
 use ndarray::ArrayView2;
 

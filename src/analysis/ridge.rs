@@ -18,8 +18,7 @@ pub fn ridge(features: ArrayView2<f32>, training: &[usize], y: ArrayView2<f64>, 
     let (n, width) = (training.len(), features.ncols());
     let mean = y.mean_axis(Axis(0)).expect("at least one training row");
     let y = &y - &mean;
-    let blocks = (0..width).step_by(COLUMNS).map(|first| first..(first + COLUMNS).min(width));
-    let blocks = blocks.map(|block| standardised(features, block, training, others));
+    let blocks = column_blocks(width).map(|block| standardised(features, block, training, others));
     let lambda = width as f64;
     let predicted = if width <= n {
         let blocks: Vec<Array2<f64>> = blocks.collect();
@@ -39,8 +38,18 @@ pub fn ridge(features: ArrayView2<f32>, training: &[usize], y: ArrayView2<f64>, 
     predicted + &mean
 }
 
+/// Columns that are taken at a time.
+pub(super) fn column_blocks(width: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..width).step_by(COLUMNS).map(move |first| first..(first + COLUMNS).min(width))
+}
+
 /// Columns of the training rows and, below them, of the others (N + M, columns), with mean 0 over the training rows.
-fn standardised(features: ArrayView2<f32>, block: Range<usize>, training: &[usize], others: &[usize]) -> Array2<f64> {
+pub(super) fn standardised(
+    features: ArrayView2<f32>,
+    block: Range<usize>,
+    training: &[usize],
+    others: &[usize],
+) -> Array2<f64> {
     let features = features.slice(s![.., block]);
     let (mean, std) = columns(features, training);
     let mut x = features.select(Axis(0), &[training, others].concat()).mapv(f64::from);

@@ -5,7 +5,7 @@ use super::losses::{Perturbation, RunLosses, losses, passes};
 use super::models::Models;
 use super::planted::reliability;
 use super::probe::{Probe, probe};
-use super::{Contributions, Parts, Runs, Similarity, Weights, families, measure};
+use super::{Contributions, Parts, Runs, Similarity, Weights, families, feature_cka, measure};
 use crate::data::Reading;
 use crate::engine::Engine;
 use crate::metrics::RankBy;
@@ -22,7 +22,7 @@ pub struct ContributionOptions {
     pub perturbation: Option<Perturbation>,
     /// Fit linear probes
     pub probe: bool,
-    /// Least CKA of a pair that makes a family
+    /// Least [`feature_cka`] of a pair that makes a family
     pub family_cka: f64,
 }
 
@@ -42,8 +42,8 @@ pub struct WithPool {
 }
 
 impl WithPool {
-    /// Reads the pool once and makes each run's network twice, since families follow from all networks' CKA. Runs that held
-    /// nothing out have CKA only.
+    /// Reads the pool once and makes each run's network twice: for CKA, which takes the memory of all training clips'
+    /// embeddings, and for losses. Runs that held nothing out have CKA only.
     ///
     /// # Errors
     /// A pool that cannot be loaded or is not the one that was trained on, a device without room, networks of different
@@ -61,8 +61,14 @@ impl WithPool {
         let rounds = 1 + usize::from(perturbation.is_some());
         let mut models = Models::load(engine, runs, data, reading, rounds, ui)?;
         let probes = if options.probe && held_out { probes(&models, runs, ui) } else { Vec::new() };
+        let families = match feature_cka(&models.pool) {
+            Some(cka) => families(cka.view(), options.family_cka),
+            None => {
+                ui.warn("no families: found fewer than 4 training clips with all encoders, expected more to compare features");
+                Vec::new()
+            }
+        };
         let similarity = measure(&mut models, runs, ui)?;
-        let families = families(similarity.cka.view(), options.family_cka);
         let losses = match perturbation {
             Some(perturbation) => perturbed(&mut models, runs, &families, perturbation, ui)?,
             None => Vec::new(),

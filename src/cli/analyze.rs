@@ -44,7 +44,7 @@ pub struct Args {
     /// Seed of the permutations
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Group encoders into families of near-duplicates: least linear CKA of two projected embeddings, from 0 to 1
+    /// Group encoders into families of near-duplicates: least CKA of their standardised features, from 0 to 1
     #[arg(long, value_name = "CKA", default_value_t = 0.9, value_parser = share)]
     family_cka: f64,
     /// Skip permutation and masking, which take (R + 1) inference passes per encoder and family of each run

@@ -29,7 +29,8 @@ fn of_experiment(analysis: &Analysis, contributions: &Contributions) -> Markup {
         if runs == 1 { "" } else { "s" }
     );
     let families = format!(
-        "Families of near-duplicates, permuted and masked together: CKA of at least {} in a chain of pairs.",
+        "Families of near-duplicates, permuted and masked together: CKA of standardised features of at least {} in a \
+         chain of pairs.",
         contributions.family_cka
     );
     html! {

@@ -97,6 +97,13 @@ fn contributions_of_encoders_and_families() {
     assert!(most > 0.0, "a model of the few encoders that are left is no better: {removal:?}");
     assert!(found.agreement_of("permuted_loss").unwrap().planted.is_some(), "{:?}", found.agreement);
     assert!(found.agreement_of("probe_r2").unwrap().planted.unwrap() > 0.4, "{:?}", found.agreement);
+    // The planted duplicate and its original.
+    let members: Vec<_> = found.families.iter().map(|family| family.members.join(" ")).collect();
+    assert_eq!(members, ["wavlm_large hubert_large"]);
+    let of = |name: &str| found.encoders.iter().find(|encoder| encoder.name == name).unwrap();
+    assert_eq!(found.family_of(of("hubert_large")).unwrap(), "family 1");
+    let weights = of("wavlm_large").gate_weight + of("hubert_large").gate_weight;
+    assert!((found.families[0].gate_weight - weights).abs() < 1e-12 && found.families[0].masked.is_some());
     let table = work.table("run/analysis/contributions.csv");
     assert_eq!(table.len(), found.encoders.len() + found.families.len());
     let lost = found.encoders[3].permuted.unwrap().loss.mean;

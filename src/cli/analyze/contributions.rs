@@ -20,7 +20,7 @@ pub fn print(contributions: &Contributions) {
     outln!("{}\n", table(contributions, &contributions.encoders));
     if !contributions.families.is_empty() {
         outln!(
-            "Families, permuted and masked together: CKA of at least {} in a chain of pairs",
+            "Families, permuted and masked together: CKA of features of at least {} in a chain of pairs",
             contributions.family_cka
         );
         outln!("{}", table(contributions, &contributions.families));
