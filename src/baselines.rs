@@ -121,6 +121,7 @@ fn heads<'i>(
                 groups: Some(clips().map(|clip| clip.group.clone().unwrap_or_default()).collect()),
                 scores: head::fit(kind, &train, &held_out, recipe, seed),
                 targets: held_out.y.clone(),
+                chosen: None,
             }));
             bar.inc(1);
         }

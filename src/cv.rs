@@ -1,11 +1,13 @@
 //! Cross-validation: one run per fold and seed over a pool that is read once, scored officially and honestly.
 
 pub mod judge;
+mod nested;
 mod runs;
 mod schedule;
 mod summary;
 
 pub use judge::Scored;
+pub use nested::{NestedRun, Optimism};
 pub use runs::{folder, jobs, run_folders};
 pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement, Leading};
 
@@ -17,7 +19,7 @@ use crate::files::{claim, read_json, write_atomically, write_json};
 use crate::metrics::{self, Case, Measures, Task, Truth};
 use crate::scores::{LabelScores, Row, Scores};
 use crate::train::shared::SharedPool;
-use crate::train::{Outcome, Selection, ValidationClips, Versions, gate};
+use crate::train::{Outcome, Parts, Selection, ValidationClips, Versions, gate};
 use crate::ui::{self, Ui};
 use crate::verdicts::{Estimate, FoldScores, System};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -35,6 +37,8 @@ pub struct Options<'a> {
     /// `None`: all there are
     pub folds: Option<Vec<u32>>,
     pub seeds: Vec<u64>,
+    /// Another fold than the scored one chooses epoch and thresholds
+    pub nested: bool,
     /// Runs at the same time; `None`: as many as there are cores, one on a GPU
     pub jobs: Option<usize>,
     pub reading: &'a Reading,
@@ -50,18 +54,23 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     let jobs = runs::jobs(engine, options.jobs)?;
     check_seeds(&config, &options.seeds)?;
     check_folder(options.out, &config)?;
+    runs::check_nested(options.out, options.nested)?;
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let pool = Pool::load(options.data, &config.data.options(split, options.reading), ui)?;
     // The folder keeps what was asked for; each run keeps whether it decodes blends.
     let given = config.clone();
     let config = Config { decode: config.decode.resolved(pool.has_blends()), ..config };
     let folds = chosen_folds(&pool, options.folds.as_deref())?;
-    warn_of_folds(&pool, &folds, ui);
-    let selections: Vec<Selection> = folds.iter().map(|&fold| Selection::Fold(fold)).collect();
+    let selection = |&fold: &u32| match options.nested {
+        true => Selection::nested(&pool, fold),
+        false => Ok(Selection::Fold(fold)),
+    };
+    let selections = folds.iter().map(selection).collect::<Result<Vec<_>>>()?;
+    warn_of_folds(&pool, &selections, ui);
     let data = DataInfo::of(options.data, &pool);
     let pool = SharedPool::new(pool, &selections, options.seeds.len())?;
     pool.dims(&config)?;
-    runs::check_done(&pool, &config, options, &folds)?;
+    runs::check_done(&pool, &config, options, &selections)?;
     make_folder(options.out, &given)?;
     let Some(_claim) = claim(&options.out.join(".running"))? else {
         bail!(
@@ -69,7 +78,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
             options.out.display()
         );
     };
-    runs::train_all(engine, &pool, &config, options, &folds, jobs, ui)?;
+    runs::train_all(engine, &pool, &config, options, &selections, jobs, ui)?;
     warn_of_left_out(options, &folds, ui);
     let outcomes = runs::read_all(options, &folds)?;
     warn_of_gates(&outcomes, ui);
@@ -144,13 +153,15 @@ fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
 }
 
 /// Training cannot learn, and validation cannot see, a class without clips; and groups should be in one fold only.
-fn warn_of_folds(pool: &Pool, folds: &[u32], ui: Ui) {
+fn warn_of_folds(pool: &Pool, selections: &[Selection], ui: Ui) {
     if let Some(warning) = warnings::shared(&pool.classes, &pool.clips) {
         ui.warn(warning);
     }
-    for &fold in folds {
-        let Ok((train, validation)) = pool.fold_rows(fold) else { continue };
-        for (rows, what) in [(train, "training clips"), (validation, "validation clips")] {
+    for selection in selections {
+        let (Some(fold), Ok(parts)) = (selection.fold(), selection.parts(pool)) else { continue };
+        let Parts { train, validation, scored } = parts;
+        let scored = selection.is_nested().then_some((scored, "scored clips"));
+        for (rows, what) in [(train, "training clips"), (validation, "validation clips")].into_iter().chain(scored) {
             let shown = |class: usize| {
                 rows.iter().any(|&row| pool.clips[row].target.as_ref().is_some_and(|target| target[class] > 0.0))
             };
@@ -190,6 +201,7 @@ fn sum_up(
         fold: *fold,
         scores: outcome.clips.scores.clone(),
         truths: outcome.clips.truths.clone(),
+        chosen: nested::thresholds(outcome, &config.decode, neutral),
     };
     let scored: Vec<Scored> = outcomes.iter().map(scored).collect();
     let honest = judge::honest(&scored, &config.decode, neutral);
@@ -197,7 +209,8 @@ fn sum_up(
         let ValidationClips { scores, targets, truths, .. } = &outcome.clips;
         let thresholds = outcome.official.thresholds;
         let metrics = judge::measures(scores.view(), targets.view(), truths, thresholds, &config.decode, neutral);
-        CvRun::of(*seed, *fold, outcome, honest, metrics)
+        let nested = NestedRun::of(outcome, honest, &config.decode, neutral);
+        CvRun { nested, ..CvRun::of(*seed, *fold, outcome, honest, metrics) }
     };
     let runs: Vec<CvRun> = outcomes.iter().zip(honest).map(run).collect();
     let labels = runs.iter().map(|run| run.metrics).collect::<Option<Vec<_>>>().map(|all| LabelScores::of(&all));
@@ -213,7 +226,14 @@ fn sum_up(
         classes: data.classes.clone(),
         neutral,
         decode: config.decode.clone(),
-        runs: outcomes.iter().map(|(seed, fold, outcome)| FoldScores::of(*seed, *fold, &outcome.clips)).collect(),
+        runs: outcomes
+            .iter()
+            .zip(&scored)
+            .map(|((seed, fold, outcome), scored)| FoldScores {
+                chosen: scored.chosen,
+                ..FoldScores::of(*seed, *fold, &outcome.clips)
+            })
+            .collect(),
     };
     let ensemble =
         system.ensemble().map(|mean| mean.row(&format!("ensemble of {} seeds", options.seeds.len()), metric));
@@ -227,6 +247,7 @@ fn sum_up(
         data,
         folds,
         seeds: options.seeds.clone(),
+        nested: Optimism::of(&runs, metric),
         runs,
         official,
         honest,

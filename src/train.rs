@@ -7,19 +7,26 @@ mod live;
 mod nonfinite;
 mod outcome;
 mod schedule;
+mod selection;
 pub mod shared;
 mod state;
 mod steps;
 mod validation;
 
-pub use folder::{EpochLog, RunFolder, Summary, Versions};
+pub use folder::{EpochLog, RunFolder, ScoredFold, Summary, Versions};
 pub use outcome::{Outcome, ValidationClips};
 pub use schedule::LrSchedule;
+pub use selection::{Parts, Selection};
 pub use state::Stopped;
 pub(crate) use validation::mean_loss;
 
+/// The file of the scored fold of a nested selection.
+const SCORED: &str = "scored.npz";
+
 use crate::config::{Blends, Config, TemperatureMode, Threshold};
+use crate::cv::Judgement;
 use crate::data::{Pool, Split};
+use crate::decode::Thresholds;
 use crate::engine::Engine;
 use crate::infer::Network;
 use crate::kernel::Call;
@@ -29,7 +36,6 @@ use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use batches::Batches;
 use live::Live;
-use serde::{Deserialize, Serialize};
 use shared::{Rows, SharedPool};
 use state::{Best, State};
 use std::collections::HashMap;
@@ -39,35 +45,6 @@ use std::time::Instant;
 use steps::mean_losses;
 use validation::{Judged, Validation};
 
-/// Which training clips a run learns from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Selection {
-    /// All other folds; this one validates
-    Fold(u32),
-    /// Every training clip; nothing validates, so training runs its full length
-    All,
-}
-
-impl Selection {
-    /// That validates.
-    pub fn fold(self) -> Option<u32> {
-        match self {
-            Self::Fold(fold) => Some(fold),
-            Self::All => None,
-        }
-    }
-}
-
-impl std::fmt::Display for Selection {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Fold(fold) => write!(formatter, "--fold {fold}"),
-            Self::All => write!(formatter, "--all"),
-        }
-    }
-}
-
 /// A run under way.
 pub struct Trainer {
     config: Config,
@@ -76,6 +53,8 @@ pub struct Trainer {
     standard: Standard,
     batches: Batches,
     validation: Validation,
+    /// Of a nested selection: looked at when training is over
+    scored: Option<Validation>,
     steps: HashMap<usize, Vec<Call>>,
     state: State,
     init: Option<Checkpoint>,
@@ -112,7 +91,7 @@ impl Trainer {
         init: Option<Checkpoint>,
         ui: Ui,
     ) -> Result<Self> {
-        let Rows { train, validation, standard } = pool.rows(selection).clone();
+        let Rows { parts: Parts { train, validation, scored }, standard } = pool.rows(selection).clone();
         let dims = pool.dims(config)?;
         let targets = if config.adaptation.enabled { pool.indices(Split::Test) } else { Vec::new() };
         let header = Header {
@@ -129,6 +108,7 @@ impl Trainer {
         let clips = pool.fingerprint(selection, config);
         let held_out = !validation.is_empty();
         let validation = Validation::new(pool, if held_out { validation } else { train.clone() }, held_out);
+        let scored = (!scored.is_empty()).then(|| Validation::new(pool, scored, true));
         let size = config.train.batch.min(train.len());
         ensure!(
             train.len().div_ceil(size) <= LOSS_SLOTS,
@@ -150,6 +130,7 @@ impl Trainer {
             standard,
             batches,
             validation,
+            scored,
             steps: HashMap::new(),
             state: State { labels: Some(pool.label_fingerprint(selection)), ..State::new(config, selection, clips) },
             init,
@@ -215,8 +196,8 @@ impl Trainer {
     ///
     /// # Errors
     /// It holds no training state.
-    pub fn selection_of(last: &Checkpoint) -> Result<Selection> {
-        Ok(State::of(&last.header)?.selection)
+    pub fn selection_of(last: &Header) -> Result<Selection> {
+        Ok(State::of(last)?.selection)
     }
 
     /// Whether a run that has ended was trained on these clips, encoders and features.
@@ -396,12 +377,29 @@ impl Trainer {
         self.header.thresholds = Some(judged.thresholds);
         folder.write_model(&self.header, &best)?;
         if self.validation.held_out {
-            folder.write_validation(&self.header, &self.validation, &judged)?;
+            folder.write_validation("validation.npz", &self.header, &self.validation, &judged)?;
         } else if [self.config.decode.alpha, self.config.decode.beta].contains(&Threshold::Search) {
             self.ui.warn("no clips were held out: thresholds were searched on the training clips themselves; set decode.alpha and decode.beta to those of a run with --fold");
         }
-        let summary = Summary::new(self, &judged, seconds);
+        let scored = self.score(folder, judged.thresholds)?;
+        let summary = Summary { scored, ..Summary::new(self, &judged, seconds) };
         folder.write_summary(&summary)?;
         Ok(summary)
+    }
+
+    /// Scores the fold that a nested selection left untouched, by the weights that are loaded.
+    fn score(&mut self, folder: &mut RunFolder, thresholds: Thresholds) -> Result<Option<ScoredFold>> {
+        let Some(scored) = &self.scored else { return Ok(None) };
+        let output = self.network.infer(&scored.rows)?;
+        if !output.is_finite() {
+            self.stop_non_finite(folder, None)?;
+        }
+        let Some(scored) = &self.scored else { return Ok(None) };
+        let judged = scored.judge(output, &self.config);
+        folder.write_validation(SCORED, &self.header, scored, &judged)?;
+        Ok(Some(ScoredFold {
+            measures: scored.measures(&judged, thresholds, &self.config),
+            official: Judgement { thresholds: judged.thresholds, score: judged.score, mean: judged.score.mean() },
+        }))
     }
 }

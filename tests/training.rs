@@ -240,7 +240,7 @@ fn resuming_with_another_fold_is_refused() {
     let run = Run::new(&engine, pool(), &["train.max_epochs=1"], Selection::Fold(3));
     let folder = RunFolder::open(&run.folder.path().join("run")).expect("it was saved");
     let last = || folder.last().expect("readable").expect("saved");
-    assert_eq!(Trainer::selection_of(&last()).expect("a state"), Selection::Fold(3));
+    assert_eq!(Trainer::selection_of(&last().header).expect("a state"), Selection::Fold(3));
     let config = config(&["train.max_epochs=1"]);
     let ui = Ui::default().silent();
     let mut other = Trainer::new(&engine, pool(), &config, Selection::Fold(0), None, ui).expect("it fits");

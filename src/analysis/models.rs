@@ -8,7 +8,7 @@ use crate::infer::{Network, Placed};
 use crate::model::checkpoint::{Checkpoint, Header};
 use crate::model::{Dims, Mode};
 use crate::predict::{BATCH, load_pool};
-use crate::train::Selection;
+use crate::train::{Parts, Selection};
 use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use ndarray::Array2;
@@ -33,7 +33,7 @@ pub struct Models<'a> {
 /// The clips of a run.
 pub struct Rows {
     pub training: Vec<usize>,
-    /// Empty where none were held out
+    /// Those that score it; empty where none were held out
     pub validation: Vec<usize>,
 }
 
@@ -64,12 +64,9 @@ impl<'a> Models<'a> {
         // Networks are made so that encoders can be taken away.
         let complete = Array2::from_elem((pool.clips.len(), pool.encoders.len()), true);
         pool.present.get_or_insert(complete);
-        let rows = |selection| {
-            let (training, validation) = match selection {
-                Selection::Fold(fold) => pool.fold_rows(fold)?,
-                Selection::All => (pool.indices(Split::Train), Vec::new()),
-            };
-            anyhow::Ok(Rows { training, validation })
+        let rows = |selection: Selection| {
+            let Parts { train: training, validation, scored } = selection.parts(&pool)?;
+            anyhow::Ok(Rows { training, validation: if selection.is_nested() { scored } else { validation } })
         };
         let rows = runs.finished.iter().map(|run| rows(run.summary.selection)).collect::<Result<_>>()?;
         Ok(Self { engine, runs, headers, pool, rows, placed: None, left: rounds * runs.finished.len() })

@@ -95,7 +95,7 @@ impl Run {
     fn read(path: &Path) -> Result<Self> {
         let summary = Summary::read(path)?;
         let name = match summary.selection {
-            Selection::Fold(fold) => format!("seed {} fold {fold}", summary.seed),
+            Selection::Fold(fold) | Selection::Nested { fold, .. } => format!("seed {} fold {fold}", summary.seed),
             Selection::All => format!("seed {}", summary.seed),
         };
         Ok(Self { name, path: path.to_owned(), summary })

@@ -3,6 +3,7 @@
 use super::{Run, Runs, TrainingWeights};
 use crate::data::npz::NpzReader;
 use crate::model::checkpoint::EncoderInfo;
+use crate::train::ValidationClips;
 use anyhow::{Result, bail, ensure};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -127,11 +128,12 @@ impl Weights {
 }
 
 fn read_weights(run: &Run, k: usize) -> Result<RunWeights> {
-    let path = run.path.join("validation.npz");
+    let path = ValidationClips::file(&run.path);
     ensure!(
         path.exists(),
-        "{}: found no validation.npz, expected one: a run with --all has none, it is analysed with its pool (--data)",
-        run.path.display()
+        "{}: found no {}, expected one: a run with --all has none, it is analysed with its pool (--data)",
+        run.path.display(),
+        path.file_name().unwrap_or_default().display()
     );
     let mut npz = NpzReader::open(&path)?;
     let has_a = npz.has("a");

@@ -90,6 +90,7 @@ pub fn read(path: &Path, classes: &[String], neutral: Option<usize>, decode: &De
                 groups: groups.clone(),
                 scores,
                 targets: targets.clone(),
+                chosen: None,
             };
             runs.extend(rows.iter().map(|(&fold, rows)| FoldScores { fold, ..all.select(rows) }));
         }

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 const EXAMPLE: &str = "Examples:
   blendfuse cv --data pool --out cv
   blendfuse cv --data pool --out cv --seeds 5 --set model.top_n=8
+  blendfuse cv --data pool --out nested --nested
   blendfuse train --data pool --out final --all --epochs-from cv
 
 Run again with the same --out, an interrupted cross-validation goes on where it stopped. More folds or seeds are added.";
@@ -27,6 +28,10 @@ Run again with the same --out, an interrupted cross-validation goes on where it 
 pub struct Args {
     #[command(flatten)]
     cv: CvArgs,
+    /// For each scored fold, choose epoch and thresholds on the next fold instead (in ascending order, after the last the first) and
+    /// train on the others; needs at least 3 folds
+    #[arg(long)]
+    nested: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -73,6 +78,7 @@ impl CvArgs {
             out: &self.out,
             folds: self.folds.clone(),
             seeds: (config.train.seed..).take(self.seeds as usize).collect(),
+            nested: false,
             jobs: self.jobs.map(usize::from),
             reading: &self.reading,
         }
@@ -85,7 +91,8 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         files::check_new_folder(&args.cv.out)?;
     }
     let engine = args.cv.device.open(ui)?;
-    let summary = cv::cross_validate(&engine, &config, &args.cv.options(&config), ui)?;
+    let options = cv::Options { nested: args.nested, ..args.cv.options(&config) };
+    let summary = cv::cross_validate(&engine, &config, &options, ui)?;
     let decode = config.decode.resolved(summary.data.task().has_blends());
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&summary)?);
@@ -105,9 +112,25 @@ fn print(summary: &CvSummary, decode: &Decode, out: &Path) {
     if let Some(Leading { metric, value }) = summary.leading {
         outln!("{:<12}{} over {} runs", metric.title(), value.text(), summary.runs.len());
     }
+    if let Some(optimism) = &summary.nested {
+        outln!(
+            "nested: each scored fold had no part in training; epoch and thresholds were chosen on the next fold (\"chosen on\")"
+        );
+        outln!("optimism    {}; mean over runs of the difference", optimism.text());
+    }
     if task.has_blends() {
         let Thresholds { alpha, beta } = summary.thresholds;
-        outln!("official: thresholds searched on the fold that is scored; honest: on the other folds");
+        match &summary.nested {
+            None => outln!("official: thresholds searched on the fold that is scored; honest: on the other folds"),
+            Some(_) => {
+                outln!(
+                    "official: thresholds searched on the fold that is scored; honest: on the fold that chose the epoch"
+                );
+                if summary.ensemble.is_some() {
+                    outln!("          of the ensemble: on the scored clips of the other folds");
+                }
+            }
+        }
         outln!("thresholds  alpha {alpha:.4}, beta {beta:.4} (all folds)");
         outln!("            {}", decode.told());
         if let Some(warning) = decode.edge_warning(summary.thresholds) {
@@ -125,33 +148,37 @@ fn print(summary: &CvSummary, decode: &Decode, out: &Path) {
 fn run_table(runs: &[CvRun], task: &Task) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
+    // Of a nested cross-validation: the fold that chose the epoch.
+    let nested = runs.iter().any(|run| run.nested.is_some());
+    let chosen_on = nested.then_some("chosen on");
+    let names = || ["seed", "fold"].into_iter().chain(chosen_on).chain(["best epoch", "loss"]);
+    let first = |run: &CvRun| {
+        let [seed, fold, epoch] = [run.seed, u64::from(run.fold), u64::from(run.best_epoch)].map(|n| n.to_string());
+        let choice = nested.then(|| run.nested.map_or("–".into(), |nested| nested.choice.to_string()));
+        let cells = [seed, fold].into_iter().chain(choice);
+        cells.chain([epoch, format!("{:.4}", run.validation_loss)]).collect::<Vec<String>>()
+    };
     if !task.has_blends() {
-        table.set_header(
-            ["seed", "fold", "best epoch", "loss"].into_iter().chain(LabelScores::METRICS.map(RankBy::title)),
-        );
+        table.set_header(names().chain(LabelScores::METRICS.map(RankBy::title)));
         for run in runs {
             let value = |metric: RankBy| {
                 run.metrics.and_then(|all| metric.value(&all)).map_or("–".into(), |value| format!("{value:.3}"))
             };
-            let [seed, fold, epoch] = [run.seed, u64::from(run.fold), u64::from(run.best_epoch)].map(|n| n.to_string());
-            let first = [seed, fold, epoch, format!("{:.4}", run.validation_loss)];
-            table.add_row(first.into_iter().chain(LabelScores::METRICS.map(value)));
+            table.add_row(first(run).into_iter().chain(LabelScores::METRICS.map(value)));
         }
         for column in table.column_iter_mut() {
             column.set_cell_alignment(CellAlignment::Right);
         }
         return table;
     }
-    table.set_header(["seed", "fold", "best epoch", "loss", "presence", "salience", "honest presence", "salience"]);
+    table.set_header(names().chain(["presence", "salience", "honest presence", "salience"]));
     for run in runs {
         let scores = |judged: Option<&Judgement>| {
             let text =
                 |value: fn(&Judgement) -> f64| judged.map_or("–".into(), |judged| format!("{:.3}", value(judged)));
             [text(|judged| judged.score.presence), text(|judged| judged.score.salience)]
         };
-        let [seed, fold, epoch] = [run.seed, u64::from(run.fold), u64::from(run.best_epoch)].map(|n| n.to_string());
-        let cells = vec![seed, fold, epoch, format!("{:.4}", run.validation_loss)];
-        table.add_row([cells, scores(Some(&run.official)).into(), scores(run.honest.as_ref()).into()].concat());
+        table.add_row([first(run), scores(Some(&run.official)).into(), scores(run.honest.as_ref()).into()].concat());
     }
     for column in table.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);

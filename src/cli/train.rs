@@ -129,7 +129,9 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
             None => first_fold(&pool, ui)?,
         },
     };
-    if let (Selection::Fold(_), Some(warning)) = (selection, warnings::shared(&pool.classes, &pool.clips)) {
+    if let (Selection::Fold(_) | Selection::Nested { .. }, Some(warning)) =
+        (selection, warnings::shared(&pool.classes, &pool.clips))
+    {
         ui.warn(warning);
     }
     let mut trainer = Trainer::new(engine, pool, &config, selection, init, ui)?;
@@ -146,7 +148,7 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
 }
 
 fn resumed_selection(last: &Checkpoint, options: &Options) -> Result<Selection> {
-    let selection = Trainer::selection_of(last)?;
+    let selection = Trainer::selection_of(&last.header)?;
     if options.selection.is_some_and(|asked| asked != selection) {
         bail!("{}: the run was started with {selection}; resume it without --fold and --all", options.out.display());
     }

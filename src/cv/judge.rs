@@ -16,6 +16,8 @@ pub struct Scored {
     pub scores: Array2<f32>,
     /// N of them
     pub truths: Vec<Truth>,
+    /// Thresholds that were chosen on clips that this run neither trained on nor scores
+    pub chosen: Option<Thresholds>,
 }
 
 /// A method as a line of a table, from the scores of all its runs.
@@ -57,19 +59,20 @@ pub fn official(run: &Scored, decode: &Decode, neutral: Option<usize>) -> Judgem
     judge(run, decode, neutral)
 }
 
-/// Each run with the thresholds that are best on the validation scores of the *other* folds of its seed; `None` where there
-/// is no other.
+/// Each run with the thresholds that were chosen for it, else with those that are best on the validation scores of the *other*
+/// folds of its seed; `None` where there is no other.
 pub fn honest(runs: &[Scored], decode: &Decode, neutral: Option<usize>) -> Vec<Option<Judgement>> {
     let of_others = |run: &Scored| {
         let others: Vec<&Scored> =
             runs.iter().filter(|other| other.seed == run.seed && other.fold != run.fold).collect();
-        (!others.is_empty()).then(|| {
-            let Thresholds { alpha, beta } = pooled_thresholds(others, decode, neutral);
-            let fixed = Decode { alpha: Threshold::Fixed(alpha), beta: Threshold::Fixed(beta), ..decode.clone() };
-            judge(run, &fixed, neutral)
-        })
+        (!others.is_empty()).then(|| pooled_thresholds(others, decode, neutral))
     };
-    runs.iter().map(of_others).collect()
+    let judged = |run: &Scored| {
+        let Thresholds { alpha, beta } = run.chosen.or_else(|| of_others(run))?;
+        let fixed = Decode { alpha: Threshold::Fixed(alpha), beta: Threshold::Fixed(beta), ..decode.clone() };
+        Some(judge(run, &fixed, neutral))
+    };
+    runs.iter().map(judged).collect()
 }
 
 /// The best thresholds on the validation scores of several runs taken together.
@@ -99,7 +102,13 @@ mod tests {
     /// of the grid above 0.3 is its seventh value, 0.3342.
     #[test]
     fn honest_thresholds_come_from_the_other_fold() {
-        let run = |fold, truth: Truth| Scored { seed: 0, fold, scores: array![[0.6, 0.3, 0.1]], truths: vec![truth] };
+        let run = |fold, truth: Truth| Scored {
+            seed: 0,
+            fold,
+            scores: array![[0.6, 0.3, 0.1]],
+            truths: vec![truth],
+            chosen: None,
+        };
         let runs = [run(0, vec![(0, 70), (1, 30)]), run(1, vec![(0, 100)])];
         let decode = Decode::default();
         let own = runs.each_ref().map(|run| official(run, &decode, None));
@@ -115,8 +124,26 @@ mod tests {
     }
 
     #[test]
+    fn thresholds_that_were_chosen_for_a_run_decide_it() {
+        let chosen = Thresholds { alpha: 0.4, beta: 0.1 };
+        let run = |fold, chosen| Scored {
+            seed: 0,
+            fold,
+            scores: array![[0.6, 0.3, 0.1]],
+            truths: vec![vec![(0, 100)]],
+            chosen,
+        };
+        let found = honest(&[run(0, Some(chosen)), run(1, None)], &Decode::default(), None);
+        let [first, second] = [0, 1].map(|i| found[i].unwrap());
+        assert_eq!((first.thresholds, first.score.presence), (chosen, 1.0));
+        assert_ne!(second.thresholds, chosen);
+        assert_eq!(honest(&[run(0, Some(chosen))], &Decode::default(), None)[0].unwrap().thresholds, chosen);
+    }
+
+    #[test]
     fn a_single_fold_of_a_seed_has_no_honest_score() {
-        let run = |seed, fold| Scored { seed, fold, scores: array![[0.6, 0.4]], truths: vec![vec![(0, 100)]] };
+        let run =
+            |seed, fold| Scored { seed, fold, scores: array![[0.6, 0.4]], truths: vec![vec![(0, 100)]], chosen: None };
         let found = honest(&[run(0, 0), run(0, 1), run(1, 0)], &Decode::default(), None);
         assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false]);
     }

@@ -5,6 +5,7 @@ use crate::config::{Config, Train};
 use crate::engine::{Engine, Room};
 use crate::files;
 use crate::model::Mode;
+use crate::model::checkpoint::Header;
 use crate::model::fit::Request;
 use crate::train::shared::SharedPool;
 use crate::train::{Outcome, RunFolder, Selection, Trainer};
@@ -37,6 +38,30 @@ pub fn run_folders(dir: &Path) -> Vec<(u64, u32)> {
     numbers(dir, "seed-").into_iter().flat_map(of_seed).collect()
 }
 
+/// The fold that a run of a cross-validation scores.
+fn fold_of(selection: Selection) -> u32 {
+    selection.fold().expect("every run of a cross-validation scores a fold")
+}
+
+/// Sees that the runs that are there were all trained with --nested, or all without.
+///
+/// # Errors
+/// The first one that was trained the other way, or has a state that cannot be read.
+pub(super) fn check_nested(dir: &Path, nested: bool) -> Result<()> {
+    for (seed, fold) in run_folders(dir) {
+        let last = dir.join(folder(seed, fold)).join("last.safetensors");
+        if last.exists() && Trainer::selection_of(&Header::read(&last)?)?.is_nested() != nested {
+            let (found, remedy) = if nested { ("without", "leave out") } else { ("with", "add") };
+            bail!(
+                "{}: found runs trained {found} --nested, expected all runs of a cross-validation alike; {remedy} --nested, or \
+                 choose another --out",
+                dir.display()
+            );
+        }
+    }
+    Ok(())
+}
+
 /// How many runs go at the same time.
 ///
 /// # Errors
@@ -55,12 +80,17 @@ pub fn jobs(engine: &Engine, asked: Option<usize>) -> Result<usize> {
 ///
 /// # Errors
 /// The first one that was trained on other clips or encoders.
-pub(super) fn check_done(pool: &SharedPool, config: &Config, options: &Options, folds: &[u32]) -> Result<()> {
+pub(super) fn check_done(
+    pool: &SharedPool,
+    config: &Config,
+    options: &Options,
+    selections: &[Selection],
+) -> Result<()> {
     for &seed in &options.seeds {
-        for &fold in folds {
-            let path = options.out.join(folder(seed, fold));
+        for &selection in selections {
+            let path = options.out.join(folder(seed, fold_of(selection)));
             if path.join("summary.json").exists() {
-                Trainer::check_done(&path, pool, config, Selection::Fold(fold)).with_context(|| {
+                Trainer::check_done(&path, pool, config, selection).with_context(|| {
                     format!(
                         "{}: found a run that does not belong to this pool, or is damaged; give the pool it was trained on, choose \
                          another --out, or remove it to train it again",
@@ -79,12 +109,12 @@ pub(super) fn train_all(
     pool: &SharedPool,
     config: &Config,
     options: &Options,
-    folds: &[u32],
+    selections: &[Selection],
     jobs: usize,
     ui: Ui,
 ) -> Result<()> {
-    let all: Vec<(u64, u32)> =
-        options.seeds.iter().flat_map(|&seed| folds.iter().map(move |&fold| (seed, fold))).collect();
+    let all: Vec<(u64, Selection)> =
+        options.seeds.iter().flat_map(|&seed| selections.iter().map(move |&selection| (seed, selection))).collect();
     let affordable = if options.jobs.is_some() { jobs } else { affordable(engine, pool, config)? };
     if affordable < jobs.min(all.len()) {
         ui.say(format!("{affordable} run(s) at the same time, as memory allows; --jobs takes more"));
@@ -94,8 +124,9 @@ pub(super) fn train_all(
     let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
     let work = || {
         // Claimed in order, so that an interrupted cross-validation has few runs half done.
-        while let Some(&(seed, fold)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let done = train(engine, pool, config, options, seed, fold, ui);
+        while let Some(&(seed, selection)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let fold = fold_of(selection);
+            let done = train(engine, pool, config, options, seed, selection, ui);
             match done.with_context(|| format!("seed {seed}, fold {fold}")) {
                 Ok(line) => ui.say(line),
                 Err(error) => {
@@ -133,9 +164,10 @@ fn train(
     config: &Config,
     options: &Options,
     seed: u64,
-    fold: u32,
+    selection: Selection,
     ui: Ui,
 ) -> Result<String> {
+    let fold = fold_of(selection);
     let path = options.out.join(folder(seed, fold));
     if path.join("summary.json").exists() {
         return Ok(format!("seed {seed}, fold {fold}: done before"));
@@ -143,7 +175,7 @@ fn train(
     let begun = Instant::now();
     let config = Config { train: Train { seed, ..config.train.clone() }, ..config.clone() };
     files::remove_partials(&path);
-    let mut trainer = Trainer::sharing(engine, pool, &config, Selection::Fold(fold), None, ui.silent())?;
+    let mut trainer = Trainer::sharing(engine, pool, &config, selection, None, ui.silent())?;
     let mut folder = match path.join("config.toml").exists() {
         true => RunFolder::open(&path)?,
         false => RunFolder::begin(&path, &config)?,

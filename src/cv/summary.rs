@@ -1,5 +1,6 @@
 //! `summary.json` of a cross-validation.
 
+use super::nested::{NestedRun, Optimism};
 use super::runs::folder;
 use crate::data::labels::fingerprint;
 use crate::data::{EncoderInfo, Pool};
@@ -31,7 +32,8 @@ pub struct CvSummary {
     pub leading: Option<Leading>,
     /// Over all runs; thresholds searched on the fold that is scored
     pub official: Scores,
-    /// Thresholds from the other folds' validation scores; `None` with a single fold
+    /// Thresholds from the other folds' validation scores, with --nested from the fold that chose the epoch; `None` with a single
+    /// fold without --nested
     pub honest: Option<Scores>,
     /// Score of all validation clips together, mean over seeds, with its interval; `None` of older versions
     #[serde(default)]
@@ -39,6 +41,9 @@ pub struct CvSummary {
     /// What the mean of the seeds' scores reaches, fold by fold; `None` of a single seed
     #[serde(default)]
     pub ensemble: Option<Row>,
+    /// Of a nested cross-validation: score on the fold that chose epoch and thresholds, minus score on the untouched fold
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nested: Option<Optimism>,
     /// Over all runs; metrics of the largest class, which depend on no threshold
     #[serde(default)]
     pub labels: Option<LabelScores>,
@@ -103,6 +108,9 @@ pub struct CvRun {
     /// Every metric, by the official thresholds; `None` in summaries of older versions
     #[serde(default)]
     pub metrics: Option<Measures>,
+    /// Of a nested cross-validation; `honest` then has the thresholds of the fold that chose
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nested: Option<NestedRun>,
     pub seconds: f64,
 }
 
@@ -169,6 +177,7 @@ impl CvRun {
             official: outcome.official,
             honest,
             metrics: Some(metrics),
+            nested: None,
             seconds: summary.seconds,
         }
     }

@@ -64,14 +64,14 @@ fn out_of_fold(members: &[Member]) -> Result<BTreeMap<String, HeldOut>> {
     let mut clips: BTreeMap<String, HeldOut> = BTreeMap::new();
     for member in members {
         let run = member.file.parent().unwrap_or(&member.file);
-        if !run.join("validation.npz").exists() {
+        if !ValidationClips::file(run).exists() {
             continue;
         }
         let own = ValidationClips::read(run)?;
         ensure!(
             own.scores.ncols() == member.header.classes.len(),
             "{}: found scores of {} classes, expected {}; it is of another run",
-            run.join("validation.npz").display(),
+            ValidationClips::file(run).display(),
             own.scores.ncols(),
             member.header.classes.len()
         );
@@ -85,7 +85,7 @@ fn out_of_fold(members: &[Member]) -> Result<BTreeMap<String, HeldOut>> {
             ensure!(
                 clip.truth == truth,
                 "{}: clip `{name}` has another label than in a run before it; give runs over the same labels",
-                run.join("validation.npz").display()
+                ValidationClips::file(run).display()
             );
             clip.sum.iter_mut().zip(own.scores.row(row)).for_each(|(sum, score)| *sum += f64::from(*score));
             clip.members += 1;

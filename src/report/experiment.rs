@@ -5,7 +5,7 @@ use super::run::Run;
 use super::setting::Setting;
 use crate::analysis::{Analysis, RunWeights, Weights};
 use crate::config::Decode;
-use crate::cv::{self, CvSummary, DataInfo};
+use crate::cv::{self, CvSummary, DataInfo, Optimism};
 use crate::decode::Thresholds;
 use crate::engine::DeviceInfo;
 use crate::metrics::{Measures, Score, Task, cases};
@@ -39,6 +39,8 @@ pub struct Experiment {
     pub trivial: Vec<Row>,
     /// Of all runs together, for a model that is trained on every clip
     pub thresholds: Option<Thresholds>,
+    /// Of a nested cross-validation
+    pub nested: Option<Optimism>,
     pub weights: Option<Weights>,
     pub analysis: Option<Analysis>,
 }
@@ -84,6 +86,7 @@ impl Experiment {
             experiment.device = Some(summary.device);
             experiment.seconds = Some(summary.seconds);
             experiment.thresholds = Some(summary.thresholds);
+            experiment.nested = summary.nested;
             experiment.classes.clone_from(&summary.data.classes);
             experiment.neutral = summary.data.neutral;
             experiment.setting.encoders.clone_from(&summary.data.encoders);
@@ -98,10 +101,14 @@ impl Experiment {
     /// With what the runs' own files tell.
     fn new(path: &Path, name: &str, runs: Vec<Run>, missing: &mut Vec<Missing>) -> Self {
         let config = files::toml(&path.join("config.toml"));
-        let config = config.unwrap_or_else(|why| {
+        let mut config = config.unwrap_or_else(|why| {
             missing.push(Missing::new(format!("configuration of {name}"), why, None));
             toml::Table::new()
         });
+        // No key of the configuration, but two that differ in it were not trained alike.
+        if runs.iter().any(|run| run.nested) {
+            config.insert("cv".into(), toml::Table::from_iter([("nested".to_owned(), true.into())]).into());
+        }
         let headers = runs.iter().map(|run| Header::read(&run.path.join("model.safetensors")));
         let header = headers.flatten().next();
         let command = runs.iter().find_map(|run| run.summary.as_ref()).map(|summary| summary.command.clone());
@@ -121,6 +128,7 @@ impl Experiment {
             row: None,
             trivial: Vec::new(),
             thresholds: None,
+            nested: None,
             weights: None,
             analysis: None,
         }

@@ -3,7 +3,8 @@
 use super::files::{self, Missing};
 use crate::cv::Judgement;
 use crate::metrics::Score;
-use crate::train::{EpochLog, Selection, Summary, ValidationClips};
+use crate::model::checkpoint::Header;
+use crate::train::{EpochLog, Selection, Summary, Trainer, ValidationClips};
 use std::path::{Path, PathBuf};
 
 pub struct Run {
@@ -18,6 +19,8 @@ pub struct Run {
     pub official: Option<Judgement>,
     /// Thresholds from the other folds
     pub honest: Option<Judgement>,
+    /// Epoch and the honest thresholds were chosen on another fold
+    pub nested: bool,
     pub scored: Option<ValidationClips>,
 }
 
@@ -59,13 +62,19 @@ impl Run {
             None => (None, None),
         };
         let official = summary.as_ref().and_then(Summary::official);
+        let selection = summary
+            .as_ref()
+            .map(|summary| summary.selection)
+            .or_else(|| Trainer::selection_of(&Header::read(&path.join("last.safetensors")).ok()?).ok());
+        let nested = selection.is_some_and(Selection::is_nested);
+        let honest = summary.as_ref().and_then(Summary::nested);
         let name = name.to_owned();
-        Self { name, path: path.to_owned(), seed, fold, log, summary, official, honest: None, scored }
+        Self { name, path: path.to_owned(), seed, fold, log, summary, official, honest, nested, scored }
     }
 
-    /// By the official rule: of an unfinished run that of its best epoch.
+    /// By the official rule: of an unfinished run that of its best epoch, unless another fold than the scored one chooses it.
     pub fn score(&self) -> Option<Score> {
-        let best = self.log.iter().rev().find(|epoch| epoch.best);
+        let best = self.log.iter().rev().find(|epoch| epoch.best && !self.nested);
         let so_far = || Some(Score { presence: best?.presence?, salience: best?.salience? });
         self.official.map(|official| official.score).or_else(so_far)
     }

@@ -37,6 +37,10 @@ pub fn section(folders: &[Folder], experiments: &[&Experiment], task: Option<&Ta
              The " b { "official" } " protocol searches its two thresholds on the very clips that it scores; the " b { "honest" }
             " one takes them from the other folds. Spread is the sample standard deviation over runs."
         } }
+        @for experiment in experiments { @if let Some(optimism) = &experiment.nested { p {
+            b { (experiment.name) } " is nested: the clips that score it had no part in training, and epoch and thresholds (the honest ones) were chosen on \
+             another fold. Score on the fold that chose minus score on the untouched fold, mean over runs: " (optimism.text()) "."
+        } } }
         (WideGrid([figure("Scores of all methods", caption(&methods, by), chart(&methods, by))].into_iter().chain(runs).collect()))
         @if by.needs_thresholds() { (table(&methods, folders.len() > 1)) }
         @if methods.iter().any(|named| named.method.row.labels.is_some()) { (label_table(&methods, folders.len() > 1)) }

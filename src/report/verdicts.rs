@@ -54,7 +54,10 @@ pub fn pairs(folders: &[Folder], experiments: &[&Experiment]) -> Vec<Pair> {
 
 /// Out-of-fold scores of an experiment.
 fn system(experiment: &Experiment) -> Result<System, String> {
-    let of_run = |run: &super::run::Run| Some(FoldScores::of(run.seed?, run.fold?, run.scored.as_ref()?));
+    let of_run = |run: &super::run::Run| {
+        let chosen = run.honest.filter(|_| run.nested).map(|honest| honest.thresholds);
+        Some(FoldScores { chosen, ..FoldScores::of(run.seed?, run.fold?, run.scored.as_ref()?) })
+    };
     let runs: Vec<FoldScores> = experiment.runs.iter().filter_map(of_run).collect();
     let named = runs.iter().all(|run| run.scores.ncols() == experiment.classes.len());
     if runs.is_empty() || !named {

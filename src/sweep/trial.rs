@@ -39,6 +39,7 @@ pub fn run(folder: &TrialFolder, moved: Moved, jobs: Option<usize>, engine: &Arc
         out: &folder.path,
         folds: trial.folds.clone(),
         seeds: trial.seeds.clone(),
+        nested: false,
         jobs,
         reading: &reading,
     };

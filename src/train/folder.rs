@@ -6,12 +6,12 @@ use super::state::{Best, State, Stopped};
 use super::validation::{Judged, Validation};
 use super::{Selection, Trainer};
 use crate::config::{Blends, Config};
-use crate::cv;
+use crate::cv::{self, Judgement};
 use crate::data::npz::NpzWriter;
 use crate::decode::Thresholds;
 use crate::engine::DeviceInfo;
 use crate::files::{check_new_folder, write_atomically, write_json};
-use crate::metrics::Score;
+use crate::metrics::{Measures, Score};
 use crate::model::checkpoint::{self, Checkpoint, Header, Snapshot};
 use crate::ui;
 use anyhow::{Context as _, Result, bail};
@@ -72,7 +72,7 @@ pub struct Summary {
     pub command: String,
     pub versions: Versions,
     pub device: DeviceInfo,
-    /// "all", or {"fold": F}
+    /// "all", {"fold": F}, or {"nested": {"fold": F, "choice": V}}: F is scored, V chose the epoch and the thresholds
     pub selection: Selection,
     /// n, resolved
     pub top_n: usize,
@@ -115,8 +115,20 @@ pub struct Summary {
     /// in summaries of versions that did not record it
     #[serde(flatten)]
     pub gate: Option<GateState>,
+    /// On the scored fold of a nested selection; everything else above is then of the fold that chose
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scored: Option<ScoredFold>,
     /// Wall time; of a resumed run, since it went on
     pub seconds: f64,
+}
+
+/// The fold that neither trained nor chose, scored when training was over.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ScoredFold {
+    /// By the thresholds that were chosen on the other held-out fold
+    pub measures: Measures,
+    /// With thresholds searched on these very clips, for comparison with an ordinary run's
+    pub official: Judgement,
 }
 
 /// Versions that do not tell decoded blends.
@@ -258,8 +270,15 @@ impl RunFolder {
         self.write_last(&header, &good.into_iter().chain(moments).collect())
     }
 
-    pub(super) fn write_validation(&self, header: &Header, validation: &Validation, judged: &Judged) -> Result<()> {
-        let mut npz = NpzWriter::create(&self.path.join("validation.npz"))?;
+    /// Scores, weights and targets of held-out clips.
+    pub(super) fn write_validation(
+        &self,
+        file: &str,
+        header: &Header,
+        validation: &Validation,
+        judged: &Judged,
+    ) -> Result<()> {
+        let mut npz = NpzWriter::create(&self.path.join(file))?;
         npz.strings("filenames", &validation.names)?;
         if let Some(groups) = &validation.groups {
             npz.strings("groups", groups)?;
@@ -309,8 +328,12 @@ pub(super) fn figures(
 }
 
 impl Summary {
-    /// Its validation scores in a line; `None` of a run that held no clips out.
+    /// The scores of its scored fold in a line, else its validation scores; `None` of a run that held no clips out.
     pub fn figures(&self) -> Option<String> {
+        if let Some(ScoredFold { measures, .. }) = &self.scored {
+            let salience = self.salience.map(|_| measures.salience);
+            return figures(Some(measures.presence), salience, Some(measures.accuracy), Some(measures.uar));
+        }
         figures(self.presence, self.salience, self.accuracy, self.uar)
     }
 
@@ -345,6 +368,7 @@ impl Summary {
             log_loss: judged.and_then(|judged| judged.measures.log_loss),
             ece: judged.and_then(|judged| judged.measures.ece),
             gate,
+            scored: None,
             seconds,
         }
     }

@@ -1,23 +1,26 @@
 //! What a run that held clips out came to, read back from its folder.
 
-use super::{EpochLog, Summary};
+use super::{EpochLog, SCORED, Selection, Summary};
 use crate::cv::Judgement;
 use crate::data::npz::NpzReader;
 use crate::files::read_json;
 use crate::metrics::{self, Score, Truth};
 use anyhow::{Context as _, Result, bail, ensure};
 use ndarray::Array2;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// `summary.json` and `validation.npz`.
+/// `summary.json`, `validation.npz`, and `scored.npz` of a nested selection.
 pub struct Outcome {
     pub summary: Summary,
     /// With the thresholds that were searched on these very clips
     pub official: Judgement,
+    /// Clips that are scored
     pub clips: ValidationClips,
+    /// Of a nested selection: the fold that chose the epoch and the thresholds, and its clips
+    pub choice: Option<(u32, ValidationClips)>,
 }
 
-/// `validation.npz`: clips that were not trained on.
+/// `validation.npz` or `scored.npz`: clips that were not trained on.
 pub struct ValidationClips {
     /// N
     pub names: Vec<String>,
@@ -48,20 +51,35 @@ impl Outcome {
                 run.display()
             )
         })?;
-        Ok(Self { summary, official, clips: ValidationClips::read(run)? })
+        let choice = match summary.selection {
+            Selection::Nested { choice, .. } => {
+                Some((choice, ValidationClips::read_file(&run.join("validation.npz"))?))
+            }
+            _ => None,
+        };
+        Ok(Self { summary, official, clips: ValidationClips::read(run)?, choice })
     }
 }
 
 impl ValidationClips {
-    /// Those of a run.
+    /// The file of the clips that score a run: of a nested selection not those that chose its epoch.
+    pub fn file(run: &Path) -> PathBuf {
+        let nested = Summary::read(run).is_ok_and(|summary| summary.selection.is_nested());
+        run.join(if nested { SCORED } else { "validation.npz" })
+    }
+
+    /// The clips that score a run.
     ///
     /// # Errors
     /// A file that is missing or damaged, or written by a version that kept no targets.
     pub fn read(run: &Path) -> Result<Self> {
-        let path = run.join("validation.npz");
+        Self::read_file(&Self::file(run))
+    }
+
+    fn read_file(path: &Path) -> Result<Self> {
         let what = path.display();
         ensure!(path.exists(), "{what}: found no such file");
-        let mut npz = NpzReader::open(&path)?;
+        let mut npz = NpzReader::open(path)?;
         let names = npz.strings("filenames")?;
         let groups = if npz.has("groups") { Some(npz.strings("groups")?) } else { None };
         let (scores, w) = (npz.matrix("scores")?, npz.matrix("w")?);
@@ -117,8 +135,17 @@ impl Summary {
         read_json(&run.join("summary.json"), "the summary of a run", "give the folder of one that has ended")
     }
 
-    /// Thresholds and scores on the validation clips; `None` of a run that held none out.
+    /// Of a nested selection: the scored clips by the thresholds that were chosen on the other fold.
+    pub fn nested(&self) -> Option<Judgement> {
+        let score = self.scored.as_ref()?.measures.score();
+        Some(Judgement { thresholds: self.thresholds?, score, mean: score.mean() })
+    }
+
+    /// Thresholds searched on the scored clips, and their scores; `None` of a run that held none out.
     pub fn official(&self) -> Option<Judgement> {
+        if let Some(scored) = &self.scored {
+            return Some(scored.official);
+        }
         // Without pairs there is no salience to find.
         let score = Score { presence: self.presence?, salience: self.salience.unwrap_or(0.0) };
         Some(Judgement { thresholds: self.thresholds?, score, mean: score.mean() })

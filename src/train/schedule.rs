@@ -20,7 +20,7 @@ impl LrSchedule {
     pub fn of(train: &config::Train, selection: Selection) -> Self {
         match selection {
             _ if !train.lr_factors.is_empty() => Self::Replayed,
-            Selection::Fold(_) => Self::Plateau,
+            Selection::Fold(_) | Selection::Nested { .. } => Self::Plateau,
             Selection::All => Self::Constant,
         }
     }

@@ -1,6 +1,6 @@
 //! A pool for several runs on one engine: read once, standardised for each, and on the device once.
 
-use super::Selection;
+use super::{Parts, Selection};
 use crate::config::{Config, Standardize};
 use crate::data::{Clip, Encoder, EncoderInfo, Pool, Split};
 use crate::engine::Engine;
@@ -26,9 +26,7 @@ pub struct SharedPool {
 /// The clips of one selection.
 #[derive(Clone)]
 pub struct Rows {
-    pub train: Vec<usize>,
-    /// Empty where nothing is held out
-    pub validation: Vec<usize>,
+    pub parts: Parts,
     /// Of the training rows
     pub standard: Standard,
 }
@@ -62,18 +60,16 @@ impl SharedPool {
     /// A fold that is not there, or too few clips to train on.
     pub fn new(pool: Pool, selections: &[Selection], runs: usize) -> Result<Self> {
         let rows = |&selection: &Selection| {
-            let (train, validation) = match selection {
-                Selection::Fold(fold) => pool.fold_rows(fold)?,
-                Selection::All => (pool.indices(Split::Train), Vec::new()),
-            };
+            let parts = selection.parts(&pool)?;
+            let train = &parts.train;
             ensure!(
                 train.len() >= 2,
                 "found {} training clips, expected at least 2; add clips or choose another fold",
                 train.len()
             );
-            check_encoders(&pool, &train, selection)?;
-            let standard = Standard::of(&pool, &train);
-            Ok((selection, Rows { train, validation, standard }))
+            check_encoders(&pool, train, selection)?;
+            let standard = Standard::of(&pool, train);
+            Ok((selection, Rows { parts, standard }))
         };
         let selected = selections.iter().map(rows).collect::<Result<Vec<_>>>()?;
         let encoders = pool.infos();
@@ -96,9 +92,9 @@ impl SharedPool {
     /// Fingerprint of the clips of a selection, in their order, with the encoders that they lack, and of those that
     /// adaptation takes.
     pub fn fingerprint(&self, selection: Selection, config: &Config) -> u64 {
-        let Rows { train, validation, .. } = self.rows(selection);
+        let Parts { train, validation, scored } = &self.rows(selection).parts;
         let targets = if config.adaptation.enabled { self.indices(Split::Test) } else { Vec::new() };
-        let used = [train, validation, &targets].into_iter().flatten();
+        let used = [train, validation, scored, &targets].into_iter().flatten();
         let lacking = |row: usize| {
             let present = self.present.iter().flat_map(move |present| present.row(row).to_vec());
             present.enumerate().filter(|(_, present)| !present).flat_map(|(k, _)| (k as u32).to_le_bytes())
@@ -108,9 +104,10 @@ impl SharedPool {
 
     /// Fingerprint of the classes, and of the targets of a selection's clips, in their order.
     pub fn label_fingerprint(&self, selection: Selection) -> u64 {
-        let Rows { train, validation, .. } = self.rows(selection);
+        let Parts { train, validation, scored } = &self.rows(selection).parts;
         let classes = self.classes.iter().flat_map(|class| class.bytes().chain([0]));
-        let targets = train.iter().chain(validation).flat_map(|&row| self.clips[row].target.iter().flatten());
+        let rows = train.iter().chain(validation).chain(scored);
+        let targets = rows.flat_map(|&row| self.clips[row].target.iter().flatten());
         fnv1a(classes.chain(targets.flat_map(|share| share.to_le_bytes())))
     }
 

@@ -74,6 +74,14 @@ impl Validation {
     }
 }
 
+impl Validation {
+    /// Every metric of judged scores, decided by other thresholds than their own.
+    pub fn measures(&self, judged: &Judged, thresholds: Thresholds, config: &Config) -> Measures {
+        let (scored, targets) = (judged.scores.view(), self.targets.view());
+        judge::measures(scored, targets, &self.truths, thresholds, &config.decode, self.neutral)
+    }
+}
+
 /// Loss as in training, mean over rows, in f64; targets (N, C).
 pub(crate) fn mean_loss(output: &Output, targets: ArrayView2<f32>, config: &Config) -> f64 {
     let wide = |row: ArrayView1<f32>| row.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();

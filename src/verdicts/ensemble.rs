@@ -15,7 +15,8 @@ impl System {
             let mut sum = Array2::<f64>::zeros(one.scores.dim());
             runs.iter().for_each(|run| sum += &run.scores.mapv(f64::from));
             let scores = sum.mapv(|sum| (sum / runs.len() as f64) as f32);
-            Some(FoldScores { seed: first, scores, ..(*one).clone() })
+            // Thresholds that were chosen for one model need not fit the mean of several.
+            Some(FoldScores { seed: first, scores, chosen: None, ..(*one).clone() })
         };
         let runs: Vec<FoldScores> = self.folds().into_iter().filter_map(mean).collect();
         (!runs.is_empty()).then(|| Self { runs, ..self.clone() })

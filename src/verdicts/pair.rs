@@ -48,6 +48,9 @@ pub fn compare(a: &System, b: &System, metric: RankBy) -> Result<Comparison, Str
     }
     check_folds(a, b)?;
     let (a, b, left_out) = common(a, b)?;
+    if a.thresholds(metric) != b.thresholds(metric) {
+        return Err("of the one fold that they share, only one of them has thresholds from another fold".into());
+    }
     let groups = a.groups().or_else(|| b.groups());
     let (of_a, of_b) = (a.group_sums(metric, groups.as_ref()), b.group_sums(metric, groups.as_ref()));
     let count = of_a.sums.nrows();
@@ -204,6 +207,7 @@ mod tests {
                 groups: Some(clips.map(|clip| format!("actor{}", clip / 2)).collect()),
                 scores,
                 targets,
+                chosen: None,
             }
         };
         let classes = vec!["a".to_owned(), "b".to_owned()];

@@ -15,8 +15,11 @@ impl System {
     pub fn read(dir: &Path) -> Result<Self> {
         let summary = CvSummary::read(dir)?;
         let decode = Config::load(Some(&dir.join("config.toml")), &[])?.decode;
-        let scores =
-            |run: &CvRun| Ok(FoldScores::of(run.seed, run.fold, &ValidationClips::read(&dir.join(&run.folder))?));
+        let scores = |run: &CvRun| {
+            let chosen = run.nested.and(run.honest).map(|honest| honest.thresholds);
+            let clips = ValidationClips::read(&dir.join(&run.folder))?;
+            Ok(FoldScores { chosen, ..FoldScores::of(run.seed, run.fold, &clips) })
+        };
         let runs = summary.runs.iter().map(scores).collect::<Result<_>>()?;
         Ok(Self { classes: summary.data.classes, neutral: summary.data.neutral, decode, runs })
     }

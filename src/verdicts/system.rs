@@ -4,6 +4,7 @@ use super::Estimate;
 use super::sums;
 use crate::config::Decode;
 use crate::cv::{self, Scored, judge};
+use crate::decode::Thresholds;
 use crate::metrics::{self, Case, Measures, RankBy, Task};
 use crate::scores::{LabelScores, Row};
 use crate::train::ValidationClips;
@@ -34,6 +35,8 @@ pub struct FoldScores {
     pub scores: Array2<f32>,
     /// (N, C), soft
     pub targets: Array2<f32>,
+    /// As [`Scored::chosen`]
+    pub chosen: Option<Thresholds>,
 }
 
 /// Where the thresholds of a score came from.
@@ -77,6 +80,7 @@ impl FoldScores {
             groups: clips.groups.clone(),
             scores: clips.scores.clone(),
             targets: clips.targets.clone(),
+            chosen: None,
         }
     }
 
@@ -94,12 +98,13 @@ impl FoldScores {
 }
 
 impl System {
-    /// How a score comes by its thresholds here: the other folds', where every seed has at least two folds.
+    /// How a score comes by its thresholds here: chosen for each run, or the other folds', where every seed has at least two.
     pub fn thresholds(&self, metric: RankBy) -> ThresholdsFrom {
         let mut folds: BTreeMap<u64, usize> = BTreeMap::new();
         self.runs.iter().for_each(|run| *folds.entry(run.seed).or_default() += 1);
         match metric.needs_thresholds() {
             false => ThresholdsFrom::None,
+            true if self.runs.iter().all(|run| run.chosen.is_some()) => ThresholdsFrom::Honest,
             true if folds.values().all(|&folds| folds > 1) => ThresholdsFrom::Honest,
             true => ThresholdsFrom::Official,
         }
@@ -154,6 +159,7 @@ impl System {
             fold: run.fold,
             scores: run.scores.clone(),
             truths: metrics::truths(run.targets.view()),
+            chosen: run.chosen,
         };
         self.runs.iter().map(scored).collect()
     }

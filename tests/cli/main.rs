@@ -15,6 +15,7 @@ mod folds;
 mod inference;
 mod labels;
 mod missing;
+mod nested;
 mod non_finite;
 mod other_tasks;
 mod repeat;

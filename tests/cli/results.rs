@@ -94,6 +94,7 @@ impl Plan {
         });
         let scores = |of: fn(&CvRun) -> Score| Scores::of(&runs.iter().map(of).collect::<Vec<_>>());
         let summary = CvSummary {
+            nested: None,
             kind: "cv".into(),
             command: format!("blendfuse cv --data 'my pool' --out {}", self.name),
             versions: Versions::here(),
@@ -231,11 +232,13 @@ impl Plan {
             macro_f1: None,
             log_loss: None,
             ece: None,
+            scored: None,
             seconds: 12.0,
         };
         write_json(&path.join("summary.json"), &summary);
         let judgement = |thresholds, score: Score| Judgement { thresholds, score, mean: score.mean() };
         CvRun {
+            nested: None,
             seed,
             fold: fold as u32,
             folder,
