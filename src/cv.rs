@@ -5,6 +5,7 @@ mod nested;
 mod runs;
 mod schedule;
 mod summary;
+mod warn;
 
 pub use judge::Scored;
 pub use nested::{NestedRun, Optimism};
@@ -12,14 +13,14 @@ pub use runs::{folder, jobs, run_folders};
 pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement, Leading};
 
 use crate::config::Config;
-use crate::data::{Pool, Reading, Split, warnings};
+use crate::data::{Pool, Reading, Split};
 use crate::decode::Decision;
 use crate::engine::Engine;
 use crate::files::{claim, read_json, write_atomically, write_json};
 use crate::metrics::{self, Case, Measures, Task, Truth};
 use crate::scores::{LabelScores, Row, Scores};
 use crate::train::shared::SharedPool;
-use crate::train::{Outcome, Parts, Selection, ValidationClips, Versions, gate};
+use crate::train::{Outcome, Selection, ValidationClips, Versions};
 use crate::ui::{self, Ui};
 use crate::verdicts::{Estimate, FoldScores, System};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -66,7 +67,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
         false => Ok(Selection::Fold(fold)),
     };
     let selections = folds.iter().map(selection).collect::<Result<Vec<_>>>()?;
-    warn_of_folds(&pool, &selections, ui);
+    warn::of_folds(&pool, &selections, ui);
     let data = DataInfo::of(options.data, &pool);
     let pool = SharedPool::new(pool, &selections, options.seeds.len())?;
     pool.dims(&config)?;
@@ -81,7 +82,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     runs::train_all(engine, &pool, &config, options, &selections, jobs, ui)?;
     warn_of_left_out(options, &folds, ui);
     let outcomes = runs::read_all(options, &folds)?;
-    warn_of_gates(&outcomes, ui);
+    warn::of_gates(&outcomes, ui);
     let summary = sum_up(engine, &config, options, folds, data, outcomes, begun);
     write_json(&options.out.join("summary.json"), &summary)?;
     Ok(summary)
@@ -150,40 +151,6 @@ fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
     // Each must have clips to validate on and others to train on.
     folds.iter().try_for_each(|&fold| pool.fold_rows(fold).map(drop))?;
     Ok(folds.into_iter().collect())
-}
-
-/// Training cannot learn, and validation cannot see, a class without clips; and groups should be in one fold only.
-fn warn_of_folds(pool: &Pool, selections: &[Selection], ui: Ui) {
-    if let Some(warning) = warnings::shared(&pool.classes, &pool.clips) {
-        ui.warn(warning);
-    }
-    for selection in selections {
-        let (Some(fold), Ok(parts)) = (selection.fold(), selection.parts(pool)) else { continue };
-        let Parts { train, validation, scored } = parts;
-        let scored = selection.is_nested().then_some((scored, "scored clips"));
-        for (rows, what) in [(train, "training clips"), (validation, "validation clips")].into_iter().chain(scored) {
-            let shown = |class: usize| {
-                rows.iter().any(|&row| pool.clips[row].target.as_ref().is_some_and(|target| target[class] > 0.0))
-            };
-            let absent: Vec<&str> =
-                (0..pool.classes.len()).filter(|&c| !shown(c)).map(|c| pool.classes[c].as_str()).collect();
-            if !absent.is_empty() {
-                ui.warn(format!("fold {fold}: no {what} show {}", absent.join(", ")));
-            }
-        }
-    }
-}
-
-fn warn_of_gates(outcomes: &[(u64, u32, Outcome)], ui: Ui) {
-    let name = |(seed, fold, _): &(u64, u32, Outcome)| format!("seed {seed}, fold {fold}");
-    let names: Vec<String> = outcomes.iter().map(name).collect();
-    let gates = names
-        .iter()
-        .zip(outcomes)
-        .map(|(name, (.., Outcome { summary, .. }))| (name.as_str(), summary.gate, summary.top_n));
-    if let Some(warning) = gate::warning(gates) {
-        ui.warn(warning);
-    }
 }
 
 fn sum_up(
