@@ -1,6 +1,7 @@
 """Scores of a blendfuse model with numpy alone: python3 predict.py RUN/model.safetensors FEATURES SCORES.npz
 
-FEATURES is a folder of <encoder>.npz files. Writes filenames, scores (N, C) and w (N, K); every clip needs all encoders."""
+FEATURES is a folder of <encoder>.npz files. Writes filenames, scores (N, C) and w (N, K). Every clip needs a row in
+every file: a clip that lacks one is an error (`blendfuse predict --missing mask` scores it)."""
 import json
 import sys
 import numpy as np
@@ -53,8 +54,11 @@ if __name__ == "__main__":
     t, encoders, config = load(sys.argv[1])
     names = config["data"]["encoders"] if config["data"]["concatenate"] else [encoder["name"] for encoder in encoders]
     files = [np.load(f"{sys.argv[2]}/{name}.npz") for name in names]
-    clips = files[0]["filenames"]
+    clips = list(dict.fromkeys(clip for file in files for clip in file["filenames"]))
     rows = [{clip: row for row, clip in enumerate(file["filenames"])} for file in files]
+    lacking = [f"{name}.npz: no row for clip {clip}" for name, row in zip(names, rows) for clip in clips if clip not in row]
+    if lacking:
+        sys.exit(f"{lacking[0]} ({len(lacking)} rows are missing in all); this script needs every encoder for every clip")
     xs = [file["X"].astype(float)[[row[clip] for clip in clips]] for file, row in zip(files, rows)]
     scores, w = predict(t, config, [np.hstack(xs)] if config["data"]["concatenate"] else xs)
     np.savez(sys.argv[3], filenames=clips, scores=scores, w=w)

@@ -5,7 +5,7 @@ mod thresholds;
 
 pub use members::model_file;
 
-use crate::config::{Data, Standardize};
+use crate::config::{Blends, Data, Standardize};
 use crate::data::encoders;
 use crate::data::source::Sources;
 use crate::data::{Pool, Reading, Split};
@@ -39,6 +39,8 @@ pub struct Predictions {
     pub a: Array2<f32>,
     pub decisions: Vec<Decision>,
     pub thresholds: Thresholds,
+    /// Clips may be given two classes; otherwise the thresholds decide nothing
+    pub blends: bool,
     /// Models whose scores these are the mean of
     pub members: usize,
 }
@@ -80,6 +82,7 @@ pub fn predict(
         a,
         decisions,
         thresholds,
+        blends: header.config.decode.blends != Blends::Never,
         members: members.len(),
     })
 }
@@ -102,7 +105,9 @@ fn mean_scores(
         |member: &Member| split == Split::Test && member.header.config.data.standardize == Standardize::PerSplit;
     let own_standard = match members.iter().find(|member| per_split(member)) {
         Some(member) => {
-            member.header.config.data.check_test_clips(rows.len())?;
+            let counts = pool.encoders.iter().enumerate();
+            let counts = counts.map(|(k, encoder)| (encoder.name.as_str(), pool.rows_with(k, rows).len()));
+            member.header.config.data.check_test_clips(rows.len(), counts)?;
             Some(Standard::of(&pool, rows))
         }
         None => None,

@@ -23,13 +23,16 @@ mod similarity;
 mod summary;
 mod sweep;
 mod table;
+mod test_set;
 mod verdicts;
 
 pub use export::{Exhibit, Written, write};
 pub use files::Missing;
 pub use folder::{Folder, Kind};
+pub use test_set::TestSet;
 
 use crate::metrics::Task;
+use anyhow::Result;
 use experiment::Experiment;
 use judged::Judged;
 use maud::{Markup, html};
@@ -43,13 +46,18 @@ pub struct Report {
     pub exhibits: Vec<Exhibit>,
 }
 
-/// `command`: what was typed to make it.
-pub fn report(folders: &[Folder], command: &str) -> Report {
-    let ((html, missing), exhibits) = export::collect(|| html(folders, command));
-    Report { html, missing, exhibits }
+/// `tests`: what `evaluate` found on labelled test clips; `command`: what was typed to make it.
+///
+/// # Errors
+/// Test clips of other classes than the folders'.
+pub fn report(folders: &[Folder], tests: &[TestSet], command: &str) -> Result<Report> {
+    let experiments: Vec<&Experiment> = folders.iter().filter_map(|folder| folder.experiment.as_ref()).collect();
+    tests.iter().try_for_each(|test| test.check(&experiments))?;
+    let ((html, missing), exhibits) = export::collect(|| html(folders, tests, command));
+    Ok(Report { html, missing, exhibits })
 }
 
-fn html(folders: &[Folder], command: &str) -> (String, Vec<Missing>) {
+fn html(folders: &[Folder], tests: &[TestSet], command: &str) -> (String, Vec<Missing>) {
     let experiments: Vec<&Experiment> = folders.iter().filter_map(|folder| folder.experiment.as_ref()).collect();
     let judged: Vec<Option<Judged>> = experiments.iter().map(|experiment| Judged::of(experiment)).collect();
     let task = task(folders);
@@ -63,6 +71,7 @@ fn html(folders: &[Folder], command: &str) -> (String, Vec<Missing>) {
     let mut sections = vec![
         section("summary", "Summary", summary::section(folders, &experiments, &judged, &pairs, &missing)),
         section("scores", "Scores", scores::section(folders, &experiments, task.as_ref())),
+        section("test", "Test clips", test_set::section(tests)),
         section("comparisons", "Comparisons", verdicts::section(&pairs)),
         section("curves", "Learning curves", curves::section(&experiments)),
         section("emotions", if blemore { "Emotions" } else { "Classes" }, sets::section(&experiments, &judged)),

@@ -16,8 +16,10 @@ pub struct Spread {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     pub presence: Spread,
-    pub salience: Spread,
-    pub mean: Spread,
+    /// `None` where no clip has exactly two positive classes
+    pub salience: Option<Spread>,
+    /// As `salience`: half of presence would be no mean
+    pub mean: Option<Spread>,
 }
 
 /// A line of a table that compares methods.
@@ -64,10 +66,20 @@ impl Spread {
 }
 
 impl Scores {
-    /// Of at least one score; `mean` is the spread of the scores' means.
-    pub fn of(scores: &[Score]) -> Self {
+    /// Of at least one score; `mean` is the spread of the scores' means. `pairs`: clips have labels of exactly two positive
+    /// classes, so that there is salience to score.
+    pub fn of(scores: &[Score], pairs: bool) -> Self {
         let spread = |metric: fn(&Score) -> f64| Spread::of(&scores.iter().map(metric).collect::<Vec<_>>());
-        Self { presence: spread(|s| s.presence), salience: spread(|s| s.salience), mean: spread(Score::mean) }
+        Self {
+            presence: spread(|s| s.presence),
+            salience: pairs.then(|| spread(|s| s.salience)),
+            mean: pairs.then(|| spread(Score::mean)),
+        }
+    }
+
+    /// Presence, salience and mean.
+    pub fn all(&self) -> [Option<Spread>; 3] {
+        [Some(self.presence), self.salience, self.mean]
     }
 }
 
@@ -96,9 +108,9 @@ impl Row {
     pub fn spread(&self, metric: RankBy, honest: bool) -> Option<Spread> {
         let scores = if honest { self.honest } else { Some(self.official) };
         match metric {
-            RankBy::Mean => Some(scores?.mean),
+            RankBy::Mean => scores?.mean,
             RankBy::Presence => Some(scores?.presence),
-            RankBy::Salience => Some(scores?.salience),
+            RankBy::Salience => scores?.salience,
             RankBy::Accuracy => Some(self.labels?.accuracy),
             RankBy::Uar => Some(self.labels?.uar),
             RankBy::MacroF1 => Some(self.labels?.macro_f1),
@@ -148,7 +160,7 @@ pub fn table(rows: &[Row]) -> Table {
     table.set_header(["", "runs", "presence", "salience", "mean", "honest presence", "salience", "mean"]);
     for row in rows {
         let texts = |scores: Option<&Scores>| match scores {
-            Some(scores) => [scores.presence, scores.salience, scores.mean].map(|spread| spread.text()),
+            Some(scores) => scores.all().map(|spread| spread.map_or("–".into(), |spread| spread.text())),
             None => ["–"; 3].map(str::to_owned),
         };
         let cells = vec![row.name.clone(), row.runs.to_string()];
@@ -175,9 +187,7 @@ pub fn write_csv(rows: &[Row], out: impl std::io::Write) -> csv::Result<()> {
     for row in rows {
         let mut cells = vec![row.name.clone(), row.runs.to_string()];
         for scores in [Some(row.official), row.honest] {
-            let spreads = scores.map(|scores| [scores.presence, scores.salience, scores.mean]);
-            for i in 0..metrics.len() {
-                let spread = spreads.map(|spreads| spreads[i]);
+            for spread in scores.map_or([None; 3], |scores| scores.all()) {
                 cells.push(spread.map(|s| s.mean.to_string()).unwrap_or_default());
                 cells.push(spread.and_then(|s| s.std).map(|std| std.to_string()).unwrap_or_default());
             }

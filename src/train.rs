@@ -399,7 +399,7 @@ impl Trainer {
         folder.write_validation(SCORED, &self.header, scored, &judged)?;
         Ok(Some(ScoredFold {
             measures: scored.measures(&judged, thresholds, &self.config),
-            official: Judgement { thresholds: judged.thresholds, score: judged.score, mean: judged.score.mean() },
+            official: Judgement::of(judged.thresholds, judged.score, scored.pairs),
         }))
     }
 }

@@ -357,7 +357,7 @@ fn specs_that_contradict_themselves() {
 
 /// A sweep of three trials that are done, and one that failed; means as (official, honest).
 fn summary(means: [(f64, Option<f64>); 3]) -> SweepSummary {
-    let scores = |mean: f64| Scores::of(&[Score { presence: 2.0 * mean, salience: 0.0 }]);
+    let scores = |mean: f64| Scores::of(&[Score { presence: 2.0 * mean, salience: 0.0 }], true);
     let trial = |(id, (official, honest)): (usize, (f64, Option<f64>))| {
         let name = ["first", "second", "third"][id].to_owned();
         let row = Row {

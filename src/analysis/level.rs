@@ -1,8 +1,8 @@
 //! How well clips are told: the score that leads and the loss, under fixed thresholds.
 
-use crate::config::{Config, Decode};
+use crate::config::Config;
 use crate::data::{self, Pool};
-use crate::decode::{self, Thresholds, decide};
+use crate::decode::{self, Thresholds};
 use crate::infer::Output;
 use crate::metrics::{self, Measures, RankBy, Task, Truth, cases};
 use crate::train::mean_loss;
@@ -63,12 +63,12 @@ impl<'a> Judge<'a> {
 
     /// The metric that leads, of scores (N, C), turned round where lower is better.
     pub fn score(&self, scores: ArrayView2<f32>) -> f64 {
-        let Decode { alpha, beta, salience_rule: rule, .. } = self.config.decode;
-        let search = || decode::search(scores, &self.truths, alpha, beta, rule, self.neutral).0;
+        let decode = &self.config.decode;
+        let search = || decode.search_officially(scores, &self.truths, self.neutral).0;
         let thresholds = self.thresholds.unwrap_or_else(search);
         let decided = cases(scores, self.targets.view()).into_iter().zip(scores.rows()).zip(&self.truths);
         let decided = decided.map(|((case, scores), truth)| {
-            case.with_decision(Some(&decide(&scores.to_vec(), thresholds, rule, self.neutral)), truth)
+            case.with_decision(Some(&decode.decide(&scores.to_vec(), thresholds, self.neutral)), truth)
         });
         let measures = Measures::of(&decided.collect::<Vec<_>>(), self.targets.ncols());
         self.rank_by.merit(self.rank_by.value(&measures).expect("all clips have scores"))

@@ -2,7 +2,6 @@
 //! with soft-label cross-entropy and Adam. Source: model/models.py and main.py of BlEmoRe/blemore-common.
 
 use crate::config::{Decode, Train};
-use crate::decode;
 use crate::kernels::adam::Adam;
 use crate::kernels::loss::soft_cross_entropy;
 use crate::matmul::matmul;
@@ -122,7 +121,7 @@ pub fn fit(kind: Kind, train: &Rows, validation: &Rows, recipe: Recipe, seed: u6
 
 /// Mean of both metrics under the thresholds that are best on these clips.
 fn searched_score(scores: ArrayView2<f32>, truths: &[Truth], decode: &Decode, neutral: Option<usize>) -> f64 {
-    decode::search(scores, truths, decode.alpha, decode.beta, decode.salience_rule, neutral).1.mean()
+    decode.search_officially(scores, truths, neutral).1.mean()
 }
 
 struct Layer {

@@ -140,7 +140,7 @@ fn print(summary: &CvSummary, decode: &Decode, out: &Path) {
     if task.larger > 0 {
         outln!("{}", larger_told(&task));
     }
-    outln!("best epoch  {:.1} in the mean", summary.best_epoch);
+    outln!("best epoch  {:.1} (mean)", summary.best_epoch);
     outln!("summary     {}", out.join("summary.json").display());
 }
 
@@ -174,9 +174,8 @@ fn run_table(runs: &[CvRun], task: &Task) -> Table {
     table.set_header(names().chain(["presence", "salience", "honest presence", "salience"]));
     for run in runs {
         let scores = |judged: Option<&Judgement>| {
-            let text =
-                |value: fn(&Judgement) -> f64| judged.map_or("–".into(), |judged| format!("{:.3}", value(judged)));
-            [text(|judged| judged.score.presence), text(|judged| judged.score.salience)]
+            let text = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.3}"));
+            [text(judged.map(|judged| judged.presence)), text(judged.and_then(|judged| judged.salience))]
         };
         table.add_row([first(run), scores(Some(&run.official)).into(), scores(run.honest.as_ref()).into()].concat());
     }

@@ -115,7 +115,7 @@ fn print(report: &Report) {
     if let Some(class) = &survey.exclusive {
         outln!("`{class}` never blends; data.exclusive names another class, or none");
     }
-    print_clips(&survey.clips);
+    print_clips(&survey.clips, &report.task);
     if survey.clips.incomplete > 0 {
         outln!(
             "{} clips lack a row in some encoder, {} of them in all; --missing drop leaves them out, --missing mask keeps those \
@@ -154,7 +154,7 @@ fn encoder_table(encoders: &[EncoderSurvey]) -> Table {
     table
 }
 
-fn print_clips(clips: &ClipSurvey) {
+fn print_clips(clips: &ClipSurvey, task: &Task) {
     let classes: Vec<String> = clips.classes.iter().map(|class| class.name.clone()).collect();
     let word = group_word(&classes);
     let groups = |count: usize| match count {
@@ -162,13 +162,11 @@ fn print_clips(clips: &ClipSurvey) {
         1 => format!(" of 1 {word}"),
         _ => format!(" of {count} {word}s"),
     };
-    outln!(
-        "{} training clips{}: {} singles, {} blends",
-        clips.train,
-        groups(clips.train_groups),
-        clips.singles,
-        clips.blends
-    );
+    let kinds = match task.has_blends() {
+        true => format!(": {} singles, {} blends", clips.singles, clips.blends),
+        false => String::new(),
+    };
+    outln!("{} training clips{}{kinds}", clips.train, groups(clips.train_groups));
     let labelled =
         if clips.test_labelled > 0 { format!(", {} with labels", clips.test_labelled) } else { String::new() };
     outln!("{} test clips{}{labelled}", clips.test, groups(clips.test_groups));
@@ -177,9 +175,12 @@ fn print_clips(clips: &ClipSurvey) {
         outln!("clips per fold: {}", folds.join(", "));
     }
     if !clips.classes.is_empty() {
-        let mut table = new_table(&["class", "singles", "in blends"], 1);
+        let header: &[&str] =
+            if task.has_blends() { &["class", "singles", "in blends"] } else { &["class", "training clips"] };
+        let mut table = new_table(header, 1);
         for class in &clips.classes {
-            table.add_row([class.name.clone(), class.singles.to_string(), class.blends.to_string()]);
+            let counts = [class.singles, class.blends].map(|count| count.to_string());
+            table.add_row([class.name.clone()].into_iter().chain(counts).take(header.len()));
         }
         outln!("{table}");
     }

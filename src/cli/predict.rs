@@ -79,8 +79,9 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let predictions = predict(&engine, &args.model, &args.data, args.split.into(), &args.reading, ui)?;
     let written = args.outputs.write(&predictions)?;
     let Thresholds { alpha, beta } = predictions.thresholds;
+    let thresholds = if predictions.blends { format!(", alpha {alpha:.4}, beta {beta:.4}") } else { String::new() };
     let runs = if predictions.members > 1 { format!(", mean of {} runs", predictions.members) } else { String::new() };
-    outln!("{} clips, alpha {alpha:.4}, beta {beta:.4}{runs}", predictions.names.len());
+    outln!("{} clips{thresholds}{runs}", predictions.names.len());
     for path in written {
         outln!("written {}", path.display());
     }

@@ -2,7 +2,7 @@
 
 use crate::files::write_atomically;
 use crate::outln;
-use crate::report::{self, Folder, Missing, Report};
+use crate::report::{self, Folder, Missing, Report, TestSet};
 use crate::ui::{self, Ui};
 use anyhow::Result;
 use std::io::Write as _;
@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 const EXAMPLE: &str = "Examples:
   blendfuse report run --out report.html
   blendfuse report cv other-cv top-n --out compared.html
-  blendfuse report cv --figures figures";
+  blendfuse report cv --figures figures
+  blendfuse evaluate --predictions p.json --scores s.npz --metadata pool/labels.csv --split test --json > test.json
+  blendfuse report run --test test.json --out report.html";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
@@ -25,6 +27,9 @@ pub struct Args {
     /// Write each figure as SVG and PDF and each table as CSV and LaTeX into this folder
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
+    /// Show the scores of labelled test clips, from a file that `blendfuse evaluate --json` printed; may be repeated
+    #[arg(long, value_name = "EVALUATION.json")]
+    test: Vec<PathBuf>,
     /// Replace files of the same names in --figures
     #[arg(long, requires = "figures")]
     force: bool,
@@ -33,7 +38,8 @@ pub struct Args {
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     let named = args.folders.iter().zip(names(&args.folders));
     let folders: Vec<Folder> = named.map(|(path, name)| Folder::read(path, &name)).collect::<Result<_>>()?;
-    let Report { html, missing, exhibits } = report::report(&folders, &ui::command());
+    let tests: Vec<TestSet> = args.test.iter().map(|path| TestSet::read(path)).collect::<Result<_>>()?;
+    let Report { html, missing, exhibits } = report::report(&folders, &tests, &ui::command())?;
     let written = args.figures.as_ref().map(|folder| report::write(&exhibits, folder, args.force)).transpose()?;
     if let Some(out) = &args.out {
         write_atomically(out, |file| Ok(file.write_all(html.as_bytes())?))?;

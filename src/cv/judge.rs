@@ -51,7 +51,9 @@ pub fn measures(
 
 /// Of at least one judgement.
 pub fn scores(judged: impl IntoIterator<Item = Judgement>) -> Scores {
-    Scores::of(&judged.into_iter().map(|judged| judged.score).collect::<Vec<_>>())
+    let judged: Vec<Judgement> = judged.into_iter().collect();
+    let pairs = judged.iter().any(|judged| judged.salience.is_some());
+    Scores::of(&judged.iter().map(Judgement::score).collect::<Vec<_>>(), pairs)
 }
 
 /// With the thresholds that are best on these very clips.
@@ -89,7 +91,7 @@ pub fn pooled_thresholds<'a>(
 
 fn judge(run: &Scored, decode: &Decode, neutral: Option<usize>) -> Judgement {
     let (thresholds, score) = decode.search_officially(run.scores.view(), &run.truths, neutral);
-    Judgement { thresholds, score, mean: score.mean() }
+    Judgement::of(thresholds, score, run.truths.iter().any(|truth| truth.len() == 2))
 }
 
 #[cfg(test)]
@@ -112,13 +114,13 @@ mod tests {
         let runs = [run(0, vec![(0, 70), (1, 30)]), run(1, vec![(0, 100)])];
         let decode = Decode::default();
         let own = runs.each_ref().map(|run| official(run, &decode, None));
-        assert_eq!(own[0].score, Score { presence: 1.0, salience: 1.0 });
-        assert_eq!(own[1].score, Score { presence: 1.0, salience: 0.0 });
+        assert_eq!(own[0].score(), Score { presence: 1.0, salience: 1.0 });
+        assert_eq!((own[1].score(), own[1].salience), (Score { presence: 1.0, salience: 0.0 }, None));
         assert!(own[0].thresholds.alpha == 0.05 && (own[1].thresholds.alpha - 0.33421).abs() < 1e-5);
 
         let honest = honest(&runs, &decode, None).into_iter().map(Option::unwrap).collect::<Vec<_>>();
         assert_eq!((honest[0].thresholds, honest[1].thresholds), (own[1].thresholds, own[0].thresholds));
-        assert!(honest.iter().all(|judged| judged.score == Score::default()), "{honest:?}");
+        assert!(honest.iter().all(|judged| judged.score() == Score::default()), "{honest:?}");
         let row = row("both", &runs, &decode, None);
         assert_eq!((row.official.presence.mean, row.honest.unwrap().presence.mean), (1.0, 0.0));
     }
@@ -135,7 +137,7 @@ mod tests {
         };
         let found = honest(&[run(0, Some(chosen)), run(1, None)], &Decode::default(), None);
         let [first, second] = [0, 1].map(|i| found[i].unwrap());
-        assert_eq!((first.thresholds, first.score.presence), (chosen, 1.0));
+        assert_eq!((first.thresholds, first.presence), (chosen, 1.0));
         assert_ne!(second.thresholds, chosen);
         assert_eq!(honest(&[run(0, Some(chosen))], &Decode::default(), None)[0].unwrap().thresholds, chosen);
     }

@@ -118,9 +118,24 @@ pub struct CvRun {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Judgement {
     pub thresholds: Thresholds,
-    #[serde(flatten)]
-    pub score: Score,
-    pub mean: f64,
+    pub presence: f64,
+    /// `None` where no scored clip has exactly two positive classes
+    pub salience: Option<f64>,
+    /// As `salience`: half of presence would be no mean
+    pub mean: Option<f64>,
+}
+
+impl Judgement {
+    /// `pairs`: clips have labels of exactly two positive classes, so that there is salience to score.
+    pub fn of(thresholds: Thresholds, score: Score, pairs: bool) -> Self {
+        let Score { presence, salience } = score;
+        Self { thresholds, presence, salience: pairs.then_some(salience), mean: pairs.then(|| score.mean()) }
+    }
+
+    /// With a salience of 0 where there is none to score.
+    pub fn score(&self) -> Score {
+        Score { presence: self.presence, salience: self.salience.unwrap_or(0.0) }
+    }
 }
 
 impl DataInfo {

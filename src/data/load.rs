@@ -31,16 +31,31 @@ impl Data {
         Ok(Self { encoders: sources.used.into_iter().map(|source| source.name).collect(), ..self.clone() })
     }
 
-    /// Checks that this many test clips can be standardised by their own statistics, where `standardize` asks for it.
+    /// Checks that this many test clips can be standardised by their own statistics, where `standardize` asks for it;
+    /// `encoders`: each one's name and how many of the clips have it.
     ///
     /// # Errors
-    /// Fewer than 2.
-    pub fn check_test_clips(&self, count: usize) -> Result<()> {
+    /// Fewer than 2 clips, or a single one that has some encoder.
+    pub fn check_test_clips<'a>(
+        &self,
+        count: usize,
+        encoders: impl IntoIterator<Item = (&'a str, usize)>,
+    ) -> Result<()> {
+        if self.standardize == Standardize::Train {
+            return Ok(());
+        }
         ensure!(
-            self.standardize == Standardize::Train || count >= 2,
+            count >= 2,
             "data.standardize = \"per_split\": found {count} test clip, expected at least 2 for a mean and a standard deviation; \
              add test clips, or train with data.standardize = \"train\""
         );
+        for (name, found) in encoders {
+            ensure!(
+                found != 1,
+                "data.standardize = \"per_split\": encoder `{name}`: found 1 test clip that has it, expected none or at least 2 for a \
+                 mean and a standard deviation; add its rows, or train with data.standardize = \"train\""
+            );
+        }
         Ok(())
     }
 

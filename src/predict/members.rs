@@ -93,6 +93,8 @@ fn check(first: &Header, other: &Header, first_file: &Path, other_file: &Path) -
         format!("its class that never blends is {}, theirs {}", excluded(other), excluded(first))
     } else if decode(first) != decode(other) {
         "its decode.salience_rule differs".into()
+    } else if first.config.decode.blends != other.config.decode.blends {
+        "its decode.blends differs".into()
     } else {
         return Ok(());
     };

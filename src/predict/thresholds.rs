@@ -4,13 +4,16 @@
 //! searched on these scores as a run searches them on its validation clips. One member alone uses its own.
 
 use super::members::Member;
-use crate::config::Threshold;
-use crate::decode::{self, Thresholds};
+use crate::config::{Blends, Threshold};
+use crate::decode::Thresholds;
 use crate::metrics::{self, Truth};
 use crate::train::ValidationClips;
 use anyhow::{Context as _, Result, ensure};
 use ndarray::Array2;
 use std::collections::BTreeMap;
+
+/// Where every decision is the largest class.
+const NO_THRESHOLDS: &str = "none, the largest class is decided";
 
 /// Thresholds, and where they are from where several members decide together.
 ///
@@ -21,6 +24,9 @@ pub(super) fn thresholds(members: &[Member]) -> Result<(Thresholds, Option<Strin
     let first = &members[0].header;
     if members.len() == 1 {
         return Ok((own[0], None));
+    }
+    if first.config.decode.blends == Blends::Never {
+        return Ok((own[0], Some(NO_THRESHOLDS.into())));
     }
     let asked = |member: &Member| (member.header.config.decode.alpha, member.header.config.decode.beta);
     let clips = out_of_fold(members)?;
@@ -35,9 +41,7 @@ pub(super) fn thresholds(members: &[Member]) -> Result<(Thresholds, Option<Strin
         row.iter_mut().zip(&clip.sum).for_each(|(score, sum)| *score = (sum / clip.members as f64) as f32);
     }
     let truths: Vec<Truth> = clips.values().map(|clip| clip.truth.clone()).collect();
-    let (alpha, beta) = asked(&members[0]);
-    let rule = first.config.decode.salience_rule;
-    let (found, _) = decode::search(scores.view(), &truths, alpha, beta, rule, first.neutral);
+    let (found, _) = first.config.decode.search(scores.view(), &truths, first.neutral);
     Ok((found, Some(format!("searched on the out-of-fold scores of {} clips", clips.len()))))
 }
 

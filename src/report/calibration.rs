@@ -3,6 +3,7 @@
 use super::chart::{Anchor, Drawing, Frame, Ink, Scale, axes};
 use super::experiment::Experiment;
 use super::page::{Grid, experiment_key, figure, legend};
+use crate::metrics::Task;
 use crate::train::ValidationClips;
 use maud::{Markup, html};
 
@@ -80,12 +81,18 @@ pub fn section(experiments: &[&Experiment]) -> Markup {
         };
         all.iter().map(of).collect::<Vec<_>>().join("; ")
     };
+    let tasks: Vec<Task> = known.iter().map(|(_, experiment)| experiment.task()).collect();
+    let (blemore, blends) = (tasks.iter().all(|task| task.blemore), tasks.iter().any(Task::has_blends));
+    let (class, scores) =
+        if blemore { ("emotion", "Scores of all emotions") } else { ("class", "Scores of all classes") };
     let top_caption = html! {
-        "Each clip's largest score against the share of clips that do show that emotion. Where half of the clips are blends of two, \
-         a score near one half can be as sure as it gets, so points above the diagonal are no fault. " (told(&tops)) "."
+        "Each clip's largest score against the share of clips that do show that " (class) ". "
+        @if blends { "Where half of the clips are blends of two, a score near one half can be as sure as it gets, so points above the \
+                      diagonal are no fault. " }
+        (told(&tops)) "."
     };
     let all_caption = html! {
-        "Every emotion's score against the mean share its label gives it: scores that mean what they say lie on the diagonal. "
+        "Every " (class) "'s score against the mean share its label gives it: scores that mean what they say lie on the diagonal. "
         (told(&alls)) "."
     };
     let key = || experiment_key(experiments, Ink::Line);
@@ -93,7 +100,7 @@ pub fn section(experiments: &[&Experiment]) -> Markup {
         (legend(experiments))
         (Grid(vec![
             figure("Largest score of a clip", top_caption, chart("Reliability of the largest score", "shows it", &tops).with_key(key())),
-            figure("Scores of all emotions", all_caption, chart("Reliability of all scores", "share in the label", &alls).with_key(key())),
+            figure(scores, all_caption, chart("Reliability of all scores", "share in the label", &alls).with_key(key())),
         ]))
     }
 }

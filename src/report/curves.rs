@@ -92,8 +92,11 @@ const CURVES: [Curve; 10] = [
 ];
 
 pub fn section(experiments: &[&Experiment]) -> Markup {
+    // Without blends presence is accuracy.
+    let blends = experiments.is_empty() || experiments.iter().any(|experiment| experiment.task().has_blends());
     let drawn = CURVES
         .iter()
+        .filter(|curve| blends || curve.title != "presence")
         .filter_map(|curve| Some(figure(capital(curve.title).as_str(), curve.caption, draw(curve, experiments)?)));
     let figures: Vec<Markup> = drawn.collect();
     let runs: usize = experiments.iter().map(|e| e.runs.iter().filter(|run| !run.log.is_empty()).count()).sum();

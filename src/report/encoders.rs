@@ -5,7 +5,7 @@ use super::chart::bars::{Bar, bars};
 use super::chart::boxes::{Distribution, boxes};
 use super::chart::heatmap::{self, heatmap};
 use super::experiment::Experiment;
-use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
+use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, published};
 use crate::analysis::{self, Importance, WeightKind, Weights};
 use crate::data::Modality;
 use maud::{Markup, html};
@@ -52,7 +52,7 @@ fn of_experiment(experiment: &Experiment, weights: &Weights) -> Markup {
     let mut ranked = analysis::importance(weights);
     ranked.sort_by_key(|encoder| encoder.rank);
     let drawn = &ranked[..ranked.len().min(DRAWN)];
-    let clips = experiment.clips();
+    let (clips, blemore) = (experiment.clips(), experiment.task().blemore);
     let of = if drawn.len() < ranked.len() {
         format!(" The {DRAWN} most important of {} encoders.", ranked.len())
     } else {
@@ -63,17 +63,17 @@ fn of_experiment(experiment: &Experiment, weights: &Weights) -> Markup {
         @if let Some(note) = weights.kind().note() { p.alert { b { "Weights: " } (note) "." } }
         (legend(ranked.iter().map(|encoder| encoder.modality)))
         (WideGrid(vec![
-            by_modality(&ranked, weights.kind(), &clips),
-            selection(drawn, share, &format!("{clips}.{of}")),
-            stability(weights, drawn, &of),
-            distribution(drawn, ranked.len(), weights.kind(), &format!("{clips}.{of}")),
+            by_modality(&ranked, weights.kind(), &clips, blemore),
+            selection(drawn, share, &format!("{clips}.{of}"), blemore),
+            stability(weights, drawn, &of, blemore),
+            distribution(drawn, ranked.len(), weights.kind(), &format!("{clips}.{of}"), blemore),
         ]))
         @let caption = format!("Weights of every encoder over all clips of all runs: {}.", weights.kind().title());
         (folded("Every encoder as a table", table(&ranked, &caption)))
     }
 }
 
-fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str) -> Markup {
+fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str, blemore: bool) -> Markup {
     let groups = analysis::by_modality(importance);
     if groups.len() < 2 {
         return html! {};
@@ -96,7 +96,7 @@ fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str) -> Mark
         groups.iter().map(|group| format!("{} {:.1} %", group.modality, 100.0 * group.total)).collect();
     let caption = html! {
         "Mean weight of one encoder of each group (" (kind.title()) "), over " (clips) "; dashed: 1/K, all alike. All weight together: " (totals.join(", ")) "."
-        span.paper { "Published: visual encoders weigh most, audio encoders add less." }
+        (published(blemore, "visual encoders weigh most, audio encoders add less."))
     };
     let uniform = 1.0 / importance.len() as f64;
     figure(
@@ -106,7 +106,7 @@ fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str) -> Mark
     )
 }
 
-fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str) -> Markup {
+fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str, blemore: bool) -> Markup {
     let mut by_frequency: Vec<&Importance> = drawn.iter().collect();
     by_frequency.sort_by(|a, b| b.selection_frequency.total_cmp(&a.selection_frequency));
     let is_same = |encoder: &Importance| encoder.selection_frequency == drawn[0].selection_frequency;
@@ -128,7 +128,7 @@ fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str) -> M
     let caption = html! {
         "Share of clips for which each encoder is among those kept, over " (from)
         @if let Some((n, _)) = share { " With n = " (n) " kept, all alike would be at the dashed line." }
-        span.paper { "Published: a few encoders are kept for most clips, the others ever less, gradually." }
+        (published(blemore, "a few encoders are kept for most clips, the others ever less, gradually."))
     };
     let reference = share.map(|(_, share)| (share, "n/K"));
     figure(
@@ -138,7 +138,7 @@ fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str) -> M
     )
 }
 
-fn distribution(drawn: &[Importance], k: usize, kind: WeightKind, from: &str) -> Markup {
+fn distribution(drawn: &[Importance], k: usize, kind: WeightKind, from: &str, blemore: bool) -> Markup {
     let one = |encoder: &Importance| {
         let [least, p5, p25, median, p75, p95, most] = encoder.quantiles;
         Distribution {
@@ -155,7 +155,7 @@ fn distribution(drawn: &[Importance], k: usize, kind: WeightKind, from: &str) ->
     let drawing: Vec<Distribution> = drawn.iter().map(one).collect();
     let caption = html! {
         "Of the " (kind.title()) ". Boxes span the middle half of the clips, whiskers the 5th to the 95th percentile; bar: median, ring: mean. Over " (from)
-        span.paper { "Published: OpenFace is always high, emotion2vec high but broad, CLAP and HiCMAE low." }
+        (published(blemore, "OpenFace is always high, emotion2vec high but broad, CLAP and HiCMAE low."))
     };
     figure(
         "Figure 6: distribution of weights",
@@ -164,7 +164,7 @@ fn distribution(drawn: &[Importance], k: usize, kind: WeightKind, from: &str) ->
     )
 }
 
-fn stability(weights: &Weights, drawn: &[Importance], of: &str) -> Markup {
+fn stability(weights: &Weights, drawn: &[Importance], of: &str, blemore: bool) -> Markup {
     // Between folds it takes two.
     if weights.runs.len() < 2 {
         return html! {};
@@ -189,7 +189,7 @@ fn stability(weights: &Weights, drawn: &[Importance], of: &str) -> Markup {
         @if let Some((mean, least)) = mean_and_least(&correlations) {
             "Between two runs the encoders' ranks agree with Spearman's ρ = " (format!("{mean:.2}")) " on average, " (format!("{least:.2}")) " at least."
         }
-        span.paper { "Published: the ranking is largely the same in all folds." }
+        (published(blemore, "the ranking is largely the same in all folds."))
     };
     figure("Figure 5: importance by fold", caption, drawing)
 }

@@ -138,7 +138,7 @@ impl Experiment {
     fn complete(&mut self, missing: &mut Vec<Missing>) {
         if self.row.is_none() {
             let scores: Vec<Score> = self.runs.iter().filter_map(Run::score).collect();
-            let official = (!scores.is_empty()).then(|| Scores::of(&scores));
+            let official = (!scores.is_empty()).then(|| Scores::of(&scores, self.task().pairs > 0));
             self.row = official.map(|official| Row {
                 name: self.name.clone(),
                 runs: scores.len(),

@@ -8,7 +8,7 @@ use crate::baselines::{Baselines, out_of_fold};
 use crate::config::Decode;
 use crate::cv::CvSummary;
 use crate::engine::DeviceInfo;
-use crate::metrics::Task;
+use crate::metrics::{RankBy, Task};
 use crate::scores::Row;
 use crate::train::Versions;
 use crate::verdicts::System;
@@ -38,6 +38,8 @@ pub struct Folder {
     pub trials: Vec<Trial>,
     /// Of a sweep: which trials lie within noise of the best
     pub noise: Option<String>,
+    /// Of a sweep: what ranks its trials
+    pub rank_by: Option<RankBy>,
     /// Of baselines: their out-of-fold scores by name
     pub baselines: Vec<(String, System)>,
     pub command: Option<String>,
@@ -119,6 +121,7 @@ impl Folder {
             methods: Vec::new(),
             trials: Vec::new(),
             noise: None,
+            rank_by: None,
             baselines: Vec::new(),
             command: None,
             versions: None,
@@ -174,6 +177,7 @@ impl Folder {
         let uniform = self.path.join("uniform");
         let decode = files::toml(&uniform.join("config.toml")).ok().and_then(|config| config.get("decode").cloned());
         let decode = decode.and_then(|table| table.try_into::<Decode>().ok()).unwrap_or_default();
+        let decode = decode.resolved(told.data.task().has_blends());
         let path = self.path.join("out_of_fold.npz");
         match out_of_fold::read(&path, &told.data.classes, told.data.neutral, &decode) {
             Ok(systems) => self.baselines = systems,
@@ -196,6 +200,7 @@ impl Folder {
             let summary = files::json(&best.path.join("summary.json")).ok();
             self.experiment = Some(Experiment::of_cv(&best.path, &name, summary, &mut self.missing));
         }
+        self.rank_by = Some(told.leading());
         self.trials = told.trials;
         self.noise = told.noise;
         (self.command, self.versions) = (told.command, told.versions);

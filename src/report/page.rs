@@ -84,6 +84,11 @@ impl Render for WideGrid {
     }
 }
 
+/// What the paper found, beside a figure of BlEmoRE's labels; nothing beside those of another task.
+pub fn published(blemore: bool, text: &str) -> Markup {
+    html! { @if blemore { span.paper { "Published: " (text) } } }
+}
+
 /// Which colour is which experiment; nothing to say of a single one.
 pub fn legend(experiments: &[&Experiment]) -> Markup {
     html! {

@@ -7,7 +7,8 @@ use super::folder::{Folder, Kind, Method};
 use super::page::{Cell, Grid, Row, Table, figure};
 use super::published::{ABLATION, BY_N, ENCODERS, MAIN, Published};
 use super::setting::Setting;
-use crate::scores::{Scores, Spread};
+use crate::metrics::RankBy;
+use crate::scores::Spread;
 use maud::{Markup, html};
 
 /// Keys in which methods may differ that are compared all the same: how, not what, is computed, and with which numbers.
@@ -61,8 +62,8 @@ fn main_table(folders: &[Folder]) -> Markup {
             tick(setting.and_then(Setting::adapts)),
             tick(setting.and_then(Setting::selects)),
         ];
-        cells.extend([official.presence, official.salience, official.mean].map(Cell::Spread));
-        cells.push(Cell::spread(method.row.honest.map(|honest| honest.mean)));
+        cells.extend(official.all().map(Cell::spread));
+        cells.push(Cell::spread(method.row.spread(RankBy::Mean, true)));
         Row { cells, strong: setting.is_some() }
     };
     let rows = MAIN.iter().map(published).chain(of_main_table(folders).iter().map(own)).collect();
@@ -87,10 +88,11 @@ fn of_main_table(folders: &[Folder]) -> Vec<Method> {
         let kind = |method: &Method| {
             method.setting.as_ref().map(|setting| (setting.encoders.len() == 1, setting.adapts(), setting.selects()))
         };
+        let figure = |method: &Method| method.row.spread(RankBy::Mean, false).map(|spread| spread.mean);
         let mut best: Vec<&Method> = Vec::new();
         for method in &folder.methods {
             match best.iter_mut().find(|other| kind(other) == kind(method)) {
-                Some(other) if method.row.official.mean.mean > other.row.official.mean.mean => *other = method,
+                Some(other) if figure(method) > figure(other) => *other = method,
                 Some(_) => {}
                 None => best.push(method),
             }
@@ -147,12 +149,12 @@ fn ablation(methods: &[Method]) -> Option<Markup> {
     }
     let row = |(i, (name, published)): (usize, &(&str, f64))| {
         let own = found.iter().find(|(place, _)| *place == i).map(|(_, method)| &method.row);
-        let spread = |scores: Option<Scores>| Cell::spread(scores.map(|scores| scores.mean));
+        let spread = |honest| Cell::spread(own.and_then(|row| row.spread(RankBy::Mean, honest)));
         Row::from(vec![
             Cell::Text((*name).into()),
             Cell::Number(*published),
-            spread(own.map(|row| row.official)),
-            spread(own.and_then(|row| row.honest)),
+            spread(false),
+            spread(true),
             Cell::Text(own.map_or("–".into(), |row| row.name.clone())),
         ])
     };
@@ -178,8 +180,8 @@ fn by_n(methods: &[Method]) -> Option<Markup> {
     let own = |scores: fn(&Method) -> Option<Spread>| -> Vec<(f64, Spread)> {
         found.iter().filter_map(|(n, method)| Some((share(*n, k), scores(method)?))).collect()
     };
-    let official = own(|method| Some(method.row.official.mean));
-    let honest = own(|method| Some(method.row.honest?.mean));
+    let official = own(|method| method.row.spread(RankBy::Mean, false));
+    let honest = own(|method| method.row.spread(RankBy::Mean, true));
     let published: Vec<(f64, f64)> = BY_N.iter().map(|(n, mean)| (share(*n, ENCODERS), *mean)).collect();
     let line = |points: &[(f64, Spread)], colour| Line {
         points: points.iter().map(|(x, spread)| (*x, spread.mean)).collect(),
@@ -191,8 +193,12 @@ fn by_n(methods: &[Method]) -> Option<Markup> {
         .map(|(n, mean)| (share(*n, ENCODERS), format!("published, n = {n} of {ENCODERS}: {mean:.3}")))
         .collect();
     tips.extend(found.iter().map(|(n, method)| {
-        let honest = method.row.honest.map(|honest| format!("\nhonest {}", honest.mean.text())).unwrap_or_default();
-        (share(*n, k), format!("this data, n = {n} of {k}:\nofficial {}{honest}", method.row.official.mean.text()))
+        let text = |kind: &str, honest| {
+            let spread = method.row.spread(RankBy::Mean, honest);
+            spread.map(|spread| format!("\n{kind} {}", spread.text())).unwrap_or_default()
+        };
+        let figures = text("official", false) + &text("honest", true);
+        (share(*n, k), format!("this data, n = {n} of {k}:{figures}"))
     }));
     tips.sort_by(|a, b| a.0.total_cmp(&b.0));
     tips.dedup_by(|later, earlier| {
@@ -214,8 +220,8 @@ fn by_n(methods: &[Method]) -> Option<Markup> {
     let row = |(n, method): &(usize, &Method)| {
         let official = method.row.official;
         let first = [Cell::Count(*n), Cell::Text(format!("{:.0} %", share(*n, k)))];
-        let spreads = [official.presence, official.salience, official.mean].map(Cell::Spread);
-        let honest = Cell::spread(method.row.honest.map(|honest| honest.mean));
+        let spreads = official.all().map(Cell::spread);
+        let honest = Cell::spread(method.row.spread(RankBy::Mean, true));
         Row::from(first.into_iter().chain(spreads).chain([honest]).collect::<Vec<_>>())
     };
     let table = Table {

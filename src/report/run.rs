@@ -75,8 +75,8 @@ impl Run {
     /// By the official rule: of an unfinished run that of its best epoch, unless another fold than the scored one chooses it.
     pub fn score(&self) -> Option<Score> {
         let best = self.log.iter().rev().find(|epoch| epoch.best && !self.nested);
-        let so_far = || Some(Score { presence: best?.presence?, salience: best?.salience? });
-        self.official.map(|official| official.score).or_else(so_far)
+        let so_far = || Some(Score { presence: best?.presence?, salience: best?.salience.unwrap_or(0.0) });
+        self.official.map(|official| official.score()).or_else(so_far)
     }
 }
 

@@ -46,7 +46,7 @@ pub fn section(folders: &[Folder], experiments: &[&Experiment], task: Option<&Ta
         @if methods.iter().any(|named| named.method.row.labels.is_some()) { (label_table(&methods, folders.len() > 1)) }
         @if has_pairs && !by.needs_thresholds() { (table(&methods, folders.len() > 1)) }
         (each(experiments, run_table))
-        @for folder in folders.iter().filter(|folder| folder.kind == Kind::Sweep) { (trials(folder, by)) }
+        @for folder in folders.iter().filter(|folder| folder.kind == Kind::Sweep) { (trials(folder, folder.rank_by.unwrap_or(by))) }
     }
 }
 
@@ -111,22 +111,16 @@ fn chart(methods: &[Named], by: RankBy) -> Drawing {
         let lines: Vec<_> = methods.iter().take(DRAWN).map(line).collect();
         return dots(&format!("{} of every method", by.title()), by.title(), &lines);
     }
-    let mark = |scores: &Scores, kind: &str, colour, filled| Mark {
-        value: scores.mean.mean,
-        deviation: scores.mean.std,
-        colour,
-        filled,
-        tip: format!(
-            "{kind}: mean {}\npresence {}\nsalience {}",
-            scores.mean.text(),
-            scores.presence.text(),
-            scores.salience.text()
-        ),
+    let mark = |scores: &Scores, kind: &str, colour, filled| {
+        let (mean, salience) = (scores.mean?, scores.salience?);
+        let (value, deviation) = (mean.mean, mean.std);
+        let beside = format!("presence {}\nsalience {}", scores.presence.text(), salience.text());
+        Some(Mark { value, deviation, colour, filled, tip: format!("{kind}: mean {}\n{beside}", mean.text()) })
     };
     let line = |named: &Named| {
         let row = &named.method.row;
-        let honest = row.honest.as_ref().map(|scores| mark(scores, "honest", 1, false));
-        let marks = [Some(mark(&row.official, "official", 0, true)), honest].into_iter().flatten().collect();
+        let honest = row.honest.as_ref().and_then(|scores| mark(scores, "honest", 1, false));
+        let marks = [mark(&row.official, "official", 0, true), honest].into_iter().flatten().collect();
         dots::Line { label: row.name.clone(), strong: named.strong, marks }
     };
     let lines: Vec<_> = methods.iter().take(DRAWN).map(line).collect();
@@ -140,9 +134,7 @@ fn chart(methods: &[Named], by: RankBy) -> Drawing {
 fn table(methods: &[Named], from: bool) -> Markup {
     let cells = |named: &Named| {
         let row = &named.method.row;
-        let spreads = |scores: Option<Scores>| {
-            [scores.map(|s| s.presence), scores.map(|s| s.salience), scores.map(|s| s.mean)].map(Cell::spread)
-        };
+        let spreads = |scores: Option<Scores>| scores.map_or([None; 3], |scores| scores.all()).map(Cell::spread);
         let folder = from.then(|| Cell::Text(named.from.clone()));
         let first = [Some(Cell::Text(row.name.clone())), folder, Some(Cell::Count(row.runs))];
         let cells = first.into_iter().flatten().chain(spreads(Some(row.official))).chain(spreads(row.honest)).collect();
@@ -185,7 +177,7 @@ fn by_run(experiment: &Experiment, colour: usize) -> Option<Markup> {
         for (kind, filled) in [("official", true), ("honest", false)] {
             let of = |run: &&super::run::Run| {
                 let judgement = if filled { run.official } else { run.honest }?;
-                let at = value(&judgement.score);
+                let at = value(&judgement.score());
                 Some(Mark {
                     value: at,
                     deviation: None,
@@ -200,14 +192,12 @@ fn by_run(experiment: &Experiment, colour: usize) -> Option<Markup> {
             }
         }
     }
-    let caption = format!(
-        "{} over {}; each mark is one run: official filled, honest hollow.",
-        experiment.clips(),
-        experiment.shape()
-    );
+    let pairs = experiment.task().pairs > 0;
+    let kinds = if pairs { ": official filled, honest hollow" } else { "" };
+    let caption = format!("{} over {}; each mark is one run{kinds}.", experiment.clips(), experiment.shape());
     Some(figure(&format!("{}: run by run", row.name), caption, {
         let key = [(Ink::Dot(colour), "official".to_owned()), (Ink::Ring(colour), "honest".to_owned())];
-        dots("Scores of every run", "score", &lines).with_key(key)
+        dots("Scores of every run", "score", &lines).with_key(key.into_iter().filter(|_| pairs))
     }))
 }
 
@@ -234,17 +224,40 @@ fn of_labels(experiment: &Experiment, colour: usize) -> Vec<dots::Line> {
     [RankBy::Accuracy, RankBy::Uar].map(line).into()
 }
 
+/// Runs of labels without blends, whose thresholds decide nothing.
+fn label_run_table(experiment: &Experiment) -> Markup {
+    let cells = |run: &super::run::Run| {
+        let measures = run
+            .scored
+            .as_ref()
+            .map(|scored| Measures::of(&cases(scored.scores.view(), scored.targets.view()), scored.scores.ncols()));
+        let best = run.log.iter().rev().find(|epoch| epoch.best).map(|epoch| epoch.epoch as usize);
+        let clips = run.scored.as_ref().map(|scored| scored.names.len());
+        let count = |count: Option<usize>| count.map_or(Cell::None, Cell::Count);
+        let first = [Cell::Text(run.name.clone()), count(clips), Cell::Count(run.log.len()), count(best)];
+        let figures =
+            LabelScores::METRICS.map(|metric| Cell::number(measures.and_then(|measures| metric.value(&measures))));
+        Row::from(first.into_iter().chain(figures).collect::<Vec<_>>())
+    };
+    let rows: Vec<Row> = experiment.runs.iter().map(cells).collect();
+    let columns = [&["run", "clips", "epochs", "best epoch"][..], &LabelScores::METRICS.map(RankBy::title)].concat();
+    let caption = "Every run: validation clips, epochs trained, the epoch that was kept, and scores.";
+    folded("Every run as a table", Table { name: "runs", caption, groups: &[], columns: &columns, rows })
+}
+
 fn run_table(experiment: &Experiment) -> Option<Markup> {
+    if !experiment.task().has_blends() && experiment.scored().next().is_some() {
+        return Some(label_run_table(experiment));
+    }
     let cells = |run: &super::run::Run| {
         let judged = |judgement: Option<crate::cv::Judgement>| {
-            let score = judgement.map(|judgement| judgement.score);
             let thresholds = judgement.map(|judgement| judgement.thresholds);
             [
                 thresholds.map(|t| t.alpha),
                 thresholds.map(|t| t.beta),
-                score.map(|s| s.presence),
-                score.map(|s| s.salience),
-                score.map(|s| s.mean()),
+                judgement.map(|judgement| judgement.presence),
+                judgement.and_then(|judgement| judgement.salience),
+                judgement.and_then(|judgement| judgement.mean),
             ]
             .map(Cell::number)
         };
@@ -266,20 +279,27 @@ fn trials(folder: &Folder, by: RankBy) -> Markup {
     let row = |trial: &super::sweep::Trial| {
         let scores = trial.method.as_ref().map(|method| &method.row);
         let set: Vec<String> = trial.told.set.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        Row::from(vec![
-            Cell::Text(trial.told.name.clone()),
-            Cell::Text(set.join(", ")),
-            Cell::Text(trial.told.status.to_string()),
-            Cell::spread(scores.and_then(|row| row.spread(by, false))),
-            Cell::spread(scores.filter(|_| by.needs_thresholds()).and_then(|row| row.spread(by, true))),
-            trial.told.seconds.map_or(Cell::None, |seconds| Cell::Count(seconds.round() as usize)),
-        ])
+        let spread = |honest| Cell::spread(scores.and_then(|row| row.spread(by, honest)));
+        let figures = if by.needs_thresholds() { vec![spread(false), spread(true)] } else { vec![spread(false)] };
+        let (name, set) = (Cell::Text(trial.told.name.clone()), Cell::Text(set.join(", ")));
+        let seconds = trial.told.seconds.map_or(Cell::None, |seconds| Cell::Count(seconds.round() as usize));
+        let first = [name, set, Cell::Text(trial.told.status.to_string())];
+        Row::from(first.into_iter().chain(figures).chain([seconds]).collect::<Vec<_>>())
     };
+    let figures = if by.needs_thresholds() { &["official", "honest"][..] } else { &[by.title()] };
+    let columns = [&["trial", "settings", "status"][..], figures, &["seconds"]].concat();
+    let caption = format!(
+        "Every trial, what tells it from the others, and its {}, which ranks them.",
+        match by {
+            RankBy::Mean => "mean score",
+            other => other.title(),
+        }
+    );
     let table = Table {
         name: "trials",
-        caption: "Every trial, what tells it from the others, and its mean score.",
+        caption: &caption,
         groups: &[],
-        columns: &["trial", "settings", "status", "official", "honest", "seconds"],
+        columns: &columns,
         rows: folder.trials.iter().map(row).collect(),
     };
     html! { h3 { "Trials of " (folder.name) } (table) }

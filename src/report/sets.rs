@@ -6,7 +6,7 @@ use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
 use super::judged::{Judged, Part};
 use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, legend};
-use crate::metrics;
+use crate::metrics::{self, Task};
 use maud::{Markup, html};
 
 /// Experiments with their decisions, by their place in the report.
@@ -26,12 +26,21 @@ pub fn section(experiments: &[&Experiment], judged: &[Option<Judged>]) -> Markup
         known.iter().map(|(i, experiment, judged)| (*i, *experiment, of(judged, &experiment.classes))).collect()
     };
     let (sets, ratios) = (parts(Judged::by_set), parts(Judged::by_ratio));
+    let tasks: Vec<Task> = known.iter().map(|(_, experiment, _)| experiment.task()).collect();
+    let blends = tasks.iter().any(Task::has_blends);
     let caption = html! {
-        i.chip.full.s5 {} "presence, " i.chip.hollow.s5 {} "salience (blends only), official thresholds. From " (clips(&known)) "."
+        @if blends { i.chip.full.s5 {} "presence, " i.chip.hollow.s5 {} "salience (blends only), official thresholds. From " }
+        @else { "Share of each class's clips whose largest score is that of the class. From " }
+        (clips(&known)) "."
+    };
+    let by_set = match (blends, tasks.iter().all(|task| task.blemore)) {
+        (false, _) => "Recall by class",
+        (true, true) => "Accuracy by set of emotions",
+        (true, false) => "Accuracy by set of classes",
     };
     let confusions = known.iter().map(|(_, experiment, judged)| confusion(experiment, judged, experiments.len() > 1));
-    let by_set = figure("Accuracy by set of emotions", &caption, chart("Accuracy by set of emotions", &sets));
-    let of_blends = html! { (caption) " First and second emotion in the order of the classes." };
+    let by_set = figure(by_set, &caption, chart(by_set, &sets));
+    let of_blends = html! { (caption) " First and second one in the order of the classes." };
     let has_ratios = ratios.iter().any(|(_, _, parts)| !parts.is_empty());
     let by_ratio =
         has_ratios.then(|| figure("Accuracy of blends by ratio", of_blends, chart("Accuracy by ratio", &ratios)));
@@ -59,6 +68,8 @@ fn chart(label: &str, all: &[(usize, &Experiment, Vec<Part>)]) -> Drawing {
             names.push(&part.name);
         }
     }
+    let is_blend = all.iter().flat_map(|(_, _, parts)| parts).any(|part| part.blend);
+    let presence = if is_blend { "presence" } else { "recall" };
     let marks = |name: &String| -> Vec<Mark> {
         let of = |(colour, experiment, parts): &(usize, &Experiment, Vec<Part>)| -> Option<Vec<Mark>> {
             let part = parts.iter().find(|part| part.name == *name)?;
@@ -69,7 +80,7 @@ fn chart(label: &str, all: &[(usize, &Experiment, Vec<Part>)]) -> Drawing {
                 filled,
                 tip: format!("{}, {name}: {what} {value:.3} of {} clips", experiment.name, part.clips),
             };
-            let presence = mark(part.official.presence, "presence", true);
+            let presence = mark(part.official.presence, presence, true);
             let salience = part.blend.then(|| mark(part.official.salience, "salience", false));
             Some([Some(presence), salience].into_iter().flatten().collect())
         };
@@ -77,7 +88,6 @@ fn chart(label: &str, all: &[(usize, &Experiment, Vec<Part>)]) -> Drawing {
     };
     let lines: Vec<_> =
         names.into_iter().map(|name| dots::Line { label: name.clone(), strong: false, marks: marks(name) }).collect();
-    let is_blend = all.iter().flat_map(|(_, _, parts)| parts).any(|part| part.blend);
     let metrics = [(Ink::Dot(5), "presence".to_owned()), (Ink::Ring(5), "salience".to_owned())];
     let several = all.iter().filter(|_| all.len() > 1);
     let experiments = several.map(|(colour, experiment, _)| (Ink::Bar(*colour), experiment.name.clone()));
@@ -99,15 +109,23 @@ fn confusion(experiment: &Experiment, judged: &Judged, named: bool) -> Markup {
             framed: truth == answer,
         }
     };
-    let drawing = heatmap("Confusion of emotion sets", &confusion.truths, &confusion.predicted, (26.0, 22.0), cell);
+    let drawing = heatmap("Confusion matrix", &confusion.truths, &confusion.predicted, (26.0, 22.0), cell);
     let title = if named { format!("{}: confusion matrix", experiment.name) } else { "Confusion matrix".into() };
     let score = judged.score();
+    let task = experiment.task();
+    let set = if task.has_blends() { "set" } else { "class" };
+    let figures = match (task.has_blends(), task.pairs) {
+        (false, _) => format!("accuracy {:.3}", score.presence),
+        (true, 0) => format!("presence {:.3} (official thresholds of each run)", score.presence),
+        (true, _) => {
+            let metrics::Score { presence, salience } = score;
+            format!("presence {presence:.3}, salience {salience:.3} (official thresholds of each run)")
+        }
+    };
     let caption = format!(
-        "Rows: true set over {}; columns: predicted set; values in percent of the row, correct cells framed. \
-         All clips: presence {:.3}, salience {:.3} (official thresholds of each run).",
-        experiment.clips(),
-        score.presence,
-        score.salience
+        "Rows: true {set} over {}; columns: predicted {set}; values in percent of the row, correct cells framed. \
+         All clips: {figures}.",
+        experiment.clips()
     );
     figure(&title, caption, drawing)
 }
@@ -142,17 +160,30 @@ fn tables(experiment: &Experiment, judged: &Judged) -> Markup {
         let first = [Cell::Text(report.class), Cell::Count(report.support)];
         Row::from(first.into_iter().chain(figures).collect::<Vec<_>>())
     };
+    let task = experiment.task();
+    let (word, caption) = match (task.has_blends(), task.blemore) {
+        (true, true) => ("emotion", "Every emotion, alone or in a blend, by official thresholds."),
+        (true, false) => ("class", "Every class, alone or in a blend, by official thresholds."),
+        (false, _) => ("class", "Every class."),
+    };
     let classes = Table {
-        name: "emotions",
-        caption: "Every emotion, alone or in a blend, by official thresholds.",
+        name: if task.blemore { "emotions" } else { "classes" },
+        caption,
         groups: &[],
-        columns: &["emotion", "clips", "precision", "recall", "F1"],
+        columns: &[word, "clips", "precision", "recall", "F1"],
         rows: classes.into_iter().map(class).collect(),
     };
+    if !task.has_blends() {
+        return folded("Every class as a table", classes);
+    }
+    let (title, by_set) = match task.blemore {
+        true => ("Sets, ratios and emotions as tables", "By set of emotions."),
+        false => ("Sets, ratios and classes as tables", "By set of classes."),
+    };
     folded(
-        "Sets, ratios and emotions as tables",
+        title,
         html! {
-            (table("sets", "By set of emotions.", judged.by_set(&experiment.classes)))
+            (table("sets", by_set, judged.by_set(&experiment.classes)))
             (table("ratios", "Blends by ratio.", judged.by_ratio(&experiment.classes)))
             (classes)
         },

@@ -1,6 +1,6 @@
 //! What was trained, as far as the paper's tables tell methods apart.
 
-use crate::config::{Blends, Decode, SalienceRule, TopN};
+use crate::config::{Decode, TopN};
 use crate::data::EncoderInfo;
 use crate::data::Modality;
 use toml::{Table, Value};
@@ -50,14 +50,8 @@ impl Setting {
 
     /// How scores are decoded; `blends`: a training label has two or more positive classes.
     pub fn decode(&self, blends: bool) -> Decode {
-        let ratio = self.word("decode.salience_rule") == Some("ratio");
-        let asked = match self.word("decode.blends") {
-            Some("always") => Blends::Always,
-            Some("never") => Blends::Never,
-            _ => Blends::Auto,
-        };
-        let salience_rule = if ratio { SalienceRule::Ratio } else { SalienceRule::Official };
-        Decode { salience_rule, blends: asked, ..Decode::default() }.resolved(blends)
+        let told = self.config.get("decode").cloned().and_then(|table| table.try_into::<Decode>().ok());
+        told.unwrap_or_default().resolved(blends)
     }
 
     /// `22 video, 13 audio, 1 multimodal`; the name of a single one

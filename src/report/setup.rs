@@ -87,8 +87,15 @@ fn configuration(experiments: &[&Experiment]) -> Markup {
 fn data(experiment: &Experiment) -> Option<Markup> {
     let encoders = &experiment.setting.encoders;
     let told = experiment.data.as_ref();
+    let task = experiment.task();
+    let (fold_columns, fold_caption) = match task.has_blends() {
+        true => (&["fold", "clips", "blends"][..], "Clips of each fold, and how many of them are blends."),
+        false => (&["fold", "clips"][..], "Clips of each fold."),
+    };
+    let classes = if task.blemore { "emotions" } else { "classes" };
     let fold = |fold: &crate::cv::FoldInfo| {
-        Row::from(vec![Cell::Count(fold.fold as usize), Cell::Count(fold.clips), Cell::Count(fold.blends)])
+        let counts = [Cell::Count(fold.fold as usize), Cell::Count(fold.clips), Cell::Count(fold.blends)];
+        Row::from(counts.into_iter().take(fold_columns.len()).collect::<Vec<_>>())
     };
     let encoder = |encoder: &crate::data::EncoderInfo| {
         Row::from(vec![
@@ -99,9 +106,9 @@ fn data(experiment: &Experiment) -> Option<Markup> {
     };
     let folds = told.map(|data| Table {
         name: "folds",
-        caption: "Clips of each fold, and how many of them are blends.",
+        caption: fold_caption,
         groups: &[],
-        columns: &["fold", "clips", "blends"],
+        columns: fold_columns,
         rows: data.folds.iter().map(fold).collect(),
     });
     let widths = Table {
@@ -116,7 +123,7 @@ fn data(experiment: &Experiment) -> Option<Markup> {
         folded("The data", html! {
             p {
                 @if let Some(name) = name { "Pool " code { (name) } ": " }
-                (encoders.len()) " encoders (" (experiment.setting.pool()) "), " (experiment.classes.len()) " emotions (" (experiment.classes.join(", ")) ")"
+                (encoders.len()) " encoders (" (experiment.setting.pool()) "), " (experiment.classes.len()) " " (classes) " (" (experiment.classes.join(", ")) ")"
                 @if let Some(neutral) = experiment.neutral.and_then(|neutral| experiment.classes.get(neutral)) { "; " (neutral) " never blends" }
                 "."
             }

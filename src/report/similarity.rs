@@ -5,7 +5,7 @@ use super::chart::heatmap::{self, heatmap};
 use super::chart::scatter::{Point, scatter};
 use super::encoders::colour;
 use super::experiment::Experiment;
-use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
+use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, published};
 use crate::analysis::{Analysis, EncoderPair};
 use crate::data::Modality;
 use maud::{Markup, html};
@@ -20,17 +20,17 @@ const WRITTEN: usize = 12;
 const MIXED: usize = 3;
 
 pub fn section(experiments: &[&Experiment]) -> Markup {
-    each(experiments, |experiment| Some(of_experiment(experiment.analysis.as_ref()?)))
+    each(experiments, |experiment| Some(of_experiment(experiment.analysis.as_ref()?, experiment.task().blemore)))
 }
 
-fn of_experiment(analysis: &Analysis) -> Markup {
+fn of_experiment(analysis: &Analysis, blemore: bool) -> Markup {
     let Some(cka) = &analysis.cka else { return html! {} };
     let drawn = drawn(analysis);
     let names: Vec<String> = drawn.iter().map(|&k| analysis.encoders[k].name.clone()).collect();
     html! {
         // A large matrix takes the whole width.
-        @if drawn.len() > WRITTEN { (matrix(analysis, cka, &drawn, &names)) (WideGrid(vec![cloud(analysis, &names)])) }
-        @else { (WideGrid(vec![matrix(analysis, cka, &drawn, &names), cloud(analysis, &names)])) }
+        @if drawn.len() > WRITTEN { (matrix(analysis, cka, &drawn, &names, blemore)) (WideGrid(vec![cloud(analysis, &names, blemore)])) }
+        @else { (WideGrid(vec![matrix(analysis, cka, &drawn, &names, blemore), cloud(analysis, &names, blemore)])) }
         (folded("Most similar pairs as a table", pairs(analysis)))
     }
 }
@@ -43,7 +43,7 @@ fn drawn(analysis: &Analysis) -> Vec<usize> {
     order
 }
 
-fn matrix(analysis: &Analysis, cka: &[Vec<f64>], drawn: &[usize], names: &[String]) -> Markup {
+fn matrix(analysis: &Analysis, cka: &[Vec<f64>], drawn: &[usize], names: &[String], blemore: bool) -> Markup {
     let cell = |i: usize, j: usize| {
         let (a, b) = (drawn[i], drawn[j]);
         heatmap::Cell {
@@ -63,12 +63,12 @@ fn matrix(analysis: &Analysis, cka: &[Vec<f64>], drawn: &[usize], names: &[Strin
     let caption = html! {
         "Linear CKA between the projected embeddings of every two encoders, from 0 (nothing in common, faint) to 1 (the same up to \
          rotation and scale), mean over " (analysis.runs.len()) " models, each on its own clips (" (analysis.clips) " in all)."
-        span.paper { "Published: clusters within families of encoders; video and audio have little in common." }
+        (published(blemore, "clusters within families of encoders; video and audio have little in common."))
     };
     figure("Figure 7: similarity of encoders", caption, heatmap("CKA between encoders", names, names, size, cell))
 }
 
-fn cloud(analysis: &Analysis, names: &[String]) -> Markup {
+fn cloud(analysis: &Analysis, names: &[String], blemore: bool) -> Markup {
     let modality = |name: &String| analysis.encoders.iter().find(|e| e.name == *name).map(|encoder| encoder.modality);
     let point = |pair: &EncoderPair| {
         let same = modality(&pair.a).filter(|a| modality(&pair.b) == Some(*a));
@@ -98,7 +98,7 @@ fn cloud(analysis: &Analysis, names: &[String]) -> Markup {
             @if i > 0 { ", " }
             i class=(format!("chip full {}", ink.class())) {} (name)
         }
-        span.paper { "Published: a falling trend, alike encoders are rarely kept together." }
+        (published(blemore, "a falling trend, alike encoders are rarely kept together."))
     };
     let drawing = scatter("CKA against co-selection", ("CKA", "kept together"), &points, trend(&points)).with_key(key);
     figure("Figure 8: similarity and co-selection", caption, drawing)

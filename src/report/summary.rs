@@ -62,8 +62,8 @@ fn cards(experiment: &Experiment) -> Markup {
         }
     };
     let scores = |what: &str, scores: &Scores| {
-        let Spread { mean, std } = scores.mean;
-        let beside = format!("presence {}\nsalience {}", scores.presence.text(), scores.salience.text());
+        let (Some(Spread { mean, std }), Some(salience)) = (scores.mean, scores.salience) else { return html! {} };
+        let beside = format!("presence {}\nsalience {}", scores.presence.text(), salience.text());
         card(what, format!("{mean:.3}"), std.map(|std| format!("{std:.3}")), beside)
     };
     let row = experiment.row.as_ref();
@@ -80,7 +80,7 @@ fn cards(experiment: &Experiment) -> Markup {
             @for metric in of_labels {
                 @if let Some(Spread { mean, std }) = row.and_then(|row| row.spread(*metric, false)) {
                     (card(if *metric == RankBy::Uar { "UAR (mean recall of the classes)" } else { "Accuracy" },
-                        format!("{mean:.3}"), std.map(|std| format!("{std:.3}")), format!("{} held-out clips", experiment.clips())))
+                        format!("{mean:.3}"), std.map(|std| format!("{std:.3}")), format!("{}, held out", experiment.clips())))
                 }
             }
             @if task.pairs > 0 { @if let Some(honest) = row.and_then(|row| row.honest.as_ref()) { (scores("Score, thresholds from other folds (honest)", honest)) }
@@ -131,9 +131,7 @@ fn comparison(experiments: &[&Experiment]) -> Markup {
     }
     let row = |experiment: &&Experiment| {
         let row = experiment.row.as_ref();
-        let spreads = |scores: Option<Scores>| {
-            [scores.map(|s| s.presence), scores.map(|s| s.salience), scores.map(|s| s.mean)].map(Cell::spread)
-        };
+        let spreads = |scores: Option<Scores>| scores.map_or([None; 3], |scores| scores.all()).map(Cell::spread);
         let ece = Some(Reliability::of_all(experiment.scored())).filter(|all| all.count > 0).map(|all| all.ece);
         let n = experiment.setting.n().map_or(Cell::None, Cell::Count);
         let first = [
@@ -204,9 +202,9 @@ fn compared(pairs: &[Pair]) -> Vec<Markup> {
 fn of_experiment(experiment: &Experiment, judged: Option<&Judged>) -> Vec<Markup> {
     let mut said = Vec::new();
     let blends = experiment.task().pairs > 0;
-    let row = experiment.row.as_ref().filter(|_| blends);
-    if let (Some(row), Some(honest)) = (row, row.and_then(|row| row.honest)) {
-        let gain = row.official.mean.mean - honest.mean.mean;
+    let mean = |honest| experiment.row.as_ref()?.spread(RankBy::Mean, honest).filter(|_| blends);
+    if let (Some(official), Some(honest)) = (mean(false), mean(true)) {
+        let gain = official.mean - honest.mean;
         said.push(html! { "Searching the thresholds on the very clips that are scored is worth " (format!("{gain:.3}")) " of the official score." });
     }
     if let Some(judged) = judged {

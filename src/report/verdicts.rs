@@ -4,7 +4,6 @@ use super::experiment::Experiment;
 use super::folder::Folder;
 use super::setting::Setting;
 use super::table::{Cell, Row, Table};
-use crate::config::Decode;
 use crate::verdicts::{Comparison, FoldScores, System, adjust, compare, p_text, units};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
@@ -63,9 +62,8 @@ fn system(experiment: &Experiment) -> Result<System, String> {
     if runs.is_empty() || !named {
         return Err("no run of it has readable scores of clips that it held out".into());
     }
-    let decode = experiment.setting.config.get("decode").cloned().and_then(|table| table.try_into::<Decode>().ok());
     let (classes, neutral) = (experiment.classes.clone(), experiment.neutral);
-    Ok(System { classes, neutral, decode: decode.unwrap_or_default(), runs })
+    Ok(System { classes, neutral, decode: experiment.decode(), runs })
 }
 
 /// An experiment with the baseline that has the best score on the very clips that both have.
@@ -188,12 +186,14 @@ pub fn section(pairs: &[Pair]) -> Markup {
         ],
         rows: compared.iter().map(row).collect(),
     };
+    let takes_thresholds = |pair: &Pair| pair.outcome.as_ref().is_ok_and(|found| found.metric.needs_thresholds());
+    let thresholds = pairs.iter().any(takes_thresholds);
     html! {
         @if !pairs.is_empty() {
             p {
                 "A test swaps the predictions of the two in whole groups of clips, with the same swaps for all seeds, and asks how often chance gives a difference as \
                  large. p is two-sided; Holm's correction is over the " (compared.len()) " comparison" @if compared.len() != 1 { "s" } " of this page, and a difference counts as shown below 0.05. \
-                 Both are scored on the folds and seeds that both have, with thresholds from the other folds where the score takes any. Intervals are for other \
+                 Both are scored on the folds and seeds that both have" @if thresholds { ", with thresholds from the other folds" } ". Intervals are for other \
                  groups of clips, not for other seeds."
             }
             (table)

@@ -2,7 +2,6 @@
 
 use super::folder::TrialFolder;
 use super::summary::SweepSummary;
-use crate::metrics::RankBy;
 use crate::ui;
 use crate::verdicts::{Comparison, System, adjust, compare, units};
 use serde::{Deserialize, Serialize};
@@ -31,8 +30,8 @@ impl AgainstBest {
 }
 
 impl SweepSummary {
-    /// Compares every trial that is done with the best, by a paired test on their out-of-fold predictions, and names the
-    /// command for the final model.
+    /// Compares every trial that is done with the best, by a paired test of the metric that ranks them on their
+    /// out-of-fold predictions, and names the command for the final model.
     pub fn judge(&mut self, folders: &[TrialFolder]) {
         self.trials.iter_mut().for_each(|trial| trial.against_best = None);
         (self.within_noise, self.final_model) = (Vec::new(), None);
@@ -40,7 +39,7 @@ impl SweepSummary {
         let Some((&best, others)) = ranked.split_first() else { return };
         let read = |id: usize| System::read(&folders[id].path).map_err(|error| format!("{error:#}"));
         let first = read(best);
-        let metric = first.as_ref().map_or(RankBy::Mean, System::leading);
+        let metric = self.rank_by();
         let against = |&id: &usize| {
             let first = first.as_ref().map_err(|why| format!("the best trial: {why}"));
             (id, first.and_then(|first| compare(first, &read(id)?, metric)))

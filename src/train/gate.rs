@@ -24,23 +24,33 @@ pub struct GateState {
     /// encoders, both sums run over what is present, and means are those of the least-squares fit u ≈ clip + encoder.
     #[serde(rename = "logit_variance_between_clips")]
     pub between_clips: f64,
+    /// The largest `encoders_kept` that clips which miss encoders allow: exp(mean over clips of ln min(n, present)). `None`
+    /// where no clip misses any: n
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_kept: Option<f64>,
 }
 
 impl GateState {
     /// From weights w (N, K) and logits u (N, K), not finite where a clip misses an encoder; logits over any positive factor
-    /// (τ) give the same. `None` where no gate has a choice: fewer than 2 encoders or 2 clips.
-    pub fn of(w: ArrayView2<f32>, u: ArrayView2<f32>) -> Option<Self> {
+    /// (τ) give the same; `top_n`: encoders kept of a clip that misses none. `None` where no gate has a choice: fewer than 2 encoders or 2 clips.
+    pub fn of(w: ArrayView2<f32>, u: ArrayView2<f32>, top_n: usize) -> Option<Self> {
         assert_eq!(w.dim(), u.dim(), "weights and logits of a gate must both be (N, K)");
         let (n, k) = w.dim();
-        (n >= 2 && k >= 2).then(|| Self { encoders_kept: encoders_kept(w), between_clips: between_clips(u) })
+        (n >= 2 && k >= 2).then(|| Self {
+            encoders_kept: encoders_kept(w),
+            between_clips: between_clips(u),
+            most_kept: most_kept(u, top_n),
+        })
     }
 
     /// What is wrong with a gate that keeps `top_n` encoders; `None` where nothing is.
     fn findings(&self, top_n: usize) -> Option<String> {
-        let Self { encoders_kept, between_clips } = *self;
+        let Self { encoders_kept, between_clips, most_kept } = *self;
         let mut found = Vec::new();
-        if encoders_kept < LEAST_KEPT * top_n as f64 {
-            found.push(format!("it keeps {encoders_kept:.1} of n = {top_n} encoders (under a quarter)"));
+        if encoders_kept < LEAST_KEPT * most_kept.unwrap_or(top_n as f64) {
+            let most = most_kept.map(|most| format!(", at most {most:.1} where encoders are missing"));
+            let most = most.unwrap_or_default();
+            found.push(format!("it keeps {encoders_kept:.1} of n = {top_n} encoders (under a quarter{most})"));
         }
         if between_clips < LEAST_BETWEEN_CLIPS {
             let (share, least) = (100.0 * between_clips, 100.0 * LEAST_BETWEEN_CLIPS);
@@ -54,7 +64,7 @@ impl GateState {
 
     /// `14.2 of n = 22, logit variance between clips 31 %`
     pub fn text(&self, top_n: usize) -> String {
-        let Self { encoders_kept, between_clips } = self;
+        let Self { encoders_kept, between_clips, .. } = self;
         format!("{encoders_kept:.1} of n = {top_n}, logit variance between clips {:.1} %", 100.0 * between_clips)
     }
 }
@@ -75,6 +85,13 @@ pub fn warning<'a>(runs: impl IntoIterator<Item = (&'a str, Option<GateState>, u
 fn encoders_kept(w: ArrayView2<f32>) -> f64 {
     let terms = w.iter().map(|&w| f64::from(w)).filter(|w| *w > 0.0).map(|w| -w * w.ln());
     (terms.sum::<f64>() / w.nrows() as f64).exp()
+}
+
+fn most_kept(u: ArrayView2<f32>, top_n: usize) -> Option<f64> {
+    let present = |row: ndarray::ArrayView1<f32>| row.iter().filter(|u| u.is_finite()).count();
+    let missing = u.rows().into_iter().any(|row| present(row) < row.len());
+    let logs = u.rows().into_iter().map(|row| (present(row).min(top_n).max(1) as f64).ln());
+    missing.then(|| (logs.sum::<f64>() / u.nrows() as f64).exp())
 }
 
 fn between_clips(u: ArrayView2<f32>) -> f64 {
@@ -146,9 +163,30 @@ mod tests {
         assert!(between_clips(u.view()) < 1e-6, "{}", between_clips(u.view()));
     }
 
+    /// Clips with 2 and 8 of 20 encoders can keep 4 in the geometric mean: 4 of n = 18 is no collapse there.
+    #[test]
+    fn clips_that_miss_encoders_cannot_keep_n() {
+        let logit = |present: usize| move |k: usize| if k < present { k as f32 } else { f32::NEG_INFINITY };
+        let u = Array2::from_shape_fn((2, 20), |(clip, k)| logit([2, 8][clip])(k));
+        let w = Array2::from_shape_fn((2, 20), |(clip, k)| {
+            let present = [2, 8][clip];
+            if k < present { 1.0 / present as f32 } else { 0.0 }
+        });
+        let state = GateState::of(w.view(), u.view(), 18).unwrap();
+        assert!(close(state.encoders_kept, 4.0) && close(state.most_kept.unwrap(), 4.0), "{state:?}");
+        let alone = |encoders_kept| GateState { encoders_kept, between_clips: 0.5, ..state };
+        assert_eq!(warning([("a", Some(alone(1.0)), 18)]), None);
+        let warned = warning([("a", Some(alone(0.99)), 18)]).unwrap();
+        assert!(warned.contains("of n = 18 encoders (under a quarter, at most 4.0 where"), "{warned}");
+        assert_eq!(
+            GateState::of(w.slice(ndarray::s![.., ..2]), u.slice(ndarray::s![.., ..2]), 2).unwrap().most_kept,
+            None
+        );
+    }
+
     #[test]
     fn warns_below_both_bounds_only() {
-        let state = |encoders_kept, between_clips| Some(GateState { encoders_kept, between_clips });
+        let state = |encoders_kept, between_clips| Some(GateState { encoders_kept, between_clips, most_kept: None });
         let one = |gate, top_n| warning([("seed 0 fold 1", gate, top_n)]);
         assert_eq!(one(state(5.5, 0.01), 22), None);
         let few = one(state(5.49, 0.01), 22).unwrap();
@@ -165,8 +203,10 @@ mod tests {
 
     #[test]
     fn a_gate_without_a_choice_has_no_state() {
-        assert_eq!(GateState::of(array![[1.0], [1.0]].view(), array![[0.3], [0.1]].view()), None);
-        assert_eq!(GateState::of(array![[0.5, 0.5]].view(), array![[0.3, 0.3]].view()), None);
-        assert!(GateState::of(array![[0.5, 0.5], [1.0, 0.0]].view(), array![[0.3, 0.3], [1.0, 0.0]].view()).is_some());
+        assert_eq!(GateState::of(array![[1.0], [1.0]].view(), array![[0.3], [0.1]].view(), 1), None);
+        assert_eq!(GateState::of(array![[0.5, 0.5]].view(), array![[0.3, 0.3]].view(), 2), None);
+        assert!(
+            GateState::of(array![[0.5, 0.5], [1.0, 0.0]].view(), array![[0.3, 0.3], [1.0, 0.0]].view(), 2).is_some()
+        );
     }
 }

@@ -138,7 +138,7 @@ impl Summary {
     /// Of a nested selection: the scored clips by the thresholds that were chosen on the other fold.
     pub fn nested(&self) -> Option<Judgement> {
         let score = self.scored.as_ref()?.measures.score();
-        Some(Judgement { thresholds: self.thresholds?, score, mean: score.mean() })
+        Some(Judgement::of(self.thresholds?, score, self.salience.is_some()))
     }
 
     /// Thresholds searched on the scored clips, and their scores; `None` of a run that held none out.
@@ -146,8 +146,7 @@ impl Summary {
         if let Some(scored) = &self.scored {
             return Some(scored.official);
         }
-        // Without pairs there is no salience to find.
         let score = Score { presence: self.presence?, salience: self.salience.unwrap_or(0.0) };
-        Some(Judgement { thresholds: self.thresholds?, score, mean: score.mean() })
+        Some(Judgement::of(self.thresholds?, score, self.salience.is_some()))
     }
 }

@@ -121,7 +121,11 @@ impl SharedPool {
             "adaptation.enabled = true, but the pool has no test clips to adapt to; add their features or turn adaptation off"
         );
         if config.adaptation.enabled {
-            config.data.check_test_clips(self.indices(Split::Test).len())?;
+            let test = self.indices(Split::Test);
+            let has = |k: usize| move |row: &&usize| self.present.as_ref().is_none_or(|present| present[[**row, k]]);
+            let counts = self.encoders.iter().enumerate();
+            let counts = counts.map(|(k, encoder)| (encoder.name.as_str(), test.iter().filter(has(k)).count()));
+            config.data.check_test_clips(test.len(), counts)?;
         }
         let widths: Vec<usize> = self.encoders.iter().map(|encoder| encoder.width).collect();
         Ok(Dims { masked: self.present.is_some(), ..Dims::new(config, &widths, self.classes.len())? })

@@ -69,7 +69,9 @@ impl Validation {
         let measures = judge::measures(scored, targets, &self.truths, thresholds, &config.decode, self.neutral);
         // ln a is u / τ but for a shift of each row.
         let gated = config.model.attention == Attention::Gate;
-        let gate = if gated { GateState::of(output.w.view(), output.a.mapv(f32::ln).view()) } else { None };
+        let top_n = config.model.top_n.resolve(output.w.ncols()).unwrap_or(output.w.ncols());
+        let state = || GateState::of(output.w.view(), output.a.mapv(f32::ln).view(), top_n);
+        let gate = if gated { state() } else { None };
         Judged { gate, output, scores, loss, thresholds, score, measures }
     }
 }

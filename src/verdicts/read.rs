@@ -14,7 +14,8 @@ impl System {
     /// Its summary, its configuration or the scores of a run cannot be read.
     pub fn read(dir: &Path) -> Result<Self> {
         let summary = CvSummary::read(dir)?;
-        let decode = Config::load(Some(&dir.join("config.toml")), &[])?.decode;
+        let config = Config::load_recorded(&dir.join("config.toml"), &[])?;
+        let decode = config.decode.resolved(summary.data.task().has_blends());
         let scores = |run: &CvRun| {
             let chosen = run.nested.and(run.honest).map(|honest| honest.thresholds);
             let clips = ValidationClips::read(&dir.join(&run.folder))?;

@@ -1,6 +1,7 @@
 //! The numpy loader in `examples/predict.py`: the README shows it, and its scores are those of `predict --scores`.
 
 use crate::workspace::{SMALL, Workspace};
+use blendfuse::data::npz::NpzWriter;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -64,5 +65,34 @@ fn the_loader_gives_the_same_scores() {
                 assert!(worst <= 1e-6, "{setting}: {array} of {name} differ by {worst:.1e}");
             }
         }
+    }
+}
+
+#[test]
+fn the_loader_refuses_clips_that_lack_an_encoder() {
+    let numpy = Command::new("python3").args(["-c", "import numpy"]).output();
+    if !numpy.is_ok_and(|output| output.status.success()) {
+        println!("skipped: python3 cannot import numpy, so examples/predict.py was not run");
+        return;
+    }
+    let work = Workspace::with_pool();
+    work.ok(&format!("train --data pool --device cpu {SMALL} --out run --fold 0"));
+    // In whatever file it is, the first one included.
+    let encoders = work.strings("run/validation.npz", "encoders");
+    for encoder in [&encoders[0], &encoders[2]] {
+        work.copy("pool/features/test", "thin");
+        let file = format!("thin/{encoder}.npz");
+        let (x, names) = (work.matrix(&file, "X"), work.strings(&file, "filenames"));
+        let mut npz = NpzWriter::create(&work.path(&file)).unwrap();
+        npz.matrix("X", x.slice(ndarray::s![1.., ..])).unwrap();
+        npz.strings("filenames", &names[1..]).unwrap();
+        npz.finish().unwrap();
+        let arguments = ["run/model.safetensors", "thin", "scores.npz"];
+        let output = Command::new("python3").current_dir(work.path("")).arg(loader()).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.starts_with(&format!("{encoder}.npz: no row for clip {} (1 rows", names[0])), "{said}");
+        assert!(!work.path("scores.npz").exists());
+        std::fs::remove_dir_all(work.path("thin")).unwrap();
     }
 }

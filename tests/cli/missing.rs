@@ -141,3 +141,55 @@ fn a_clip_without_any_row_is_told() {
     let said = work.run("inspect pool --missing mask");
     assert!(said.code == 1 && said.stdout.contains("clips have no row in any encoder"), "{}", said.stdout);
 }
+
+/// Test clips by their own statistics: over those that have the encoder, also where none of them has it.
+#[test]
+fn per_split_takes_the_clips_that_have_the_encoder() {
+    let work = with_missing_rows();
+    let own = "--set data.standardize=per_split";
+    work.train("cpu", &format!("--out run --fold 0 --missing mask {own}"));
+    let predict = |pool: &str| {
+        format!("predict --model run --data {pool} --missing mask --device cpu --out p.json --scores {pool}.npz")
+    };
+    work.ok(&predict("pool"));
+    // Shifted and scaled test clips have the same scores.
+    work.copy("pool", "moved");
+    for encoder in ["clip", "hicmae"] {
+        let file = format!("moved/features/test/{encoder}.npz");
+        let (x, names) = (work.matrix(&file, "X").mapv(|x| 3.0 * x + 1.0), work.strings(&file, "filenames"));
+        let mut npz = NpzWriter::create(&work.path(&file)).unwrap();
+        npz.matrix("X", x.view()).unwrap();
+        npz.strings("filenames", &names).unwrap();
+        npz.finish().unwrap();
+    }
+    work.ok(&predict("moved"));
+    let [a, b] = ["pool.npz", "moved.npz"].map(|npz| work.matrix(npz, "scores"));
+    let apart = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-4, "{apart:.1e}");
+
+    // One clip has no statistics; an encoder that no test clip has needs none.
+    let keep = |rows: usize| {
+        let file = "moved/features/test/clip.npz";
+        let (x, names) = (work.matrix(file, "X"), work.strings(file, "filenames"));
+        let mut npz = NpzWriter::create(&work.path(file)).unwrap();
+        npz.matrix("X", x.slice(ndarray::s![..rows, ..])).unwrap();
+        npz.strings("filenames", &names[..rows]).unwrap();
+        npz.finish().unwrap();
+    };
+    keep(1);
+    let adapts = "--set adaptation.enabled=true --set train.max_epochs=1 --missing mask";
+    let adapted = format!("train --data moved --device cpu {SMALL} --out adapted --fold 0 {adapts} {own}");
+    for line in [&predict("moved"), &adapted] {
+        let said = work.run(line);
+        assert!(
+            said.code == 1 && said.stderr.contains("encoder `clip`: found 1 test clip that has it"),
+            "{}",
+            said.stderr
+        );
+    }
+    std::fs::remove_file(work.path("moved/features/test/clip.npz")).unwrap();
+    work.ok(&predict("moved"));
+    let column = work.strings("moved.npz", "encoders").iter().position(|name| name == "clip").unwrap();
+    assert!(work.matrix("moved.npz", "w").column(column).iter().all(|w| *w == 0.0));
+    work.ok(&adapted);
+}

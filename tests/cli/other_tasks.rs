@@ -1,6 +1,8 @@
 //! Tasks other than BlEmoRE: one class per clip, and soft labels of three classes. What is printed has to fit them.
 
 use crate::workspace::{SMALL, Workspace};
+use blendfuse::config::Blends;
+use blendfuse::verdicts::System;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -80,12 +82,76 @@ fn one_class_per_clip_leads_with_accuracy_and_uar() {
     assert_eq!(summary["leading"]["metric"], "uar");
     assert_eq!(summary["leading"]["mean"], summary["labels"]["uar"]["mean"]);
 
-    work.ok("report cv --out report.html");
+    // Half of presence is no result: nowhere as a mean, and salience is not 0 but not there.
+    work.ok(&format!("baselines --data pool --out base --folds 0,1 --device cpu {SMALL}"));
+    let baselines: serde_json::Value = serde_json::from_str(&work.text("base/summary.json")).unwrap();
+    let rows = baselines["rows"].as_array().unwrap().iter().flat_map(|row| [&row["official"], &row["honest"]]);
+    let runs = summary["runs"].as_array().unwrap().iter().flat_map(|run| [&run["official"], &run["honest"]]);
+    let own = [&summary["official"], &summary["honest"], &summary["trivial"][0]["official"]];
+    for scores in rows.chain(runs).chain(own).filter(|scores| !scores.is_null()) {
+        assert!(!scores["presence"].is_null() && scores["salience"].is_null() && scores["mean"].is_null(), "{scores}");
+    }
+    assert_eq!(System::read(&work.path("cv")).unwrap().decode.blends, Blends::Never, "cv keeps \"auto\"");
+
+    // An ensemble decides as its members do.
+    let said = work.ok("predict --model cv --data pool --out all.json --device cpu");
+    assert!(said.stdout.contains("135 clips, mean of 2 runs"), "{}", said.stdout);
+    has_no_blend_figures(&said.stdout);
+    let submitted: serde_json::Value = serde_json::from_str(&work.text("all.json")).unwrap();
+    let mut clips = submitted["predictions"].as_object().unwrap().values();
+    assert!(clips.all(|classes| classes.as_array().unwrap().len() == 1));
+
+    let surveyed = work.ok("inspect pool");
+    // Below the encoders, one of which has "emotion" in its name.
+    let labels = surveyed.stdout.split_once("labels: ").unwrap().1;
+    has_no_blend_figures(labels);
+    assert!(!labels.contains("blend") && !labels.contains("single"), "{labels}");
+
+    work.ok("analyze cv --data pool --device cpu");
+    work.ok("report cv base --out report.html");
     let page = fs::read_to_string(work.path("report.html")).unwrap();
     assert!(page.contains("UAR (mean recall of the classes)") && page.contains("macro F1"));
-    for word in ["Table I", "Beside the paper", "challenge", "thresholds from", "by ratio\""] {
+    let words =
+        ["Table I", "Beside the paper", "challenge", "thresholds from", "by ratio\"", "Published: ", "emotion<"];
+    for word in
+        words.into_iter().chain(["official thresholds", "salience</th>", " blends", "Every emotion", "presence "])
+    {
         assert!(!page.contains(word), "{word:?} in the report");
     }
+}
+
+/// Test clips have a section of their own, with the figures of `evaluate`.
+#[test]
+fn the_report_scores_labelled_test_clips_apart() {
+    let work = singles();
+    work.ok(&format!("train --data pool --out run --fold 0 --device cpu {SMALL}"));
+    work.ok("report run --out without.html");
+    assert!(!work.text("without.html").contains("Test clips"));
+    work.ok("predict --model run --data pool --out p.json --scores s.npz --device cpu");
+    let line = "evaluate --predictions p.json --scores s.npz --metadata pool/labels.csv --json";
+    let evaluation = work.ok(line);
+    work.write("held-out.json", &evaluation.stdout);
+    work.ok("report run --test held-out.json --out report.html");
+    let page = work.text("report.html");
+    let at = page.find("id=\"test\"").expect("a section of test clips");
+    let section = &page[at..page[at..].find("</section>").unwrap() + at];
+    let json = evaluation.json();
+    for metric in ["accuracy", "uar", "macro_f1", "log_loss", "ece"] {
+        assert!(section.contains(&format!(">{:.3}</td>", json[metric].as_f64().unwrap())), "{metric}: {section}");
+    }
+    assert!(section.contains(">held-out</td>") && section.contains(">135</td>"), "{section}");
+    // The other figures are those of the page without it.
+    let summary =
+        |page: &str| page[page.find("id=\"summary\"").unwrap()..page.find("id=\"scores\"").unwrap()].to_owned();
+    assert_eq!(summary(&page), summary(&work.text("without.html")));
+
+    work.ok("predict --model run --data pool --split train --out t.json --device cpu");
+    let training = work.ok("evaluate --predictions t.json --metadata pool/labels.csv --json");
+    work.write("training.json", &training.stdout);
+    work.fails("report run --test training.json --out x.html", &["training.json: found scores of training clips"]);
+    work.write("other.json", &evaluation.stdout.replace("\"three\"", "\"drei\""));
+    work.fails("report run --test other.json --out x.html", &["other: found scores of classes", "drei", "run has"]);
+    work.fails("report run --test run/summary.json --out x.html", &["run/summary.json", "evaluate --json"]);
 }
 
 #[test]

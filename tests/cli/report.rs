@@ -41,14 +41,14 @@ fn figures_of_a_cross_validation_are_those_of_its_files() {
 
     let scores = page.table("Mean ± standard deviation over runs.");
     let honest = summary.honest.unwrap();
-    let spreads = |scores: Scores| [scores.presence, scores.salience, scores.mean].map(|spread| spread.text());
+    let spreads = |scores: Scores| scores.all().map(|spread| spread.unwrap().text());
     let expected = [vec!["cv".into(), "3".into()], spreads(summary.official).into(), spreads(honest).into()].concat();
     assert_eq!(scores[0], expected);
     assert_eq!(scores.len(), 3, "and the two trivial ones: {scores:?}");
     let runs = page.table("Every run: validation clips");
     for (row, run) in runs.iter().zip(&summary.runs) {
         let judged = |j: blendfuse::cv::Judgement| {
-            [j.thresholds.alpha, j.thresholds.beta, j.score.presence, j.score.salience, j.mean].map(three)
+            [j.thresholds.alpha, j.thresholds.beta, j.presence, j.salience.unwrap(), j.mean.unwrap()].map(three)
         };
         assert_eq!(row[0], format!("seed 0 fold {}", run.fold));
         assert_eq!((&row[2], &row[3]), (&run.epochs.to_string(), &run.best_epoch.to_string()));
@@ -301,7 +301,7 @@ fn two_cross_validations_side_by_side() {
     let page = Page::read(&work, "report.html");
     assert!(page.text.contains("<h1>one/cv · two/cv</h1>"), "two of the same name are told apart");
     let table = page.table("Mean ± standard deviation over runs; ECE");
-    assert_eq!((&table[0][6], &table[1][6]), (&a.official.mean.text(), &b.official.mean.text()));
+    assert_eq!((&table[0][6], &table[1][6]), (&a.official.mean.unwrap().text(), &b.official.mean.unwrap().text()));
     // The second has less noise: a paired test over 90 clips, no groups being known, tells them apart.
     let pair = &page.table("Paired permutation tests")[0];
     assert_eq!((pair[0].as_str(), pair[1].as_str(), pair[9].as_str()), ("two/cv", "one/cv", "yes"), "{pair:?}");

@@ -87,12 +87,12 @@ impl Plan {
         let trivial = trivial.map(|(name, score)| Row {
             name,
             runs: 1,
-            official: Scores::of(&[score]),
+            official: Scores::of(&[score], true),
             honest: None,
             estimate: None,
             labels: None,
         });
-        let scores = |of: fn(&CvRun) -> Score| Scores::of(&runs.iter().map(of).collect::<Vec<_>>());
+        let scores = |of: fn(&CvRun) -> Score| Scores::of(&runs.iter().map(of).collect::<Vec<_>>(), true);
         let summary = CvSummary {
             nested: None,
             kind: "cv".into(),
@@ -104,8 +104,8 @@ impl Plan {
             seeds: self.seeds.clone(),
             leading: None,
             labels: None,
-            official: scores(|run| run.official.score),
-            honest: Some(scores(|run| run.honest.unwrap().score)),
+            official: scores(|run| run.official.score()),
+            honest: Some(scores(|run| run.honest.unwrap().score())),
             estimate: None,
             ensemble: None,
             thresholds,
@@ -236,7 +236,7 @@ impl Plan {
             seconds: 12.0,
         };
         write_json(&path.join("summary.json"), &summary);
-        let judgement = |thresholds, score: Score| Judgement { thresholds, score, mean: score.mean() };
+        let judgement = |thresholds, score: Score| Judgement::of(thresholds, score, true);
         CvRun {
             nested: None,
             seed,

@@ -81,7 +81,7 @@ fn cv_has_an_interval_and_an_ensemble_over_seeds() {
         .into();
     let mean = official.iter().map(Score::mean).sum::<f64>() / 3.0;
     assert_eq!((ensemble.name.as_str(), ensemble.runs), ("ensemble of 2 seeds", 3));
-    assert!((ensemble.official.mean.mean - mean).abs() < 1e-9, "{ensemble:?}, expected {mean}");
+    assert!((ensemble.official.mean.unwrap().mean - mean).abs() < 1e-9, "{ensemble:?}, expected {mean}");
     assert!(ensemble.honest.is_some() && ensemble.estimate.is_some_and(|estimate| estimate.seeds == 1));
     assert!(said.contains("ensemble of 2 seeds"), "{said}");
 
@@ -174,7 +174,8 @@ fn a_sweep_tells_which_trials_are_within_noise_and_how_to_go_on() {
         "{}",
         said.stdout
     );
-    (found.sort_unstable(), within.sort_unstable());
+    found.sort_unstable();
+    within.sort_unstable();
     assert_eq!(found, within);
 
     let command = summary["final_model"].as_str().unwrap().to_owned();
@@ -228,4 +229,19 @@ fn a_report_claims_only_what_a_test_shows() {
     work.write("pool/train_metadata.csv", &moved);
     cv("moved", "--folds 0,1");
     assert!(report("a moved").contains("clips are in other folds"));
+}
+
+/// What ranks the trials is what is tested, also where another metric leads for the labels.
+#[test]
+fn noise_is_judged_by_the_metric_that_ranks_the_trials() {
+    let work = Workspace::with_pool();
+    work.write("spec.toml", "rank_by = \"log_loss\"\nfolds = [0, 1]\n[search]\ntrain.lr = [0.01, 1e-6]\n");
+    let said = work.ok(&format!("sweep --data pool --device cpu {SMALL} --out s --spec spec.toml"));
+    assert!(said.stdout.contains("paired permutation test of log loss over"), "{}", said.stdout);
+    let summary = work.json("s/summary.json");
+    let [best, other] = [0, 1].map(|id| System::read(&work.path(&format!("s/trials/{id:04}"))).unwrap());
+    let expected = compare(&best, &other, RankBy::LogLoss).unwrap();
+    let found = &summary["trials"][1]["against_best"]["compared"];
+    assert_eq!(found["metric"], "log_loss");
+    assert_eq!((found["difference"].as_f64(), found["p"].as_f64()), (Some(expected.difference), Some(expected.p)));
 }

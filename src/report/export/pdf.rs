@@ -20,9 +20,9 @@ pub struct Pdf {
 pub fn write(drawing: &Drawing) -> Pdf {
     let drawing = drawing.keyed();
     let (width, height) = (POINTS * drawing.width, POINTS * drawing.height);
-    let mut page = Page::default();
     // From here on pixels to the right and down, as in the drawing.
-    page.content = format!("{POINTS} 0 0 -{POINTS} 0 {} cm\n", number(height));
+    let content = format!("{POINTS} 0 0 -{POINTS} 0 {} cm\n", number(height));
+    let mut page = Page { content, ..Page::default() };
     page.content += &format!("{} rg 0 0 {} {} re f\n", rgb(PAPER), number(drawing.width), number(drawing.height));
     for shape in &drawing.shapes {
         if let Some(style) = shape.ink.style() {

@@ -1,0 +1,149 @@
+//! Labelled test clips, as `blendfuse evaluate --json` scored them: a set of their own, never part of what is validated on.
+
+use super::experiment::Experiment;
+use super::page::{Cell, Row, Table, folded};
+use crate::files::read_json;
+use crate::metrics::{RankBy, Task};
+use anyhow::{Result, ensure};
+use maud::{Markup, html};
+use serde::Deserialize;
+use std::path::Path;
+
+/// What `evaluate` wrote about one set of predictions.
+#[derive(Deserialize)]
+pub struct TestSet {
+    /// The file's stem
+    #[serde(skip)]
+    name: String,
+    task: Task,
+    clips: usize,
+    split: String,
+    without_prediction: usize,
+    #[serde(flatten)]
+    figures: Figures,
+    baselines: Vec<Baseline>,
+    classes: Vec<Class>,
+}
+
+#[derive(Deserialize)]
+struct Baseline {
+    name: String,
+    #[serde(flatten)]
+    figures: Figures,
+}
+
+#[derive(Deserialize)]
+struct Figures {
+    presence: f64,
+    salience: Option<f64>,
+    mean: Option<f64>,
+    accuracy: f64,
+    uar: f64,
+    macro_f1: f64,
+    log_loss: Option<f64>,
+    ece: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Class {
+    class: String,
+    support: usize,
+    precision: f64,
+    recall: f64,
+    f1: f64,
+}
+
+impl TestSet {
+    /// Reads what `blendfuse evaluate --json` printed into a file.
+    ///
+    /// # Errors
+    /// A file of another kind, or of training clips.
+    pub fn read(path: &Path) -> Result<Self> {
+        let remedy = "give a file that `blendfuse evaluate --json` printed";
+        let read: Self = read_json(path, "an evaluation", remedy)?;
+        ensure!(
+            read.split != "train",
+            "{}: found scores of training clips, expected test clips; evaluate them with --split test",
+            path.display()
+        );
+        Ok(Self { name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), ..read })
+    }
+
+    /// Checks that it is of the classes of the folders that are reported.
+    ///
+    /// # Errors
+    /// Names both.
+    pub(super) fn check(&self, experiments: &[&Experiment]) -> Result<()> {
+        let own: Vec<&String> = self.classes.iter().map(|class| &class.class).collect();
+        let known = || experiments.iter().filter(|experiment| !experiment.classes.is_empty());
+        let other = known().find(|experiment| !experiment.classes.iter().eq(own.iter().copied()));
+        if let Some(experiment) = other {
+            anyhow::bail!(
+                "{}: found scores of classes {own:?}, but {} has {:?}; give an evaluation of its own predictions",
+                self.name,
+                experiment.name,
+                experiment.classes
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Figures {
+    fn get(&self, metric: RankBy) -> Option<f64> {
+        match metric {
+            RankBy::Mean => self.mean,
+            RankBy::Presence => Some(self.presence),
+            RankBy::Salience => self.salience,
+            RankBy::Accuracy => Some(self.accuracy),
+            RankBy::Uar => Some(self.uar),
+            RankBy::MacroF1 => Some(self.macro_f1),
+            RankBy::LogLoss => self.log_loss,
+            RankBy::Ece => self.ece,
+        }
+    }
+}
+
+pub fn section(sets: &[TestSet]) -> Markup {
+    if sets.is_empty() {
+        return html! {};
+    }
+    let blends = sets.iter().any(|set| set.task.has_blends());
+    let of_blends = |metric: &RankBy| metric.needs_thresholds();
+    let metrics: Vec<RankBy> = RankBy::ALL.into_iter().filter(|metric| blends || !of_blends(metric)).collect();
+    let cells = |set: &TestSet, name: String, figures: &Figures, missing: usize| {
+        let first = [Cell::Text(name), Cell::Count(set.clips), Cell::Count(missing)];
+        first.into_iter().chain(metrics.iter().map(|metric| Cell::number(figures.get(*metric)))).collect::<Vec<_>>()
+    };
+    let mut rows = Vec::new();
+    for set in sets {
+        rows.push(Row { cells: cells(set, set.name.clone(), &set.figures, set.without_prediction), strong: true });
+        for baseline in &set.baselines {
+            let name = if sets.len() > 1 { format!("{}: {}", set.name, baseline.name) } else { baseline.name.clone() };
+            rows.push(cells(set, name, &baseline.figures, 0).into());
+        }
+    }
+    let titles: Vec<&str> = metrics.iter().map(|metric| metric.title()).collect();
+    let columns = [&["predictions", "clips", "without prediction"][..], &titles].concat();
+    let caption = "Labelled test clips; log loss and ECE are better when lower.";
+    let classes = sets.iter().flat_map(|set| {
+        set.classes.iter().map(|class| {
+            let figures = [class.precision, class.recall, class.f1].map(Cell::Number);
+            let first = [Cell::Text(set.name.clone()), Cell::Text(class.class.clone()), Cell::Count(class.support)];
+            Row::from(first.into_iter().chain(figures).collect::<Vec<_>>())
+        })
+    });
+    let classes = Table {
+        name: "test-classes",
+        caption: "Test clips by class.",
+        groups: &[],
+        columns: &["predictions", "class", "clips", "precision", "recall", "F1"],
+        rows: classes.collect(),
+    };
+    html! {
+        p { "Test clips take no part in training, in the choice of the epoch or in the search of thresholds, and in no other figure of this \
+             page. A clip without a prediction counts as wrong." }
+        (Table { name: "test", caption, groups: &[], columns: &columns, rows })
+        (folded("Every class of the test clips as a table", classes))
+    }
+}
