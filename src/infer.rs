@@ -32,6 +32,8 @@ pub struct Output {
     pub w: Array2<f32>,
     /// The gate's weights before selection (N, K): softmax(u / τ) over all encoders that the row has; w where there is no gate
     pub a: Array2<f32>,
+    /// The gate's logits (N, K), −∞ where the row lacks the encoder; `None` where there is no gate
+    pub u: Option<Array2<f32>>,
 }
 
 /// A network with features on its device, ready for batches of at most `capacity` rows.

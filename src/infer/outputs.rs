@@ -46,8 +46,12 @@ impl Outputs {
         let presence = self.logits.slice(s![.., ..c]).to_owned();
         let salience = if model.dims.dual { self.logits.slice(s![.., c..2 * c]).to_owned() } else { presence.clone() };
         let present = self.mask.mapv(|mask| mask != 0);
-        let a =
-            if model.dims.gate { preselection(self.u.view(), present.view(), model.temperature()?) } else { w.clone() };
-        Ok(Output { presence, salience, w, a })
+        if !model.dims.gate {
+            return Ok(Output { presence, salience, a: w.clone(), w, u: None });
+        }
+        let a = preselection(self.u.view(), present.view(), model.temperature()?);
+        let mut u = self.u;
+        u.zip_mut_with(&present, |u, &present| *u = if present { *u } else { f32::NEG_INFINITY });
+        Ok(Output { presence, salience, w, a, u: Some(u) })
     }
 }

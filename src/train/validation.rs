@@ -2,7 +2,7 @@
 
 use super::gate::GateState;
 use super::shared::SharedPool;
-use crate::config::{Attention, Config, PresenceLoss};
+use crate::config::{Config, PresenceLoss};
 use crate::cv::judge;
 use crate::data::{self, Split};
 use crate::decode::{self, Thresholds};
@@ -67,11 +67,8 @@ impl Validation {
         let (thresholds, score) = config.decode.search_officially(scores.view(), &self.truths, self.neutral);
         let (scored, targets) = (scores.view(), self.targets.view());
         let measures = judge::measures(scored, targets, &self.truths, thresholds, &config.decode, self.neutral);
-        // ln a is u / τ but for a shift of each row.
-        let gated = config.model.attention == Attention::Gate;
         let top_n = config.model.top_n.resolve(output.w.ncols()).unwrap_or(output.w.ncols());
-        let state = || GateState::of(output.w.view(), output.a.mapv(f32::ln).view(), top_n);
-        let gate = if gated { state() } else { None };
+        let gate = output.u.as_ref().and_then(|u| GateState::of(output.w.view(), u.view(), top_n));
         Judged { gate, output, scores, loss, thresholds, score, measures }
     }
 }
