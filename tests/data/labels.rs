@@ -201,7 +201,7 @@ fn names_that_differ_by_a_suffix_say_so() {
 #[test]
 fn clips_with_bad_features_are_named_by_row_and_column_or_dropped() {
     let dir = pool("filename,fold,label\na,0,x\nb,1,y\nc,0,y\nd,1,x\n");
-    let row = |row: usize| vec![row as f32, 1.0, if row % 3 == 0 { f32::NAN } else { 2.0 }];
+    let row = |row: usize| vec![row as f32, 1.0, if row.is_multiple_of(3) { f32::NAN } else { 2.0 }];
     features(dir.path(), "features/two.npz", &["d", "c", "b", "a"], row);
     let expected = [
         "two.npz: found 2 NaN or infinite features in encoder `two`",
