@@ -2,6 +2,7 @@
 
 mod members;
 mod thresholds;
+mod trained_on;
 
 pub use members::model_file;
 
@@ -21,6 +22,7 @@ use ndarray::Array2;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thresholds::thresholds;
+use trained_on::tell_trained_on;
 
 /// Rows of a batch in inference.
 pub(crate) const BATCH: usize = 256;
@@ -63,9 +65,12 @@ pub fn predict(
     let header = &members[0].header;
     let pool = load_pool(header, data, split, reading, ui)?;
     let rows = pool.indices(split);
-    let names = rows.iter().map(|&row| pool.clips[row].name.clone()).collect();
+    let names: Vec<String> = rows.iter().map(|&row| pool.clips[row].name.clone()).collect();
+    if split == Split::Train {
+        tell_trained_on(&members, &names, ui)?;
+    }
     if let Some(from) = &from {
-        ui.say(format!("mean of the scores of {} runs; thresholds: {from}", members.len()));
+        ui.say(format!("mean of the scores of {} runs; {from}", members.len()));
     }
     let [scores, w, a] = mean_scores(engine, &members, pool, (&rows, split), data, ui)?;
     let decisions = scores

@@ -15,6 +15,7 @@ use files::{join, of_split, read_scores, truths};
 use ndarray::Array1;
 use print::print;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Clips named in a warning.
@@ -115,6 +116,8 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
         metadata.display()
     );
     let submitted = submission::read(predictions, &classes)?;
+    let training: Vec<Truth> =
+        clips.iter().filter(|clip| clip.split == Split::Train).map(|clip| clip.truth.clone()).collect();
     let (clips, split) = of_split(clips, &submitted, args)?;
     let (decisions, missing, unlabelled) = join(&submitted, &clips);
     if let (Some(found), Some(expected)) = (unlabelled.first(), clips.first()) {
@@ -157,15 +160,26 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
             cases.len()
         ));
     }
+    if let (Some(path), Some(told)) = (&args.scores, disagreement(&clips, &decisions, scores.as_ref(), &classes)) {
+        ui.warn(format!("{} and {}: {told}", predictions.display(), path.display()));
+    }
     let truths: Vec<Truth> = clips.iter().map(|clip| clip.truth.clone()).collect();
     let task = Task::of(&classes, &truths);
+    // What is most frequent is known from training labels; the scored ones would flatter.
+    let (counted, source) = match (training.is_empty(), split) {
+        (false, _) => (&training, ""),
+        (true, "test") => (&truths, " (of the test labels)"),
+        (true, _) => (&truths, " (of these labels)"),
+    };
+    let has_pairs = counted.iter().any(|truth| truth.len() == 2);
     let baseline = |(name, decision): (&str, Option<Decision>)| {
         let cases: Vec<Case> = clips.iter().map(|clip| Case::decided_only(clip.target.view(), decision)).collect();
         let single = decision.is_some_and(|decision| decision.len() == 1);
         let name = if single && !task.blemore { "most frequent class" } else { name };
         let figures = Figures::of(&Measures::of(&cases, classes.len()), &task);
-        (single || task.pairs > 0).then(|| Baseline { name: name.to_owned(), figures })
+        (single || has_pairs && task.pairs > 0).then(|| Baseline { name: format!("{name}{source}"), figures })
     };
+    let constant = metrics::constant_decisions(counted, classes.len());
     Ok(Report {
         figures: Figures::of(&Measures::of(&cases, classes.len()), &task),
         task,
@@ -173,7 +187,7 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
         split,
         without_prediction: missing.len(),
         without_label: unlabelled.len(),
-        baselines: metrics::constant_decisions(&truths, classes.len()).into_iter().filter_map(baseline).collect(),
+        baselines: constant.into_iter().filter_map(baseline).collect(),
         classes: metrics::per_class(&decisions, &truths, &classes),
         ratios: metrics::per_ratio(&decisions, &truths),
         confusion: metrics::confusion(&decisions, &truths, &classes),
@@ -207,6 +221,37 @@ impl Figures {
             RankBy::Ece => self.ece,
         }
     }
+}
+
+/// Single classes that are predicted though the scores have a larger one: the two files are of different models.
+fn disagreement(
+    clips: &[Labelled],
+    decisions: &[Option<Decision>],
+    scores: Option<&HashMap<String, Array1<f32>>>,
+    classes: &[String],
+) -> Option<String> {
+    let scores = scores?;
+    let mut singles = 0;
+    let mut differing = Vec::new();
+    for (clip, decision) in clips.iter().zip(decisions) {
+        let row = scores.get(submission::stem(&clip.name));
+        let (Some([(class, _)]), Some(row)) = (decision.as_deref(), row) else { continue };
+        singles += 1;
+        let largest = metrics::largest(row.view());
+        // Of equal scores either may be decided.
+        if row[largest] > row[*class] {
+            differing
+                .push(format!("{} (predicted {}, largest score {})", clip.name, classes[*class], classes[largest]));
+        }
+    }
+    (!differing.is_empty()).then(|| {
+        format!(
+            "the predicted class of {} of {singles} clips with a single class is not the one with the largest score: {}; are they \
+             of the same model? Accuracy, UAR, macro F1, log loss and ECE are of the scores, the other figures of the predictions",
+            differing.len(),
+            first_few(&differing)
+        )
+    })
 }
 
 fn first_few(names: &[String]) -> String {

@@ -5,7 +5,7 @@ use super::labels::{self, Kind, Labels};
 use super::names;
 use super::npz::NpzReader;
 use super::source::{Index, Source, Sources};
-use super::{Clip, Encoder, LoadOptions, Pool, Reading, Split, missing};
+use super::{Clip, Encoder, LoadOptions, Pool, Reading, Split, missing, warnings};
 use crate::config::{Data, Standardize};
 use crate::kernels::gate_forward::MAX_ENCODERS;
 use crate::ui::Ui;
@@ -103,6 +103,9 @@ impl Pool {
         let neutral = if classes.is_empty() { None } else { labels::exclusive(&classes, &options.exclusive)? };
         if let Some(neutral) = neutral {
             ui.say(format!("class `{}` never blends (data.exclusive)", classes[neutral]));
+            if options.split != Some(Split::Test) {
+                warnings::exclusive_in_blends(&classes, &clips, neutral).iter().for_each(|told| ui.warn(told));
+            }
         }
         clips.retain(|clip| options.split.is_none_or(|split| clip.split == split));
         missing::apply(dir, &sources.used, &indices, &mut clips, (&labelled, reading.policy()), ui)?;

@@ -134,6 +134,8 @@ impl Survey {
             problems.push(format!("{}: found no labelled training clip; add labels", dir.display()));
         }
         let exclusive = keep(labels::exclusive(&labels.classes, labels::AUTOMATIC), &mut problems).flatten();
+        warnings
+            .extend(exclusive.and_then(|class| warnings::exclusive_in_blends(&labels.classes, &labels.clips, class)));
         let exclusive = exclusive.map(|class| labels.classes[class].clone());
         let mut clips = survey_clips(&labels);
         let lacking = missing(&readable, &labels.clips);

@@ -38,6 +38,21 @@ pub fn shared(classes: &[String], clips: &[Clip]) -> Option<String> {
     })
 }
 
+/// Training blends with the class that never blends.
+pub fn exclusive_in_blends(classes: &[String], clips: &[Clip], exclusive: usize) -> Option<String> {
+    let train = clips.iter().filter(|clip| clip.split == Split::Train);
+    let blends = train.filter_map(|clip| clip.target.as_deref()).map(metrics::truth).filter(|truth| truth.len() > 1);
+    let (with, blends): (Vec<_>, Vec<_>) = blends.partition(|truth| truth.iter().any(|(class, _)| *class == exclusive));
+    let (count, of) = (with.len(), with.len() + blends.len());
+    (count > 0).then(|| {
+        format!(
+            "class `{}` is in {count} of {of} training blends, yet no decision blends it; set data.exclusive to \"\" for a class that \
+             blends, or to the class that does not",
+            classes[exclusive]
+        )
+    })
+}
+
 fn both_splits(classes: &[String], clips: &[Clip]) -> Option<String> {
     let of = |split| clips.iter().filter(move |clip| clip.split == split).filter_map(|clip| clip.group.as_deref());
     let train: BTreeSet<&str> = of(Split::Train).collect();

@@ -12,10 +12,10 @@ use anyhow::{Context as _, Result, ensure};
 use ndarray::Array2;
 use std::collections::BTreeMap;
 
-/// Where every decision is the largest class.
-const NO_THRESHOLDS: &str = "none, the largest class is decided";
+/// Where labels have no blends.
+const NO_THRESHOLDS: &str = "each clip gets its largest class";
 
-/// Thresholds, and where they are from where several members decide together.
+/// Thresholds, and how several members decide together.
 ///
 /// # Errors
 /// A member whose training did not end, `validation.npz` that cannot be read, members trained on different labels.
@@ -34,7 +34,7 @@ pub(super) fn thresholds(members: &[Member]) -> Result<(Thresholds, Option<Strin
         let mean = |of: fn(&Thresholds) -> f64| own.iter().map(of).sum::<f64>() / own.len() as f64;
         let why = if clips.is_empty() { "no run held clips out" } else { "decode.alpha or decode.beta differs" };
         let thresholds = Thresholds { alpha: mean(|own| own.alpha), beta: mean(|own| own.beta) };
-        return Ok((thresholds, Some(format!("mean of the runs' own thresholds ({why})"))));
+        return Ok((thresholds, Some(format!("thresholds: mean of the runs' own thresholds ({why})"))));
     }
     let mut scores = Array2::zeros((clips.len(), first.classes.len()));
     for (mut row, clip) in scores.rows_mut().into_iter().zip(clips.values()) {
@@ -42,7 +42,7 @@ pub(super) fn thresholds(members: &[Member]) -> Result<(Thresholds, Option<Strin
     }
     let truths: Vec<Truth> = clips.values().map(|clip| clip.truth.clone()).collect();
     let (found, _) = first.config.decode.search(scores.view(), &truths, first.neutral);
-    Ok((found, Some(format!("searched on the out-of-fold scores of {} clips", clips.len()))))
+    Ok((found, Some(format!("thresholds: searched on the out-of-fold scores of {} clips", clips.len()))))
 }
 
 /// Of one member, as its training found or was given them.

@@ -136,3 +136,25 @@ fn members_of_other_classes_are_told_apart() {
         "b/model.safetensors: cannot be averaged with a/model.safetensors: its classes are calm, tense, theirs ang, ";
     work.fails("predict --model a --model b --data pool --device cpu --out p.json", &[message]);
 }
+
+/// One fold is held out of three: what is predicted of the other two, training has seen.
+#[test]
+fn clips_that_were_trained_on_are_told() {
+    let work = Workspace::with_pool();
+    work.train("cpu", "--out run --fold 0");
+    work.train("cpu", "--out other --fold 1");
+    work.train("cpu", "--out all --all");
+    let table = work.table("pool/train_metadata.csv");
+    let n = table.len();
+    let of_fold = |fold: &str| table.iter().filter(|row| row["fold"].split('.').next() == Some(fold)).count();
+    let said = |models: &str, split: &str| {
+        work.ok(&format!("predict {models} --data pool --device cpu --out p.json --split {split}")).stderr
+    };
+    let of_run = said("--model run", "train");
+    assert!(of_run.contains(&format!("scores flatter: {} of {n} clips were trained on", n - of_fold("0"))), "{of_run}");
+    let of_all = said("--model all", "train");
+    assert!(of_all.contains(&format!("{n} of {n} clips were trained on")), "{of_all}");
+    let of_both = said("--model run --model other", "train");
+    assert!(of_both.contains(&format!("{n} of {n} clips were trained on, since 2 of 2 models")), "{of_both}");
+    assert!(!said("--model run", "test").contains("trained on"));
+}

@@ -155,3 +155,23 @@ fn modalities_are_any_word() {
     let words: Vec<&str> = modalities.iter().map(|of| of["modality"].as_str().unwrap()).collect();
     assert_eq!(words, ["eeg", "skin"]);
 }
+
+#[test]
+fn an_exclusive_class_in_training_blends_is_told() {
+    let work = pool();
+    let row = |(name, i): (&&str, usize)| {
+        let shares = ["1,0,0", "0,0,1", "0.5,0.5,0", "0.5,0,0.5"][i % 4];
+        format!("{name},{},{shares}\n", i % 2)
+    };
+    let rows: String = NAMES[..12].iter().zip(0..).map(row).collect();
+    work.write("pool/labels.csv", &format!("filename,fold,calm,glad,neutral\n{rows}m,,0.5,0,0.5\nn,,,,\n"));
+    let told = "class `neutral` is in 3 of 6 training blends";
+    let said = work.ok("inspect pool");
+    assert!(said.stdout.contains(told), "{}", said.stdout);
+    let said = work.ok(&train("--out run --fold 0"));
+    assert!(said.stderr.contains(told), "{}", said.stderr);
+    let said = work.ok(&train("--out calm --fold 0 --set data.exclusive=calm"));
+    assert!(said.stderr.contains("class `calm` is in 6 of 6 training blends"), "{}", said.stderr);
+    let said = work.ok(&train("--out none --fold 0 --set data.exclusive=\"\""));
+    assert!(!said.stderr.contains("training blends, yet"), "{}", said.stderr);
+}

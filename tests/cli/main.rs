@@ -11,6 +11,7 @@ mod bench;
 mod cross_validation;
 mod devices;
 mod ensemble;
+mod evaluate;
 mod folds;
 mod inference;
 mod labels;

@@ -1,0 +1,51 @@
+//! Whether models predict clips that they were trained on.
+
+use super::members::Member;
+use crate::data::npz::NpzReader;
+use crate::train::Summary;
+use crate::ui::Ui;
+use anyhow::Result;
+use std::collections::HashSet;
+use std::path::Path;
+
+/// Warns where training clips of a pool are predicted by models that did not hold them out.
+///
+/// # Errors
+/// `validation.npz` or `scored.npz` that cannot be read.
+pub(super) fn tell_trained_on(members: &[Member], names: &[String], ui: Ui) -> Result<()> {
+    let mut trained: HashSet<&str> = HashSet::new();
+    let mut runs = 0;
+    for member in members {
+        let held_out = held_out(member.file.parent().unwrap_or(Path::new(".")))?;
+        // A run that held out other clips was trained on another pool.
+        if !held_out.is_empty() && !names.iter().any(|name| held_out.contains(name)) {
+            continue;
+        }
+        let own = || names.iter().map(String::as_str).filter(|name| !held_out.contains(*name));
+        runs += usize::from(own().next().is_some());
+        trained.extend(own());
+    }
+    if !trained.is_empty() {
+        let (n, of) = (trained.len(), names.len());
+        let by = if members.len() > 1 { format!("{runs} of {} models", members.len()) } else { "the model".into() };
+        ui.warn(format!(
+            "scores flatter: {n} of {of} clips were trained on, since {by} did not hold them out; `blendfuse cv` scores every clip by \
+             a model that did"
+        ));
+    }
+    Ok(())
+}
+
+/// Clips that a run did not train on: those that chose its epoch, and of a nested selection those that score it. None of a model
+/// trained on all clips, or of a model file without its run folder.
+fn held_out(run: &Path) -> Result<HashSet<String>> {
+    let mut names = HashSet::new();
+    let nested = Summary::read(run).is_ok_and(|summary| summary.selection.is_nested());
+    for file in ["validation.npz"].into_iter().chain(nested.then_some("scored.npz")) {
+        let path = run.join(file);
+        if path.exists() {
+            names.extend(NpzReader::open(&path)?.strings("filenames")?);
+        }
+    }
+    Ok(names)
+}
