@@ -33,7 +33,7 @@ pub fn section(folders: &[Folder], experiments: &[&Experiment], task: Option<&Ta
         } }
         @if let Some(task) = task.filter(|task| task.larger > 0) { p { (larger_told(task)) "." } }
         @if has_pairs { p {
-            "Presence is the share of clips whose set of emotions is found, salience the share of blends whose ratio is found too; the score is their mean. \
+            "Presence is the share of clips whose set of " (if task.is_none_or(|task| task.blemore) { "emotions" } else { "classes" }) " is found, salience the share of blends whose ratio is found too; the score is their mean. \
              The " b { "official" } " protocol searches its two thresholds on the very clips that it scores; the " b { "honest" }
             " one takes them from the other folds. Spread is the sample standard deviation over runs."
         } }

@@ -224,7 +224,7 @@ fn of_experiment(experiment: &Experiment, judged: Option<&Judged>) -> Vec<Markup
             (clips > 0).then(|| found / clips as f64)
         };
         if let (Some(single), Some(blend)) = (share(&single), share(&blend)) {
-            said.push(html! { "Single emotions are found in " (percent(single)) " of their clips, blends in " (percent(blend)) "." });
+            said.push(html! { "Single " (if experiment.task().blemore { "emotions" } else { "classes" }) " are found in " (percent(single)) " of their clips, blends in " (percent(blend)) "." });
         }
     }
     if let Some(weights) = experiment.weights.as_ref().filter(|weights| weights.encoders.len() > 1) {

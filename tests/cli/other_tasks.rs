@@ -202,5 +202,6 @@ fn clips_of_three_classes_are_counted() {
     assert!(crossed.stdout.contains("alpha and beta searched over 20 values"), "{}", crossed.stdout);
     let page = work.ok("report cv --out report.html");
     assert_eq!(page.code, 0);
-    assert!(fs::read_to_string(work.path("report.html")).unwrap().contains("243 clips have three or more"));
+    let page = fs::read_to_string(work.path("report.html")).unwrap();
+    assert!(page.contains("243 clips have three or more") && page.contains("whose set of classes is found"));
 }
