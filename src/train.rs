@@ -214,7 +214,10 @@ impl Trainer {
         })?;
         let last = Header::read(&run.join("last.safetensors"))?;
         let State { clips, labels, .. } = State::of(&last)?;
-        ensure!(clips == pool.fingerprint(selection, config), "it was trained on other clips than the pool has now");
+        ensure!(
+            clips == pool.fingerprint(selection, config),
+            "it was trained on other clips than the pool has now: give --missing, --labels and --drop-bad-clips as for its training"
+        );
         let same = labels.is_none_or(|labels| labels == pool.label_fingerprint(selection));
         ensure!(same, "it was trained on other labels than the pool has now");
         let same = model.standard()? == pool.rows(selection).standard;

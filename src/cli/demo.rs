@@ -68,6 +68,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         out: &run,
         selection: Some(Selection::Fold(0)),
         init: None,
+        epochs_from: None,
         resume: false,
         reading: &Reading::default(),
     };

@@ -1,8 +1,8 @@
 //! `blendfuse train`: one run.
 
 use super::device::DeviceArgs;
-use crate::config::{Config, Decode, ReversalSchedule, TemperatureMode, Train};
-use crate::cv::CvSummary;
+use crate::config::{Config, Decode, FusionNorm, ReversalSchedule, TemperatureMode, Train};
+use crate::cv::{CvSummary, DataInfo};
 use crate::data::{Pool, Reading, Split, warnings};
 use crate::engine::Engine;
 use crate::model::checkpoint::Checkpoint;
@@ -10,7 +10,7 @@ use crate::outln;
 use crate::predict::model_file;
 use crate::train::{LrSchedule, RunFolder, Selection, Stopped, Summary, Trainer, gate};
 use crate::ui::Ui;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ pub struct Args {
     pub all: bool,
     /// With --all: take the configuration of this cross-validation, the mean best epoch of its runs as the number of epochs,
     /// their median learning rate in each epoch, and the thresholds of all its validation scores together
-    #[arg(long, value_name = "DIR", requires = "all", conflicts_with_all = ["config", "resume"])]
+    #[arg(long, value_name = "DIR", requires = "all", conflicts_with_all = ["config", "resume", "fold"])]
     pub epochs_from: Option<PathBuf>,
     #[command(flatten)]
     pub device: DeviceArgs,
@@ -81,6 +81,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         out: &args.out,
         selection: args.selection(),
         init: args.init.as_deref(),
+        epochs_from: args.epochs_from.as_deref(),
         resume: args.resume,
         reading: &args.reading,
     };
@@ -104,6 +105,8 @@ pub struct Options<'a> {
     /// `None`: the first fold there is, or that of the resumed run
     pub selection: Option<Selection>,
     pub init: Option<&'a Path>,
+    /// The cross-validation that the configuration comes from
+    pub epochs_from: Option<&'a Path>,
     pub resume: bool,
     pub reading: &'a Reading,
 }
@@ -117,6 +120,9 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
     let pool = Pool::load(options.data, &config.data.options(split, options.reading), ui)?;
+    if let Some(dir) = options.epochs_from {
+        check_found_on(dir, options.data, &pool)?;
+    }
     let config = Config { decode: config.decode.resolved(pool.has_blends()), ..config };
     let selection = match &last {
         Some(last) => resumed_selection(last, options)?,
@@ -133,6 +139,9 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
         (selection, warnings::shared(&pool.classes, &pool.clips))
     {
         ui.warn(warning);
+    }
+    if let (Some(path), Some(init)) = (options.init, &init) {
+        check_fusion_norm(path, init, &config)?;
     }
     let mut trainer = Trainer::new(engine, pool, &config, selection, init, ui)?;
     let mut folder = match resumed {
@@ -200,6 +209,41 @@ fn config_of_final(dir: &Path, set: &[String]) -> Result<Config> {
         values.push(format!("data.encoders={names:?}"));
     }
     Config::load_recorded(&path, &[&values, set].concat())
+}
+
+/// Epochs, thresholds and learning rates that were found on other labels say nothing about the pool's.
+fn check_found_on(dir: &Path, data: &Path, pool: &Pool) -> Result<()> {
+    let (found, now) = (CvSummary::read(dir)?.data, DataInfo::of(data, pool));
+    let (cv, data) = (dir.display(), data.display());
+    ensure!(
+        found.classes == now.classes,
+        "{cv}: cross-validated over the classes {}, but {data} has {}; cross-validate this pool, or give --data (and --labels) of \
+         that cross-validation",
+        found.classes.join(", "),
+        now.classes.join(", ")
+    );
+    // Older versions recorded no fingerprint.
+    ensure!(
+        found.labels.is_none() || found.labels == now.labels,
+        "{cv}: cross-validated over other clips, folds or labels than {data} has now; cross-validate this pool again, or give \
+         --data (and --labels, --missing, --drop-bad-clips) of that cross-validation"
+    );
+    Ok(())
+}
+
+/// A checkpoint of a model without batch norm in its fusion block has no weights for it.
+fn check_fusion_norm(path: &Path, init: &Checkpoint, config: &Config) -> Result<()> {
+    let (has, wants) = (init.header.config.model.fusion_norm, config.model.fusion_norm);
+    let name = |norm| if norm == FusionNorm::Batch { "batch" } else { "none" };
+    ensure!(
+        has == wants,
+        "{}: found a model with model.fusion_norm = {}, expected {}; give --set model.fusion_norm={}, or another --init",
+        path.display(),
+        name(has),
+        name(wants),
+        name(has)
+    );
+    Ok(())
 }
 
 /// They run over `train.max_epochs`, which are fewer here than in the cross-validation.

@@ -192,6 +192,10 @@ impl Pool {
     pub fn fold_rows(&self, fold: u32) -> Result<(Vec<usize>, Vec<usize>)> {
         let rows = self.indices(Split::Train);
         let present: BTreeSet<u32> = rows.iter().filter_map(|&row| self.clips[row].fold).collect();
+        ensure!(
+            !present.is_empty(),
+            "fold {fold} is not there: no clip has a fold; make folds with `blendfuse folds`, or train with --all"
+        );
         ensure!(present.contains(&fold), "fold {fold} is not there: found folds {present:?}; choose one of them");
         ensure!(
             present.len() > 1,

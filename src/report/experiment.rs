@@ -192,14 +192,32 @@ impl Experiment {
             }
             Err(error) => (format!("{error:#}"), true),
         };
-        let remedy = format!("blendfuse analyze {} --data {}", files::shown(&self.path), self.data_argument());
+        let remedy = format!("blendfuse analyze {} --data {}", files::shown(&self.path), self.data_argument())
+            + &self.reading_arguments();
         let what = format!("CKA of {} (figures 7 and 8)", self.name);
         missing.push(Missing { damage, ..Missing::new(what, why, Some(remedy)) });
     }
 
     /// The pool as it was named on the command line; DATA where nobody knows.
     pub fn data_argument(&self) -> String {
-        self.command.as_deref().and_then(files::data_argument).unwrap_or_else(|| "DATA".into())
+        self.command.as_deref().and_then(|command| files::argument(command, "--data")).unwrap_or_else(|| "DATA".into())
+    }
+
+    /// How the pool was read, as options of a command; each begins with a space.
+    fn reading_arguments(&self) -> String {
+        let Some(command) = &self.command else { return String::new() };
+        let mut text = String::new();
+        for option in ["--labels", "--missing"] {
+            if let Some(value) = files::argument(command, option) {
+                text += &format!(" {option} {value}");
+            }
+        }
+        for flag in ["--allow-missing", "--drop-bad-clips"] {
+            if command.split(' ').any(|word| word == flag) {
+                text += &format!(" {flag}");
+            }
+        }
+        text
     }
 
     /// What its labels can give: those of the training clips where a summary tells them, else those of the validation clips.

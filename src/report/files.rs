@@ -63,9 +63,10 @@ pub fn shown(path: &Path) -> String {
     ui::quoted(&path.display().to_string())
 }
 
-/// What follows `--data` in a command, still quoted.
-pub fn data_argument(command: &str) -> Option<String> {
-    let rest = command.split_once(" --data ").or_else(|| command.split_once(" --data="))?.1;
+/// What follows an option such as `--data` in a command, still quoted.
+pub fn argument(command: &str, option: &str) -> Option<String> {
+    let after = |end: char| command.split_once(&format!(" {option}{end}"));
+    let rest = after(' ').or_else(|| after('='))?.1;
     let end = match rest.strip_prefix('\'') {
         Some(inside) => inside.find('\'')? + 2,
         None => rest.find(' ').unwrap_or(rest.len()),
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_pool_is_found_in_a_command() {
-        let found = |command: &str| data_argument(command);
+        let found = |command: &str| argument(command, "--data");
         assert_eq!(found("blendfuse cv --data pool --out cv"), Some("pool".into()));
         assert_eq!(found("blendfuse cv --out cv --data='my pool' --folds 1"), Some("'my pool'".into()));
         assert_eq!(found("blendfuse cv --out cv --data pool"), Some("pool".into()));

@@ -2,6 +2,7 @@
 
 use super::folder::TrialFolder;
 use super::summary::SweepSummary;
+use crate::data::Missing;
 use crate::ui;
 use crate::verdicts::{Comparison, System, adjust, compare, units};
 use serde::{Deserialize, Serialize};
@@ -59,7 +60,12 @@ impl SweepSummary {
             if let Some(labels) = &trial.labels {
                 command += &format!(" --labels {}", quoted(labels));
             }
-            command += if trial.allow_missing { " --allow-missing" } else { "" };
+            command += match trial.missing {
+                _ if trial.allow_missing => " --missing drop",
+                Missing::Error => "",
+                Missing::Drop => " --missing drop",
+                Missing::Mask => " --missing mask",
+            };
             command += if trial.drop_bad_clips { " --drop-bad-clips" } else { "" };
             format!("{command} --epochs-from {}", quoted(&folders[best].path))
         });

@@ -148,6 +148,24 @@ fn the_final_model_takes_epochs_thresholds_and_settings_from_it() {
     work.ok("predict --model final --data pool --out p.json --device cpu");
     work.fails("train --data pool --out other --all --epochs-from final", &["not the summary of a `blendfuse cv`"]);
     assert_eq!(work.run("train --data pool --out other --epochs-from cv").code, 2, "--all belongs to it");
+    assert_eq!(work.run("train --data pool --out other --epochs-from cv --fold 0").code, 2, "--all belongs to it");
+    let summary = work.text("cv/summary.json");
+    let labels = |change: &dyn Fn(&mut serde_json::Map<String, serde_json::Value>)| {
+        let mut told = found.clone();
+        change(told["data"].as_object_mut().unwrap());
+        work.write("cv/summary.json", &told.to_string());
+    };
+    let final_model = "train --data pool --device cpu --out other --all --epochs-from cv";
+    labels(&|data| drop(data.insert("labels".into(), "0".into())));
+    work.fails(
+        final_model,
+        &["cv: cross-validated over other clips, folds or labels than pool", "cross-validate this pool"],
+    );
+    labels(&|data| data["classes"][0] = "nobody".into());
+    work.fails(final_model, &["cv: cross-validated over the classes nobody", "but pool has"]);
+    labels(&|data| drop(data.remove("labels")));
+    work.ok(final_model);
+    work.write("cv/summary.json", &summary);
 }
 
 /// `--epochs-from` replays the learning rates of the folds, median over them; with `--all` alone the rate is constant, and

@@ -107,6 +107,8 @@ fn studies_take_the_option() {
     assert!(said.stderr.contains("seed 0, fold 1: done before"), "{}", said.stderr);
     let said = work.run(&format!("{cv} --missing drop"));
     assert!(said.code == 1 && said.stderr.contains("a run that does not belong to this pool"), "{}", said.stderr);
+    work.ok("report cv --out r.html");
+    assert!(work.text("r.html").contains("blendfuse analyze cv --data pool --missing mask"));
     work.ok("analyze cv --data pool --device cpu --missing mask");
     work.ok(&format!("baselines --data pool --out baselines --folds 0,1 --missing mask {tiny}"));
     work.write("spec.toml", "folds = [0, 1]\n[search]\nmodel.top_n = [2, 8]\n");
