@@ -66,13 +66,13 @@ pub fn predict(
     let pool = load_pool(header, data, split, reading, ui)?;
     let rows = pool.indices(split);
     let names: Vec<String> = rows.iter().map(|&row| pool.clips[row].name.clone()).collect();
-    if split == Split::Train {
-        tell_trained_on(&members, &names, ui)?;
-    }
     if let Some(from) = &from {
         ui.say(format!("mean of the scores of {} runs; {from}", members.len()));
     }
     let [scores, w, a] = mean_scores(engine, &members, pool, (&rows, split), data, ui)?;
+    if split == Split::Train {
+        tell_trained_on(&members, &names, ui)?;
+    }
     let decisions = scores
         .rows()
         .into_iter()
