@@ -41,7 +41,7 @@ pub use similarity::{Similarity, TrainingWeights, measure};
 pub use weights::{RunWeights, WeightKind, Weights};
 pub use with_pool::{ContributionOptions, WithPool};
 
-use crate::files::read_json;
+use crate::host::files::read_json;
 use crate::model::checkpoint::EncoderInfo;
 use anyhow::Result;
 use ndarray::{Array2, Axis};
@@ -113,7 +113,7 @@ impl Analysis {
         let pairs: Vec<(usize, usize)> = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b))).collect();
         let name = |k: usize| weights.encoders[k].name.clone();
         Self {
-            command: crate::ui::command(),
+            command: crate::host::ui::command(),
             held_out: weights.held_out,
             clips: weights.clips(),
             runs: weights.runs.iter().map(|run| run.name.clone()).collect(),

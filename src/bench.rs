@@ -13,8 +13,8 @@ pub use workload::{Mode, Workload};
 
 use crate::config::Precision;
 use crate::engine::{DeviceInfo, Engine};
+use crate::host::ui::Ui;
 use crate::kernel::Cost;
-use crate::ui::Ui;
 use anyhow::Result;
 use serde::Serialize;
 use std::sync::Arc;

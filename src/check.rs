@@ -7,10 +7,10 @@ mod cases;
 
 pub use cases::{Case, cases};
 
-use crate::buffer::AnyBuffer;
 use crate::engine::Engine;
+use crate::kernel::buffer::AnyBuffer;
+use crate::kernel::step::Step;
 use crate::kernel::{Call, Role, Slot};
-use crate::step::Step;
 use anyhow::Result;
 use half::f16;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ pub mod train;
 pub mod trial;
 pub mod tune;
 
-use crate::ui::Ui;
+use crate::host::ui::Ui;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 

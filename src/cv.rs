@@ -1,28 +1,24 @@
 //! Cross-validation: one run per fold and seed over a pool that is read once, scored officially and honestly.
 
-pub mod judge;
-mod nested;
 mod runs;
-mod schedule;
-mod summary;
 mod warn;
 
-pub use judge::Scored;
-pub use nested::{NestedRun, Optimism};
-pub use runs::{folder, jobs, run_folders};
-pub use summary::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement, Leading};
+pub use runs::jobs;
 
 use crate::config::Config;
-use crate::data::{Pool, Reading, Split};
-use crate::decode::Decision;
+use crate::data::{DataInfo, FoldChoice, Pool, Reading, Split};
 use crate::engine::Engine;
-use crate::files::{claim, read_json, write_atomically, write_json};
-use crate::metrics::{self, Case, Measures, Task, Truth};
-use crate::scores::{LabelScores, Row, Scores};
+use crate::host::files::{claim, write_atomically, write_json};
+use crate::host::ui::{self, Ui};
+use crate::runs::{
+    CvRun, CvSummary, Leading, NestedRun, Optimism, Outcome, ValidationClips, Versions, nested_thresholds,
+};
+use crate::scoring::decision::Decision;
+use crate::scoring::judge::{self, Scored};
+use crate::scoring::metrics::{self, Case, Measures, Task, Truth};
+use crate::scoring::scores::{LabelScores, Row, Scores};
+use crate::scoring::verdicts::{Estimate, FoldScores, System};
 use crate::train::shared::SharedPool;
-use crate::train::{Outcome, Selection, ValidationClips, Versions};
-use crate::ui::{self, Ui};
-use crate::verdicts::{Estimate, FoldScores, System};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -63,8 +59,8 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     let config = Config { decode: config.decode.resolved(pool.has_blends()), ..config };
     let folds = chosen_folds(&pool, options.folds.as_deref())?;
     let selection = |&fold: &u32| match options.nested {
-        true => Selection::nested(&pool, fold),
-        false => Ok(Selection::Fold(fold)),
+        true => FoldChoice::nested(&pool, fold),
+        false => Ok(FoldChoice::Fold(fold)),
     };
     let selections = folds.iter().map(selection).collect::<Result<Vec<_>>>()?;
     warn::of_folds(&pool, &selections, ui);
@@ -168,7 +164,7 @@ fn sum_up(
         fold: *fold,
         scores: outcome.clips.scores.clone(),
         truths: outcome.clips.truths.clone(),
-        chosen: nested::thresholds(outcome, &config.decode, neutral),
+        chosen: nested_thresholds(outcome, &config.decode, neutral),
     };
     let scored: Vec<Scored> = outcomes.iter().map(scored).collect();
     let honest = judge::honest(&scored, &config.decode, neutral);
@@ -252,21 +248,4 @@ pub(crate) fn trivial(clips: &[&ValidationClips], classes: &[String]) -> Vec<Row
         .filter(|(_, decision)| task.pairs > 0 || decision.is_some_and(|d| d.len() == 1))
         .map(row)
         .collect()
-}
-
-impl CvSummary {
-    /// Reads the summary of a cross-validation that has ended.
-    ///
-    /// # Errors
-    /// It is not there, or not one.
-    pub fn read(dir: &Path) -> Result<Self> {
-        read_json(&dir.join("summary.json"), "the summary of a `blendfuse cv`", "give the folder of one that has ended")
-    }
-
-    /// It as a line of a table.
-    pub fn row(&self, name: &str) -> Row {
-        let estimate = self.estimate.clone();
-        let Self { official, honest, labels, .. } = *self;
-        Row { name: name.into(), runs: self.runs.len(), official, honest, estimate, labels }
-    }
 }

@@ -4,7 +4,9 @@
 pub mod aggregate;
 pub mod encoders;
 pub mod finite;
+mod fold_choice;
 pub mod folds;
+mod info;
 pub mod labels;
 pub mod load;
 pub mod missing;
@@ -16,8 +18,11 @@ pub mod scan;
 pub mod source;
 pub mod standardize;
 pub mod synth;
+pub mod truth;
 pub mod warnings;
 
+pub use fold_choice::{FoldChoice, Parts};
+pub use info::{DataInfo, FoldInfo};
 pub use missing::Missing;
 pub use modality::Modality;
 pub use pool::{CONCATENATION, Clip, Encoder, EncoderInfo, LoadOptions, Pool, Reading, Split, shared_groups, targets};

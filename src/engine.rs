@@ -1,14 +1,14 @@
 //! Where kernels run: a GPU through wgpu, or the CPU through the twins. One model, several executors.
 
-use crate::buffer::{Buffer, Data, NoMemory};
 use crate::gpu::tuning_cache::{self, Cache};
 use crate::gpu::{Gpu, adapter};
+use crate::host::system;
+use crate::host::ui::Ui;
+use crate::kernel::buffer::{Buffer, Data, NoMemory};
+use crate::kernel::memory::Memory;
+use crate::kernel::real::Element;
+use crate::kernel::step::Step;
 use crate::kernel::{Call, Run};
-use crate::memory::Memory;
-use crate::real::Element;
-use crate::step::Step;
-use crate::system;
-use crate::ui::Ui;
 use anyhow::{Result, bail};
 use std::sync::{Arc, LazyLock, Mutex, RwLock};
 use std::time::Duration;

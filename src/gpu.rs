@@ -4,16 +4,17 @@ pub mod adapter;
 mod ahead;
 mod reflect;
 mod staging;
+pub mod tiles;
 mod timestamps;
 mod tuning;
 pub mod tuning_cache;
 
-use crate::buffer::{AnyBuffer, Buffer, Data, NoMemory};
+use crate::gpu::tiles::Tiles;
+use crate::kernel::buffer::{AnyBuffer, Buffer, Data, NoMemory};
+use crate::kernel::memory::Memory;
+use crate::kernel::real::Element;
+use crate::kernel::step::Step;
 use crate::kernel::{Grid, Kernel};
-use crate::memory::Memory;
-use crate::real::Element;
-use crate::step::Step;
-use crate::tiles::Tiles;
 use anyhow::{Context as _, Result, bail};
 use reflect::Reflection;
 pub use staging::{BATCHES, Staging};
@@ -366,7 +367,7 @@ mod tests {
     #[test]
     fn long_launches_fold_over_two_dimensions() {
         let kernel = &crate::kernels::adam::KERNEL;
-        let reflection = Reflection::of(kernel, crate::tiles::DEFAULT);
+        let reflection = Reflection::of(kernel, crate::gpu::tiles::DEFAULT);
         for threads in [0, 1, 64, 65, 65_535 * 64, 65_535 * 64 + 1, 69_198_080] {
             let [x, y, z] = workgroups(kernel, &reflection, Grid::Threads(threads)).map(|n| n as usize);
             assert!(x <= MAX_GROUPS && y <= MAX_GROUPS && z == 1, "{threads}");

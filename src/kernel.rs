@@ -1,9 +1,14 @@
 //! A kernel: one WGSL file, the parameters and buffers the host agrees with it on, its launch shape, its CPU twin.
 
-use crate::buffer::AnyBuffer;
+pub mod buffer;
+pub mod memory;
+pub mod real;
+pub mod step;
+
 use crate::gpu::Dispatch;
-use crate::step::Step;
-use crate::tiles::Tiles;
+use crate::gpu::tiles::Tiles;
+use crate::kernel::buffer::AnyBuffer;
+use crate::kernel::step::Step;
 use wgpu::naga;
 
 /// What a kernel does with a buffer.
@@ -110,16 +115,16 @@ macro_rules! kernel {
 
         /// Buffers by name.
         pub struct Args<'a> {
-            $(pub $r: &'a $crate::buffer::Buffer<$rt>,)*
-            $($(pub $u: &'a $crate::buffer::Buffer<$ut>,)*)?
-            $(pub $w: &'a $crate::buffer::Buffer<$wt>,)*
+            $(pub $r: &'a $crate::kernel::buffer::Buffer<$rt>,)*
+            $($(pub $u: &'a $crate::kernel::buffer::Buffer<$ut>,)*)?
+            $(pub $w: &'a $crate::kernel::buffer::Buffer<$wt>,)*
         }
 
         /// The same buffers as the twin sees them.
-        pub struct Slices<'a, R: $crate::real::Real> {
-            $(pub $r: &'a [<$rt as $crate::real::Element>::Of<R>],)*
-            $($(pub $u: &'a mut [<$ut as $crate::real::Element>::Of<R>],)*)?
-            $(pub $w: &'a mut [<$wt as $crate::real::Element>::Of<R>],)*
+        pub struct Slices<'a, R: $crate::kernel::real::Real> {
+            $(pub $r: &'a [<$rt as $crate::kernel::real::Element>::Of<R>],)*
+            $($(pub $u: &'a mut [<$ut as $crate::kernel::real::Element>::Of<R>],)*)?
+            $(pub $w: &'a mut [<$wt as $crate::kernel::real::Element>::Of<R>],)*
             #[doc(hidden)]
             pub real: std::marker::PhantomData<R>,
         }
@@ -128,11 +133,11 @@ macro_rules! kernel {
             name: stringify!($name),
             source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $(stringify!($folder), "/",)? stringify!($name), ".wgsl")),
             shared: &[$($(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/shared/", stringify!($shared), ".wgsl"))),*)?],
-            params: &[$((stringify!($f), <$t as $crate::real::Element>::WGSL)),*],
+            params: &[$((stringify!($f), <$t as $crate::kernel::real::Element>::WGSL)),*],
             slots: &[
-                $($crate::kernel::Slot { name: stringify!($r), element: <$rt as $crate::real::Element>::WGSL, role: $crate::kernel::Role::Read },)*
-                $($($crate::kernel::Slot { name: stringify!($u), element: <$ut as $crate::real::Element>::WGSL, role: $crate::kernel::Role::Update },)*)?
-                $($crate::kernel::Slot { name: stringify!($w), element: <$wt as $crate::real::Element>::WGSL, role: $crate::kernel::Role::Write },)*
+                $($crate::kernel::Slot { name: stringify!($r), element: <$rt as $crate::kernel::real::Element>::WGSL, role: $crate::kernel::Role::Read },)*
+                $($($crate::kernel::Slot { name: stringify!($u), element: <$ut as $crate::kernel::real::Element>::WGSL, role: $crate::kernel::Role::Update },)*)?
+                $($crate::kernel::Slot { name: stringify!($w), element: <$wt as $crate::kernel::real::Element>::WGSL, role: $crate::kernel::Role::Write },)*
             ],
         };
 
@@ -151,7 +156,7 @@ macro_rules! kernel {
                 $($crate::kernel::last([$wl $(, $wn)?]),)*
             ];
             let cost = KERNEL.cost(&touched, $flops);
-            let buffers: Vec<$crate::buffer::AnyBuffer> =
+            let buffers: Vec<$crate::kernel::buffer::AnyBuffer> =
                 vec![$(args.$r.into(),)* $($(args.$u.into(),)*)? $(args.$w.into(),)*];
             let run = match engine {
                 $crate::engine::Engine::Gpu(gpu) => {
@@ -165,7 +170,7 @@ macro_rules! kernel {
             $crate::kernel::Call { kernel: &KERNEL, cost, buffers, run }
         }
 
-        fn on_cpu<R: $crate::buffer::HostReal>(params: Params, args: Args<'_>) -> $crate::kernel::Run {
+        fn on_cpu<R: $crate::kernel::buffer::HostReal>(params: Params, args: Args<'_>) -> $crate::kernel::Run {
             $(let $r = args.$r.clone();)*
             $($(let $u = args.$u.clone();)*)?
             $(let $w = args.$w.clone();)*
@@ -192,7 +197,7 @@ impl Kernel {
         self.shared.iter().map(|&shared| tiles.of(shared)).chain([self.source.into()]).collect()
     }
 
-    /// True where [`tiles`](crate::tiles) make a difference.
+    /// True where [`tiles`](crate::gpu::tiles) make a difference.
     pub fn is_product(&self) -> bool {
         self.shared.iter().any(|shared| Tiles::is_product(shared))
     }

@@ -27,6 +27,7 @@ pub mod project_forward_half;
 pub mod project_update;
 pub mod project_update_half;
 pub mod project_weight_grad;
+pub mod shared;
 
 /// Every kernel, in the order of a training step; inference replaces `batchnorm_forward` by `batchnorm_infer`, and a
 /// training step that keeps its gradients the two updates before `adam` by the two after it. With f16, the two that end in

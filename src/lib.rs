@@ -28,30 +28,24 @@
 //! | n | encoders kept per row |
 //! | S | parts into which a long inner sum is split |
 
+pub mod host;
+
 pub mod config;
-pub mod data;
 
 #[macro_use]
 pub mod kernel;
-pub mod blocks;
-pub mod buffer;
-pub mod chunk;
 pub mod engine;
 pub mod gpu;
 pub mod kernels;
-pub mod matmul;
-pub mod memory;
-pub mod packed;
-pub mod philox;
-pub mod real;
-pub mod step;
-pub mod tiles;
 
+pub mod data;
 pub mod model;
+pub mod scoring;
+
+pub mod runs;
 
 pub mod bench;
 pub mod check;
-pub mod infer;
 pub mod predict;
 pub mod train;
 
@@ -59,18 +53,7 @@ pub mod baselines;
 pub mod cv;
 pub mod sweep;
 
-pub mod decode;
-pub mod metrics;
-pub mod scores;
-pub mod stats;
-pub mod submission;
-pub mod verdicts;
-
 pub mod analysis;
 pub mod report;
 
 pub mod cli;
-pub mod files;
-pub mod fnv;
-pub mod system;
-pub mod ui;

@@ -1,6 +1,6 @@
 //! Arguments in, exit code out: 0 done, 1 failed, 2 wrong usage.
 
-use blendfuse::ui::note;
+use blendfuse::host::ui::note;
 use clap::Parser as _;
 use std::process::ExitCode;
 

@@ -8,10 +8,12 @@ mod dims;
 pub mod features;
 pub mod fit;
 mod forward;
+pub mod infer;
 pub mod layout;
 mod pass;
 pub mod plan;
 mod stream;
+pub mod upload;
 pub mod weights;
 mod windows;
 
@@ -21,11 +23,11 @@ pub use features::{Features, Standard};
 pub use plan::Plan;
 pub use windows::{Window, Windows};
 
-use crate::buffer::Buffer;
 use crate::config::{Config, TemperatureMode};
 use crate::engine::Engine;
 use crate::kernel::Call;
-use crate::packed::pack;
+use crate::kernel::buffer::Buffer;
+use crate::kernels::shared::half::pack;
 use anyhow::Result;
 use layout::{Layout, Place, Tensor};
 use ndarray::ArrayView2;

@@ -31,7 +31,7 @@ pub use files::Missing;
 pub use folder::{Folder, Kind};
 pub use test_set::TestSet;
 
-use crate::metrics::Task;
+use crate::scoring::metrics::Task;
 use anyhow::Result;
 use experiment::Experiment;
 use judged::Judged;

@@ -1,38 +1,28 @@
 //! One training run: epochs of recorded steps, validation, schedule, early stopping, and the folder that keeps it all.
 
 mod batches;
-mod folder;
-pub mod gate;
 mod live;
 mod nonfinite;
-mod outcome;
 mod schedule;
-mod selection;
 pub mod shared;
 mod state;
 mod steps;
+mod summary;
 mod validation;
 
-pub use folder::{EpochLog, RunFolder, ScoredFold, Summary, Versions};
-pub use outcome::{Outcome, ValidationClips};
-pub use schedule::LrSchedule;
-pub use selection::{Parts, Selection};
-pub use state::Stopped;
 pub(crate) use validation::mean_loss;
 
-/// The file of the scored fold of a nested selection.
-const SCORED: &str = "scored.npz";
-
 use crate::config::{Blends, Config, TemperatureMode, Threshold};
-use crate::cv::Judgement;
-use crate::data::{Pool, Split};
-use crate::decode::Thresholds;
+use crate::data::{FoldChoice, Parts, Pool, Split};
 use crate::engine::Engine;
-use crate::infer::Network;
+use crate::host::ui::Ui;
 use crate::kernel::Call;
 use crate::model::checkpoint::{Checkpoint, Header, Snapshot};
+use crate::model::infer::Network;
 use crate::model::{LOSS_SLOTS, Standard};
-use crate::ui::Ui;
+use crate::runs::{EpochLog, RunFolder, RunSummary, ScoredFold};
+use crate::scoring::decode::Thresholds;
+use crate::scoring::judge::Judgement;
 use anyhow::{Result, ensure};
 use batches::Batches;
 use live::Live;
@@ -72,7 +62,7 @@ impl Trainer {
         engine: &Arc<Engine>,
         pool: Pool,
         config: &Config,
-        selection: Selection,
+        selection: FoldChoice,
         init: Option<Checkpoint>,
         ui: Ui,
     ) -> Result<Self> {
@@ -87,7 +77,7 @@ impl Trainer {
         engine: &Arc<Engine>,
         pool: &SharedPool,
         config: &Config,
-        selection: Selection,
+        selection: FoldChoice,
         init: Option<Checkpoint>,
         ui: Ui,
     ) -> Result<Self> {
@@ -196,7 +186,7 @@ impl Trainer {
     ///
     /// # Errors
     /// It holds no training state.
-    pub fn selection_of(last: &Header) -> Result<Selection> {
+    pub fn selection_of(last: &Header) -> Result<FoldChoice> {
         Ok(State::of(last)?.selection)
     }
 
@@ -204,7 +194,7 @@ impl Trainer {
     ///
     /// # Errors
     /// It was not, or its files cannot be read.
-    pub fn check_done(run: &Path, pool: &SharedPool, config: &Config, selection: Selection) -> Result<()> {
+    pub fn check_done(run: &Path, pool: &SharedPool, config: &Config, selection: FoldChoice) -> Result<()> {
         let model = Checkpoint::read(&run.join("model.safetensors"))?;
         let header = &model.header;
         header.check_pool(&Header {
@@ -229,7 +219,7 @@ impl Trainer {
     ///
     /// # Errors
     /// A loss that is not finite (the folder then holds the last good weights), a lost device, a folder that cannot be written.
-    pub fn run(&mut self, folder: &mut RunFolder) -> Result<Summary> {
+    pub fn run(&mut self, folder: &mut RunFolder) -> Result<RunSummary> {
         let begun = Instant::now();
         let ran = self.run_epochs(folder, u32::MAX);
         if let Some(live) = self.live.take() {
@@ -366,7 +356,7 @@ impl Trainer {
         folder.write_last(&header, &tensors)
     }
 
-    fn finish(&mut self, folder: &mut RunFolder, seconds: f64) -> Result<Summary> {
+    fn finish(&mut self, folder: &mut RunFolder, seconds: f64) -> Result<RunSummary> {
         let best = match self.best.take() {
             Some(best) => best,
             None => self.network.model.snapshot(&self.standard)?,
@@ -380,12 +370,12 @@ impl Trainer {
         self.header.thresholds = Some(judged.thresholds);
         folder.write_model(&self.header, &best)?;
         if self.validation.held_out {
-            folder.write_validation("validation.npz", &self.header, &self.validation, &judged)?;
+            self.validation.clips(&judged).write(&folder.path, false, &self.header)?;
         } else if [self.config.decode.alpha, self.config.decode.beta].contains(&Threshold::Search) {
             self.ui.warn("no clips were held out: thresholds were searched on the training clips themselves; set decode.alpha and decode.beta to those of a run with --fold");
         }
         let scored = self.score(folder, judged.thresholds)?;
-        let summary = Summary { scored, ..Summary::new(self, &judged, seconds) };
+        let summary = RunSummary { scored, ..RunSummary::new(self, &judged, seconds) };
         folder.write_summary(&summary)?;
         Ok(summary)
     }
@@ -399,7 +389,7 @@ impl Trainer {
         }
         let Some(scored) = &self.scored else { return Ok(None) };
         let judged = scored.judge(output, &self.config);
-        folder.write_validation(SCORED, &self.header, scored, &judged)?;
+        scored.clips(&judged).write(&folder.path, true, &self.header)?;
         Ok(Some(ScoredFold {
             measures: scored.measures(&judged, thresholds, &self.config),
             official: Judgement::of(judged.thresholds, judged.score, scored.pairs),

@@ -4,7 +4,7 @@ use archive::{archive, features, npy};
 use blendfuse::data::npz::{NpzReader, NpzWriter};
 use blendfuse::data::scan::Survey;
 use blendfuse::data::{LoadOptions, Modality, Pool, Reading, Split, labels, standardize};
-use blendfuse::ui::Ui;
+use blendfuse::host::ui::Ui;
 use half::f16;
 use ndarray::{Array2, array};
 use std::fs::{create_dir_all, read, write};

@@ -1,9 +1,10 @@
 //! Scores, decoding, metrics and submission files against cases worked out by hand.
 
 use blendfuse::config::{Decode, SalienceRule, Threshold};
-use blendfuse::decode::{Decision, Thresholds, decide, scores, search};
-use blendfuse::metrics::{self, Score, Truth};
-use blendfuse::submission;
+use blendfuse::scoring::decision::Decision;
+use blendfuse::scoring::decode::{Thresholds, decide, scores, search};
+use blendfuse::scoring::metrics::{self, Score, Truth};
+use blendfuse::scoring::submission;
 use ndarray::{Array2, array};
 use proptest::prelude::*;
 use std::fs;

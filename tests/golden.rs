@@ -3,10 +3,10 @@
 use blendfuse::config::{Config, Precision};
 use blendfuse::data::{Encoder, Modality, standardize};
 use blendfuse::engine::Engine;
+use blendfuse::kernel::step::Step;
 use blendfuse::model::layout::Place;
+use blendfuse::model::upload;
 use blendfuse::model::{Dims, Extent, Features, Mode, Model, Standard, Windows};
-use blendfuse::packed;
-use blendfuse::step::Step;
 use ndarray::{Array1, Array2, ArrayD};
 use ndarray_npy::{NpzReader, ReadableElement};
 use std::fs::File;
@@ -122,7 +122,7 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode, precision: Preci
     let standard = standard(&mut golden, &x, present.as_ref(), sources);
     let encoders = x.into_iter().map(|features| Encoder { name: String::new(), modality: Modality::Unknown, features });
     let mut features = Features::new(engine, &model.dims, &model.windows, rows).expect("it fits");
-    let encoders = packed::features(encoders.collect(), &[], &standard, model.dims.half).expect("f32 holds them");
+    let encoders = upload::features(encoders.collect(), &[], &standard, model.dims.half).expect("f32 holds them");
     features.fill(engine, &model.windows, encoders, &labels);
     features.set_standard(engine, &model.windows, &standard);
     if let Some(present) = &present {

@@ -4,9 +4,9 @@ use blendfuse::check::{Case, cases};
 use blendfuse::config::Precision;
 use blendfuse::engine::Engine;
 use blendfuse::kernel::Call;
+use blendfuse::kernel::step::Step;
 use blendfuse::model::layout::Place;
 use blendfuse::model::{Features, Mode, Model};
-use blendfuse::step::Step;
 use std::sync::Arc;
 
 /// Elements tried per tensor.

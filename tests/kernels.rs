@@ -1,16 +1,16 @@
 //! Kernels against their twins, on the adapter there is.
 
 use blendfuse::bench::{copy, multiply_add};
-use blendfuse::buffer::Buffer;
 use blendfuse::check::{self, Case};
-use blendfuse::chunk::Chunk;
 use blendfuse::config::Precision;
 use blendfuse::engine::Engine;
 use blendfuse::kernel::Call;
+use blendfuse::kernel::buffer::Buffer;
+use blendfuse::kernel::step::Step;
 use blendfuse::kernels::project_update_half;
+use blendfuse::kernels::shared::chunk::Chunk;
+use blendfuse::kernels::shared::half;
 use blendfuse::model::{Features, Mode, Model};
-use blendfuse::packed;
-use blendfuse::step::Step;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -65,9 +65,9 @@ fn weights_round_to_f16_as_on_the_host() {
         }
     }
     let columns = weights.len();
-    let words = packed::words(columns);
+    let words = half::words(columns);
     let mut expected = vec![0; words];
-    packed::pack(&weights, &mut expected);
+    half::pack(&weights, &mut expected);
     let chunk = Chunk { width: columns as u32, length: columns as u32, ..Chunk::default() };
     let engine = common::device();
     let zeros = engine.buffer("zeros", columns).unwrap();
@@ -158,12 +158,12 @@ fn compare_on_rounded_values(engine: &Arc<Engine>, case: &Case, bound: f64) {
     equal("v", training.map(|training| &training.v.project[0]));
     for (k, &width) in case.widths.iter().enumerate() {
         let (_, chunk) = mixed.windows.first_chunk(k);
-        let (rows, words) = (mixed.dims.projection, packed::words(width));
+        let (rows, words) = (mixed.dims.projection, half::words(width));
         let weights = engine.read(&mixed.weights.project[0], chunk.w as usize, rows * width).expect("device");
         let found = engine.read(&mixed.halves[0], rows * chunk.standard as usize, rows * words).expect("device");
         for (weights, found) in weights.chunks(width).zip(found.chunks(words)) {
             let mut expected = vec![0; words];
-            packed::pack(weights, &mut expected);
+            half::pack(weights, &mut expected);
             assert_eq!(expected, found, "{}: {}: encoder {k}", engine.describe(), case.name);
         }
     }
@@ -174,11 +174,11 @@ fn take_rounded(engine: &Engine, [mixed, exact]: [&Model; 2], [halves, features]
     let (window, columns) = (&features.windows[0], exact.windows.list[0].columns);
     assert!(features.windows.len() == 1 && halves.windows.len() == 1, "all encoders are in one window");
     let unpacked = |packed: &Buffer<u32>, first: u32, rows: usize, width: usize| -> Vec<f32> {
-        let words = packed::words(width);
+        let words = half::words(width);
         let packed = engine.read(packed, first as usize, rows * words).expect("device");
         let row = |packed: &[u32]| {
             let mut row = vec![0.0; width];
-            packed::unpack(packed, &mut row);
+            half::unpack(packed, &mut row);
             row
         };
         packed.chunks(words).flat_map(row).collect()

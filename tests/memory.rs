@@ -1,12 +1,14 @@
 //! Memory: what does not fit is streamed, with the same bytes as a result; what is too little is told before training.
 
 use blendfuse::config::Config;
+use blendfuse::data::FoldChoice;
 use blendfuse::data::{LoadOptions, Pool, synth};
 use blendfuse::engine::Engine;
-use blendfuse::infer::Network;
+use blendfuse::host::ui::Ui;
+use blendfuse::model::infer::Network;
 use blendfuse::model::{Dims, Mode, Plan, Standard, Windows};
-use blendfuse::train::{RunFolder, Selection, Trainer};
-use blendfuse::ui::Ui;
+use blendfuse::runs::RunFolder;
+use blendfuse::train::Trainer;
 use ndarray::Array2;
 use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
@@ -63,7 +65,7 @@ fn trained(engine: &Arc<Engine>, features: &str, precision: &str) -> Vec<Vec<u8>
     let setting = format!("engine.features={features}");
     let config = config(&["train.max_epochs=2", "train.batch=300", "adaptation.enabled=true", &setting, precision]);
     let ui = Ui::default().silent();
-    let mut trainer = Trainer::new(engine, odd_pool(), &config, Selection::Fold(1), None, ui).expect("it fits");
+    let mut trainer = Trainer::new(engine, odd_pool(), &config, FoldChoice::Fold(1), None, ui).expect("it fits");
     let mut run = RunFolder::create(&folder.path().join("run"), &config).expect("it is new");
     trainer.run(&mut run).expect("it trains");
     let bytes = std::fs::read(run.path.join("last.safetensors")).expect("written");
@@ -109,7 +111,7 @@ fn a_plan_is_what_the_engine_allocates() {
         let plan = if training {
             // A trainer keeps its network to itself.
             let plan = plan_of(&engine, &config, 100);
-            drop(Trainer::new(&engine, odd_pool(), &config, Selection::Fold(0), None, ui).expect("it fits"));
+            drop(Trainer::new(&engine, odd_pool(), &config, FoldChoice::Fold(0), None, ui).expect("it fits"));
             plan
         } else {
             let mut pool = odd_pool();
@@ -167,7 +169,7 @@ fn plan_of_preset(preset: synth::Preset, binding: u64, streamed: bool) -> Plan {
 
 fn refused(engine: &Arc<Engine>, settings: &[&str]) -> String {
     let ui = Ui::default().silent();
-    let made = Trainer::new(engine, odd_pool(), &config(settings), Selection::Fold(0), None, ui);
+    let made = Trainer::new(engine, odd_pool(), &config(settings), FoldChoice::Fold(0), None, ui);
     format!("{:#}", made.err().expect("it cannot fit"))
 }
 
@@ -192,7 +194,7 @@ fn too_little_memory_says_how_much_is_needed_for_what_and_what_would_fit() {
         assert!(message.contains(part), "expected {part:?}, found: {message}");
     }
     assert_eq!(allocated(&engine), 0, "it is told before anything is allocated");
-    Trainer::new(&engine, odd_pool(), &config(&streamed), Selection::Fold(0), None, ui).expect("as advised");
+    Trainer::new(&engine, odd_pool(), &config(&streamed), FoldChoice::Fold(0), None, ui).expect("as advised");
 
     let engine = limited(None, Some(between));
     let message = refused(&engine, &batch);
@@ -200,7 +202,7 @@ fn too_little_memory_says_how_much_is_needed_for_what_and_what_would_fit() {
     let size: usize = advice.split(' ').next().and_then(|size| size.parse().ok()).expect("a number");
     let advised = ["engine.features=streamed", &format!("train.batch={size}")];
     assert!(needs(&advised, size) <= between && needs(&batch, size + 1) > between, "{message}");
-    Trainer::new(&engine, odd_pool(), &config(&advised), Selection::Fold(0), None, ui).expect("as advised");
+    Trainer::new(&engine, odd_pool(), &config(&advised), FoldChoice::Fold(0), None, ui).expect("as advised");
 
     let message = refused(&limited(None, Some(10_000)), &batch);
     assert!(message.contains("use a smaller model.projection or --device cpu"), "{message}");

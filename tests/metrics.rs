@@ -1,7 +1,7 @@
 //! Metrics that any labels give: hand-made cases, and scikit-learn's values (tests/metrics/make.py).
 
-use blendfuse::decode::Decision;
-use blendfuse::metrics::{self, Case, Measures, RankBy, Task, Truth, cases};
+use blendfuse::scoring::decision::Decision;
+use blendfuse::scoring::metrics::{self, Case, Measures, RankBy, Task, Truth, cases};
 use ndarray::{Array2, array};
 use serde::Deserialize;
 

@@ -1,13 +1,15 @@
 //! Clips that lack encoders: what a run makes of the encoders there are, and that nothing comes from those that are not.
 
 use blendfuse::config::Config;
+use blendfuse::data::FoldChoice;
 use blendfuse::data::npz::NpzReader;
 use blendfuse::data::{LoadOptions, Pool, synth};
 use blendfuse::engine::Engine;
-use blendfuse::infer::Network;
+use blendfuse::host::ui::Ui;
+use blendfuse::model::infer::Network;
 use blendfuse::model::{Dims, Mode, Standard};
-use blendfuse::train::{RunFolder, Selection, Trainer};
-use blendfuse::ui::Ui;
+use blendfuse::runs::RunFolder;
+use blendfuse::train::Trainer;
 use ndarray::Array2;
 use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
@@ -52,7 +54,7 @@ fn trained(engine: &Arc<Engine>, pool: Pool, settings: &[&str]) -> (TempDir, Vec
     let config = config(&[&["train.max_epochs=2"], settings].concat());
     let folder = TempDir::new().expect("a temporary folder");
     let ui = Ui::default().silent();
-    let mut trainer = Trainer::new(engine, pool, &config, Selection::Fold(1), None, ui).expect("it fits");
+    let mut trainer = Trainer::new(engine, pool, &config, FoldChoice::Fold(1), None, ui).expect("it fits");
     let mut run = RunFolder::create(&folder.path().join("run"), &config).expect("it is new");
     trainer.run(&mut run).expect("it trains");
     let files = FILES.map(|file| std::fs::read(run.path.join(file)).expect("written"));
@@ -174,7 +176,7 @@ fn goes_on_with_the_same_mask_only() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("run");
     let trainer =
-        |pool| Trainer::new(&engine, pool, &config(&settings), Selection::Fold(1), None, ui).expect("it fits");
+        |pool| Trainer::new(&engine, pool, &config(&settings), FoldChoice::Fold(1), None, ui).expect("it fits");
     let mut run = RunFolder::create(&path, &config(&settings)).expect("it is new");
     trainer(pool(Some(scattered))).run_epochs(&mut run, 1).expect("it trains");
     let last = || run.last().expect("readable").expect("saved");
@@ -211,7 +213,7 @@ fn an_encoder_without_training_clips_is_told() {
     let pool = pool(Some(|row, k| k != 3 || row == 5));
     let name = pool.encoders[3].name.clone();
     let ui = Ui::default().silent();
-    let made = Trainer::new(&Arc::new(Engine::Cpu), pool, &config(&[]), Selection::All, None, ui);
+    let made = Trainer::new(&Arc::new(Engine::Cpu), pool, &config(&[]), FoldChoice::All, None, ui);
     let message = format!("{:#}", made.err().expect("one row has no variance"));
     assert!(message.contains(&format!("encoder `{name}`: found 1 training clips that have it")), "{message}");
 }

@@ -1,10 +1,12 @@
 //! Sweeps before any trial runs: from a spec to trials, their settings, and everything that is refused.
 
 use blendfuse::config::{Attention, Config, Heads, TopN};
-use blendfuse::cv::DataInfo;
+use blendfuse::data::DataInfo;
 use blendfuse::data::synth::{self, Preset};
-use blendfuse::metrics::Score;
-use blendfuse::scores::{Row, Scores};
+use blendfuse::host::ui::Ui;
+use blendfuse::runs::Versions;
+use blendfuse::scoring::metrics::Score;
+use blendfuse::scoring::scores::{Row, Scores};
 use blendfuse::sweep::expand::{Draft, expand};
 use blendfuse::sweep::plan::{Common, Plan, Planned};
 use blendfuse::sweep::settings::Settings;
@@ -12,8 +14,6 @@ use blendfuse::sweep::spec::SHIPPED;
 use blendfuse::sweep::summary::{Status, TrialSummary};
 use blendfuse::sweep::survey::Survey;
 use blendfuse::sweep::{Budget, Spec, SweepSummary};
-use blendfuse::train::Versions;
-use blendfuse::ui::Ui;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;

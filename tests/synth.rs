@@ -4,7 +4,7 @@ use blendfuse::data::encoders::modality;
 use blendfuse::data::npz::NpzReader;
 use blendfuse::data::synth::{self, Preset, Summary};
 use blendfuse::data::{LoadOptions, Pool};
-use blendfuse::ui::Ui;
+use blendfuse::host::ui::Ui;
 use ndarray::{Array2, ArrayView1, Axis};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,17 +1,19 @@
 //! Whole runs: they learn, they repeat to the bit, the GPU follows the CPU, and a run that breaks says where.
 
-use blendfuse::buffer::AnyBuffer;
 use blendfuse::check;
 use blendfuse::config::Config;
+use blendfuse::data::FoldChoice;
 use blendfuse::data::{LoadOptions, Pool, Split, synth};
 use blendfuse::engine::Engine;
-use blendfuse::infer::Network;
+use blendfuse::host::ui::Ui;
+use blendfuse::kernel::buffer::AnyBuffer;
 use blendfuse::kernel::{Call, Role};
 use blendfuse::model::checkpoint::Checkpoint;
+use blendfuse::model::infer::Network;
 use blendfuse::model::weights::Trained;
 use blendfuse::model::{Dims, Extent, Features, Mode, Model, Windows};
-use blendfuse::train::{EpochLog, RunFolder, Selection, Summary, Trainer};
-use blendfuse::ui::Ui;
+use blendfuse::runs::{EpochLog, RunFolder, RunSummary};
+use blendfuse::train::Trainer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
@@ -41,11 +43,11 @@ const PRECISIONS: [&str; 2] = ["engine.precision=f32", "engine.precision=mixed"]
 
 struct Run {
     folder: TempDir,
-    result: anyhow::Result<Summary>,
+    result: anyhow::Result<RunSummary>,
 }
 
 impl Run {
-    fn new(engine: &Arc<Engine>, pool: Pool, settings: &[&str], selection: Selection) -> Self {
+    fn new(engine: &Arc<Engine>, pool: Pool, settings: &[&str], selection: FoldChoice) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let config = config(settings);
         let ui = Ui::default().silent();
@@ -86,7 +88,7 @@ fn overfits_one_batch() {
         "decode.alpha=0.2",
         "decode.beta=0.2",
     ];
-    let run = Run::new(&Arc::new(Engine::Cpu), few, &settings, Selection::All);
+    let run = Run::new(&Arc::new(Engine::Cpu), few, &settings, FoldChoice::All);
     run.result.as_ref().expect("it trains");
     let losses = run.losses();
     assert!(losses[0] > entropy + 0.5, "starts at {}, the targets' entropy is {entropy}", losses[0]);
@@ -99,8 +101,8 @@ fn same_seed_same_bytes() {
     let engines = [Arc::new(Engine::Cpu), common::device()];
     for (engine, precision) in engines.iter().flat_map(|engine| [(engine, PRECISIONS[0]), (engine, PRECISIONS[1])]) {
         let settings = ["train.max_epochs=2", "adaptation.enabled=true", precision];
-        let runs = [0, 1].map(|_| Run::new(engine, pool(), &settings, Selection::Fold(1)));
-        let other = Run::new(engine, pool(), &[&settings[..], &["train.seed=1"]].concat(), Selection::Fold(1));
+        let runs = [0, 1].map(|_| Run::new(engine, pool(), &settings, FoldChoice::Fold(1)));
+        let other = Run::new(engine, pool(), &[&settings[..], &["train.seed=1"]].concat(), FoldChoice::Fold(1));
         for name in ["model.safetensors", "last.safetensors", "validation.npz"] {
             let [first, second] = [&runs[0], &runs[1]].map(|run| std::fs::read(run.file(name)).expect("written"));
             assert!(first == second, "{}: {name} differs between two runs of one seed", engine.describe());
@@ -119,7 +121,7 @@ fn a_step_on_the_gpu_is_a_step_on_the_cpu() {
 fn compare_a_step(precision: &str) {
     let settings = ["train.max_steps=1", "train.max_epochs=1", "adaptation.enabled=true", precision];
     let [cpu, gpu] = [Arc::new(Engine::Cpu), common::device()].map(|engine| {
-        let run = Run::new(&engine, pool(), &settings, Selection::Fold(0));
+        let run = Run::new(&engine, pool(), &settings, FoldChoice::Fold(0));
         run.result.as_ref().expect("it trains");
         let last = Checkpoint::read(&run.file("last.safetensors")).expect("written");
         let dims = last.dims().expect("it was trained");
@@ -148,7 +150,7 @@ fn streamed_features_change_nothing() {
     for engine in [Arc::new(Engine::Cpu), common::device()] {
         let [resident, streamed] = ["resident", "streamed"].map(|features| {
             let setting = format!("engine.features={features}");
-            let run = Run::new(&engine, pool(), &["train.max_epochs=2", &setting], Selection::Fold(2));
+            let run = Run::new(&engine, pool(), &["train.max_epochs=2", &setting], FoldChoice::Fold(2));
             let summary = run.result.as_ref().expect("it trains");
             (run.losses(), summary.validation_loss, std::fs::read(run.file("validation.npz")).expect("written"))
         });
@@ -159,12 +161,12 @@ fn streamed_features_change_nothing() {
 /// A run that goes on after an interruption ends like one that was never interrupted.
 #[test]
 fn resumes_to_the_same_bytes() {
-    PRECISIONS.iter().for_each(|precision| compare_a_resumed_run(&[precision], Selection::Fold(0)));
+    PRECISIONS.iter().for_each(|precision| compare_a_resumed_run(&[precision], FoldChoice::Fold(0)));
     // Without validation, but with a schedule to replay.
-    compare_a_resumed_run(&["train.lr_factors=[1.0, 0.5, 0.25, 0.125]"], Selection::All);
+    compare_a_resumed_run(&["train.lr_factors=[1.0, 0.5, 0.25, 0.125]"], FoldChoice::All);
 }
 
-fn compare_a_resumed_run(settings: &[&str], selection: Selection) {
+fn compare_a_resumed_run(settings: &[&str], selection: FoldChoice) {
     let engine = Arc::new(Engine::Cpu);
     let settings = [&["train.max_epochs=4"], settings].concat();
     let whole = Run::new(&engine, pool(), &settings, selection);
@@ -180,7 +182,7 @@ fn compare_a_resumed_run(settings: &[&str], selection: Selection) {
     assert_eq!(resumed.resume(last, run.model().expect("readable")).expect("the same run"), 2);
     resumed.run(&mut run).expect("it trains");
     let names = ["model.safetensors", "last.safetensors", "validation.npz"];
-    for name in names.into_iter().filter(|name| selection != Selection::All || *name != "validation.npz") {
+    for name in names.into_iter().filter(|name| selection != FoldChoice::All || *name != "validation.npz") {
         assert!(
             std::fs::read(path.join(name)).expect("written") == std::fs::read(whole.file(name)).expect("written"),
             "{name}"
@@ -197,7 +199,7 @@ fn a_replayed_schedule_is_the_schedule() {
     let others = ["train.max_epochs=5", "train.lr_factors=[1.0, 1.0, 0.5]"];
     let [first, second, third] = [&plateau, &replayed, &others].map(|settings| {
         let settings = [&settings[..], &["train.lr=4e-4"]].concat();
-        let run = Run::new(&Arc::new(Engine::Cpu), pool(), &settings, Selection::Fold(0));
+        let run = Run::new(&Arc::new(Engine::Cpu), pool(), &settings, FoldChoice::Fold(0));
         run.result.as_ref().expect("it trains");
         let rates: Vec<f64> = EpochLog::read_all(&run.file("")).expect("a log").iter().map(|epoch| epoch.lr).collect();
         (run.losses(), std::fs::read(run.file("validation.npz")).expect("written"), rates)
@@ -214,9 +216,9 @@ fn a_replayed_schedule_is_the_schedule() {
 #[test]
 fn numbers_that_are_not_finite_say_where_they_began() {
     let cases = [
-        (Selection::Fold(0), "train.max_epochs=3", "it began at step 2 in norm.0.running_var"),
-        (Selection::Fold(0), "train.max_steps=1", "it began after step 1, when validating, in "),
-        (Selection::All, "train.max_steps=1", "it began after step 1, when validating, in "),
+        (FoldChoice::Fold(0), "train.max_epochs=3", "it began at step 2 in norm.0.running_var"),
+        (FoldChoice::Fold(0), "train.max_steps=1", "it began after step 1, when validating, in "),
+        (FoldChoice::All, "train.max_steps=1", "it began after step 1, when validating, in "),
     ];
     for engine in [Arc::new(Engine::Cpu), common::device()] {
         for (selection, limit, expected) in cases {
@@ -237,13 +239,13 @@ fn numbers_that_are_not_finite_say_where_they_began() {
 #[test]
 fn resuming_with_another_fold_is_refused() {
     let engine = Arc::new(Engine::Cpu);
-    let run = Run::new(&engine, pool(), &["train.max_epochs=1"], Selection::Fold(3));
+    let run = Run::new(&engine, pool(), &["train.max_epochs=1"], FoldChoice::Fold(3));
     let folder = RunFolder::open(&run.folder.path().join("run")).expect("it was saved");
     let last = || folder.last().expect("readable").expect("saved");
-    assert_eq!(Trainer::selection_of(&last().header).expect("a state"), Selection::Fold(3));
+    assert_eq!(Trainer::selection_of(&last().header).expect("a state"), FoldChoice::Fold(3));
     let config = config(&["train.max_epochs=1"]);
     let ui = Ui::default().silent();
-    let mut other = Trainer::new(&engine, pool(), &config, Selection::Fold(0), None, ui).expect("it fits");
+    let mut other = Trainer::new(&engine, pool(), &config, FoldChoice::Fold(0), None, ui).expect("it fits");
     let message = other.resume(last(), None).expect_err("another fold").to_string();
     assert!(message.contains("trained on other clips"), "{message}");
 }
@@ -252,7 +254,7 @@ fn resuming_with_another_fold_is_refused() {
 #[test]
 fn init_takes_weights_only() {
     let engine = Arc::new(Engine::Cpu);
-    let run = Run::new(&engine, pool(), &["train.max_epochs=2"], Selection::Fold(0));
+    let run = Run::new(&engine, pool(), &["train.max_epochs=2"], FoldChoice::Fold(0));
     let settings = ["train.max_epochs=1", "model.temperature.mode=fixed", "model.temperature.initial=0.3"];
     let ui = Ui::default().silent();
     let bytes = ["last.safetensors", "model.safetensors"].map(|name| {
@@ -262,7 +264,7 @@ fn init_takes_weights_only() {
         }
         let folder = TempDir::new().expect("a temporary folder");
         let config = config(&settings);
-        let mut trainer = Trainer::new(&engine, pool(), &config, Selection::Fold(0), Some(init), ui).expect("it fits");
+        let mut trainer = Trainer::new(&engine, pool(), &config, FoldChoice::Fold(0), Some(init), ui).expect("it fits");
         let mut out = RunFolder::create(&folder.path().join("run"), &config).expect("it is new");
         trainer.run(&mut out).expect("it trains");
         let last = out.last().expect("readable").expect("saved");
@@ -279,7 +281,7 @@ fn a_fixed_temperature_is_not_clamped() {
     let [cold, cool] = ["0.05", "0.55"].map(|tau| {
         let tau = format!("model.temperature.initial={tau}");
         let settings = ["train.max_epochs=1", "model.temperature.mode=fixed", &tau];
-        let run = Run::new(&engine, pool(), &settings, Selection::Fold(0));
+        let run = Run::new(&engine, pool(), &settings, FoldChoice::Fold(0));
         std::fs::read(run.file("validation.npz")).expect("written")
     });
     assert!(cold != cool);
@@ -295,7 +297,7 @@ fn schedules_run_as_configured() {
         "adaptation.enabled=true",
         "adaptation.schedule=dann",
     ];
-    let run = Run::new(&Arc::new(Engine::Cpu), pool(), &settings, Selection::Fold(0));
+    let run = Run::new(&Arc::new(Engine::Cpu), pool(), &settings, FoldChoice::Fold(0));
     run.result.as_ref().expect("it trains");
     let text = std::fs::read_to_string(run.file("metrics.jsonl")).expect("a log");
     let tau = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["temperature"].as_f64();
@@ -394,7 +396,7 @@ fn what_is_read_is_what_was_written_last() {
 
 #[test]
 fn files_are_where_they_should_be() {
-    let run = Run::new(&Arc::new(Engine::Cpu), pool(), &["train.max_epochs=1"], Selection::Fold(0));
+    let run = Run::new(&Arc::new(Engine::Cpu), pool(), &["train.max_epochs=1"], FoldChoice::Fold(0));
     let names =
         ["config.toml", "model.safetensors", "last.safetensors", "metrics.jsonl", "summary.json", "validation.npz"];
     for name in names {
@@ -426,7 +428,7 @@ fn checkpoints_know_no_precision() {
     for engine in [Arc::new(Engine::Cpu), common::device()] {
         for trained_in in PRECISIONS {
             let run =
-                Run::new(&engine, pool(), &["train.max_epochs=5", "train.lr=0.003", trained_in], Selection::Fold(1));
+                Run::new(&engine, pool(), &["train.max_epochs=5", "train.lr=0.003", trained_in], FoldChoice::Fold(1));
             run.result.as_ref().expect("it trains");
             let checkpoint = Checkpoint::read(&run.file("model.safetensors")).expect("written");
             let [exact, mixed] = PRECISIONS.map(|precision| logits(&engine, &checkpoint, precision));
@@ -445,7 +447,7 @@ fn mixed_precision_follows_f32() {
     for engine in [Arc::new(Engine::Cpu), common::device()] {
         let [exact, mixed] = PRECISIONS.map(|precision| {
             let settings = ["train.max_epochs=10", "train.patience=10", "train.lr=0.003", precision];
-            let run = Run::new(&engine, pool(), &settings, Selection::Fold(1));
+            let run = Run::new(&engine, pool(), &settings, FoldChoice::Fold(1));
             let summary = run.result.as_ref().expect("it trains");
             (run.losses(), summary.validation_loss.expect("a fold was held out"))
         });
@@ -469,7 +471,7 @@ fn large_means_are_no_matter_to_mixed_precision() {
     let engine = Arc::new(Engine::Cpu);
     let [plain, moved] = [pool(), shifted()].map(|pool| {
         let settings = ["train.max_epochs=2", PRECISIONS[1]];
-        Run::new(&engine, pool, &settings, Selection::Fold(1)).losses()
+        Run::new(&engine, pool, &settings, FoldChoice::Fold(1)).losses()
     });
     for (plain, moved) in plain.iter().zip(&moved) {
         assert!((plain - moved).abs() <= 1e-2 * plain, "{plain} and {moved}");
@@ -487,7 +489,7 @@ fn what_f16_cannot_hold_is_told_with_encoder_and_clip() {
     let ui = Ui::default().silent();
     for features in ["resident", "streamed"] {
         let config = config(&[PRECISIONS[1], &format!("engine.features={features}")]);
-        let made = Trainer::new(&Arc::new(Engine::Cpu), pool.clone(), &config, Selection::Fold(0), None, ui);
+        let made = Trainer::new(&Arc::new(Engine::Cpu), pool.clone(), &config, FoldChoice::Fold(0), None, ui);
         let message = format!("{:#}", made.err().expect("it cannot be held"));
         for part in
             [&format!("encoder `{encoder}`, clip `{clip}`: column 5 is 7.000e4"), "65504", "engine.precision=f32"]

@@ -3,7 +3,7 @@
 use blendfuse::check::{Case, cases};
 use blendfuse::config::TopN;
 use blendfuse::engine::Engine;
-use blendfuse::ui::Ui;
+use blendfuse::host::ui::Ui;
 use std::sync::Arc;
 
 /// The default network on 8 encoders, 64 rows.

@@ -1,6 +1,6 @@
 //! Symmetric products, and systems with them solved by a blocked Cholesky factor, A + λI = L Lᵀ, in f64.
 
-use crate::matmul::matmul_on_one_core;
+use crate::kernels::shared::matmul::matmul_on_one_core;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 

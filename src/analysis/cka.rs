@@ -4,7 +4,7 @@
 //! and each set of blocks (K, rows · columns) is multiplied with itself: N²·M multiply-adds, where the P×P products of all
 //! pairs take N·M². The matrices are symmetric, so blocks above the diagonal count twice and those below are not made.
 
-use crate::matmul::matmul_on_one_core;
+use crate::kernels::shared::matmul::matmul_on_one_core;
 use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut2, Axis, ShapeBuilder as _, s};
 use rayon::prelude::*;
 

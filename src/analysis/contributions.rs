@@ -5,8 +5,8 @@ use super::level::Level;
 use super::losses::RunLosses;
 use super::probe::Probe;
 use super::{Removal, Weights, importance, spearman};
-use crate::metrics::RankBy;
-use crate::scores::Spread;
+use crate::scoring::metrics::RankBy;
+use crate::scoring::scores::Spread;
 use serde::{Deserialize, Serialize};
 
 /// Of the validation clips of runs, averaged over the runs.

@@ -1,7 +1,7 @@
 //! The files of an analysis: `analysis.json`, and every table of it as csv.
 
 use super::{Analysis, Contributions, EncoderPair, Removal};
-use crate::files::{write_atomically, write_json};
+use crate::host::files::{write_atomically, write_json};
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 

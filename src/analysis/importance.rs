@@ -4,7 +4,7 @@
 use super::Weights;
 use super::ranks::spearman;
 use crate::data::Modality;
-use crate::metrics::mean_std;
+use crate::scoring::metrics::mean_std;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 

@@ -2,9 +2,9 @@
 
 use crate::config::Config;
 use crate::data::{self, Pool};
-use crate::decode::{self, Thresholds};
-use crate::infer::Output;
-use crate::metrics::{self, Measures, RankBy, Task, Truth, cases};
+use crate::model::infer::Output;
+use crate::scoring::decode::{self, Thresholds};
+use crate::scoring::metrics::{self, Measures, RankBy, Task, Truth, cases};
 use crate::train::mean_loss;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@
 
 use super::level::{Judge, Level};
 use super::removal::{self, RunRemoval, removals};
-use crate::infer::Network;
+use crate::model::infer::Network;
 use anyhow::Result;
 use indicatif::ProgressBar;
 use ndarray::{Array2, Array3, ArrayView3, Axis, s};

@@ -2,14 +2,14 @@
 
 use super::Runs;
 use crate::data::standardize::columns;
+use crate::data::{FoldChoice, Parts};
 use crate::data::{Pool, Reading, Split};
 use crate::engine::Engine;
-use crate::infer::{Network, Placed};
+use crate::host::ui::Ui;
 use crate::model::checkpoint::{Checkpoint, Header};
+use crate::model::infer::{Network, Placed};
 use crate::model::{Dims, Mode};
 use crate::predict::{BATCH, load_pool};
-use crate::train::{Parts, Selection};
-use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ impl<'a> Models<'a> {
         // Networks are made so that encoders can be taken away.
         let complete = Array2::from_elem((pool.clips.len(), pool.encoders.len()), true);
         pool.present.get_or_insert(complete);
-        let rows = |selection: Selection| {
+        let rows = |selection: FoldChoice| {
             let Parts { train: training, validation, scored } = selection.parts(&pool)?;
             anyhow::Ok(Rows { training, validation: if selection.is_nested() { scored } else { validation } })
         };

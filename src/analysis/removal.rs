@@ -3,7 +3,7 @@
 use super::contributions::Lost;
 use super::level::{Judge, Level};
 use super::losses::{Perturbation, RunLosses};
-use crate::infer::{Network, Output};
+use crate::model::infer::{Network, Output};
 use anyhow::Result;
 use indicatif::ProgressBar;
 use ndarray::{Array2, Array3, Axis};

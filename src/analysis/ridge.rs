@@ -5,7 +5,7 @@
 
 use super::cholesky::{solve, symmetric};
 use crate::data::standardize::columns;
-use crate::matmul::matmul;
+use crate::kernels::shared::matmul::matmul;
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use std::ops::Range;
 

@@ -1,8 +1,9 @@
 //! The run folders that an analysis reads: one, or those of a cross-validation, `seed-S/fold-F`.
 
-use crate::cv;
+use crate::data::FoldChoice;
 use crate::model::checkpoint::{EncoderInfo, Header};
-use crate::train::{Selection, Summary};
+use crate::runs;
+use crate::runs::RunSummary;
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ pub struct Run {
     /// "seed 0 fold 1", or "seed 0" of one without validation
     pub name: String,
     pub path: PathBuf,
-    pub summary: Summary,
+    pub summary: RunSummary,
 }
 
 impl Runs {
@@ -32,7 +33,7 @@ impl Runs {
     pub fn find(dir: &Path) -> Result<Self> {
         ensure!(dir.is_dir(), "{}: found no such folder, expected that of a run or a cross-validation", dir.display());
         let folds: Vec<PathBuf> =
-            cv::run_folders(dir).into_iter().map(|(seed, fold)| dir.join(cv::folder(seed, fold))).collect();
+            runs::run_folders(dir).into_iter().map(|(seed, fold)| dir.join(runs::folder(seed, fold))).collect();
         if folds.is_empty() {
             return Ok(Self { finished: vec![Self::single(dir)?], unfinished: Vec::new(), ended: true });
         }
@@ -93,10 +94,10 @@ fn describe(encoder: Option<&EncoderInfo>) -> String {
 
 impl Run {
     fn read(path: &Path) -> Result<Self> {
-        let summary = Summary::read(path)?;
+        let summary = RunSummary::read(path)?;
         let name = match summary.selection {
-            Selection::Fold(fold) | Selection::Nested { fold, .. } => format!("seed {} fold {fold}", summary.seed),
-            Selection::All => format!("seed {}", summary.seed),
+            FoldChoice::Fold(fold) | FoldChoice::Nested { fold, .. } => format!("seed {} fold {fold}", summary.seed),
+            FoldChoice::All => format!("seed {}", summary.seed),
         };
         Ok(Self { name, path: path.to_owned(), summary })
     }

@@ -2,7 +2,7 @@
 
 use super::models::Models;
 use super::{Runs, cka};
-use crate::ui::Ui;
+use crate::host::ui::Ui;
 use anyhow::{Result, ensure};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use std::collections::{BTreeMap, BTreeSet};

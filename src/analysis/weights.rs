@@ -3,7 +3,7 @@
 use super::{Run, Runs, TrainingWeights};
 use crate::data::npz::NpzReader;
 use crate::model::checkpoint::EncoderInfo;
-use crate::train::ValidationClips;
+use crate::runs::ValidationClips;
 use anyhow::{Result, bail, ensure};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};

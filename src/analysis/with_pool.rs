@@ -6,11 +6,11 @@ use super::models::Models;
 use super::planted::reliability;
 use super::probe::{Probe, probe};
 use super::{Contributions, Parts, Runs, Similarity, Weights, families, feature_cka, measure};
+use crate::data::FoldChoice;
 use crate::data::Reading;
 use crate::engine::Engine;
-use crate::metrics::RankBy;
-use crate::train::Selection;
-use crate::ui::Ui;
+use crate::host::ui::Ui;
+use crate::scoring::metrics::RankBy;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl WithPool {
         options: ContributionOptions,
         ui: Ui,
     ) -> Result<Self> {
-        let held_out = runs.finished.iter().all(|run| run.summary.selection != Selection::All);
+        let held_out = runs.finished.iter().all(|run| run.summary.selection != FoldChoice::All);
         let perturbation = options.perturbation.filter(|_| held_out);
         let rounds = 1 + usize::from(perturbation.is_some());
         let mut models = Models::load(engine, runs, data, reading, rounds, ui)?;
@@ -98,7 +98,7 @@ impl WithPool {
 
 /// Of each fold once: a probe knows no seed.
 fn probes(models: &Models, runs: &Runs, ui: Ui) -> Vec<Vec<Probe>> {
-    let mut folds: Vec<(Selection, usize)> = Vec::new();
+    let mut folds: Vec<(FoldChoice, usize)> = Vec::new();
     for (i, run) in runs.finished.iter().enumerate() {
         if !folds.iter().any(|(fold, _)| *fold == run.summary.selection) {
             folds.push((run.summary.selection, i));
@@ -107,7 +107,7 @@ fn probes(models: &Models, runs: &Runs, ui: Ui) -> Vec<Vec<Probe>> {
     let k = models.pool.encoders.len();
     ui.say(format!("linear probes: {k} encoders, {} folds", folds.len()));
     let bar = ui.bar((k * folds.len()) as u64, "probes");
-    let of_run = |&(_, i): &(Selection, usize)| {
+    let of_run = |&(_, i): &(FoldChoice, usize)| {
         let (rows, config) = (&models.rows[i], &models.headers[i].config);
         let judge = Judge::new(&models.pool, &rows.validation, config, None);
         let one = |k| {

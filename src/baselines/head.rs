@@ -2,11 +2,11 @@
 //! with soft-label cross-entropy and Adam. Source: model/models.py and main.py of BlEmoRe/blemore-common.
 
 use crate::config::{Decode, Train};
+use crate::kernel::step::Step;
 use crate::kernels::adam::Adam;
 use crate::kernels::loss::soft_cross_entropy;
-use crate::matmul::matmul;
-use crate::metrics::{self, Truth};
-use crate::step::Step;
+use crate::kernels::shared::matmul::matmul;
+use crate::scoring::metrics::{self, Truth};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};

@@ -5,7 +5,7 @@
 
 use crate::config::Decode;
 use crate::data::npz::{NpzReader, NpzWriter};
-use crate::verdicts::{FoldScores, System};
+use crate::scoring::verdicts::{FoldScores, System};
 use anyhow::{Context as _, Result, ensure};
 use ndarray::{Array2, Axis, concatenate};
 use std::collections::BTreeMap;

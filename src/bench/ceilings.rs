@@ -2,9 +2,9 @@
 
 use super::{copy, multiply_add, timing};
 use crate::engine::Engine;
+use crate::kernel::step::Step;
 use crate::kernel::{Call, Cost};
-use crate::matmul::matmul;
-use crate::step::Step;
+use crate::kernels::shared::matmul::matmul;
 use anyhow::Result;
 use ndarray::Array2;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! `copied = source`: what reading and writing memory costs at least. Both (length).
 
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
 use rayon::prelude::*;
 
 kernel! {

@@ -1,8 +1,8 @@
 //! `sums = Σ of 8 chains x ← factor · x + term`, 4 · rounds links each: nothing but multiply-adds.
 //! line (2): factor, term → sums (lanes). Chain c of lane i starts at i % 64 + c.
 
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
 
 const CHAINS: usize = 8;
 /// Links that a chain grows by in a round.

@@ -2,8 +2,8 @@
 
 use super::workload::Loaded;
 use crate::engine::Engine;
+use crate::kernel::step::Step;
 use crate::kernel::{Call, Run};
-use crate::step::Step;
 use anyhow::Result;
 use serde::Serialize;
 use std::time::Instant;

@@ -4,9 +4,9 @@ use crate::config::{Config, Precision, TopN};
 use crate::data::{Encoder, Modality};
 use crate::engine::Engine;
 use crate::kernel::Call;
+use crate::kernel::step::Step;
+use crate::model::upload;
 use crate::model::{self, Dims, Extent, Features, Model, Standard, Windows};
-use crate::packed;
-use crate::step::Step;
 use anyhow::Result;
 use ndarray::Array2;
 use rand::seq::SliceRandom as _;
@@ -114,7 +114,7 @@ impl Workload {
             std: self.widths.iter().map(|&width| vec![1.0; width]).collect(),
         };
         let mut features = Features::new(&model.engine, &model.dims, &model.windows, rows)?;
-        let encoders = packed::features(encoders, &[], &standard, model.dims.half)?;
+        let encoders = upload::features(encoders, &[], &standard, model.dims.half)?;
         features.fill(&model.engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         features.set_standard(&model.engine, &model.windows, &standard);
         let mut order: Vec<u32> = (0..rows as u32).collect();

@@ -4,9 +4,9 @@
 use crate::config::{Attention, Config, FusionNorm, Heads, Optimizer, Precision, PresenceLoss, TemperatureMode, TopN};
 use crate::data::{Encoder, Modality};
 use crate::engine::Engine;
+use crate::kernel::step::Step;
+use crate::model::upload;
 use crate::model::{Dims, Extent, Features, Mode, Model, Standard, Windows};
-use crate::packed;
-use crate::step::Step;
 use anyhow::Result;
 use ndarray::Array2;
 use rand::{RngExt as _, SeedableRng as _};
@@ -284,7 +284,7 @@ impl Case {
             std: self.widths.iter().map(|&width| vec![2.0; width]).collect(),
         };
         let mut features = Features::new(&model.engine, &model.dims, &model.windows, clips)?;
-        let encoders = packed::features(encoders, &[], &standard, model.dims.half)?;
+        let encoders = upload::features(encoders, &[], &standard, model.dims.half)?;
         features.fill(&model.engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         features.set_standard(&model.engine, &model.windows, &standard);
         features.set_order(&model.engine, (0..clips as u32).rev().collect());

@@ -3,8 +3,9 @@
 use crate::data::aggregate::{self, Aggregated, Missing, Options, STATISTICS};
 use crate::data::encoders;
 use crate::data::npz::NpzWriter;
-use crate::ui::Ui;
-use crate::{files, outln};
+use crate::host::files;
+use crate::host::ui::Ui;
+use crate::outln;
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 

@@ -7,11 +7,12 @@ use super::device::DeviceArgs;
 use crate::analysis::{
     Analysis, ContributionOptions, Perturbation, Recovery, Runs, Weights, WithPool, importance, representative,
 };
+use crate::data::FoldChoice;
 use crate::data::Reading;
+use crate::host::ui::Ui;
 use crate::model::checkpoint::EncoderInfo;
 use crate::outln;
-use crate::train::{Selection, gate};
-use crate::ui::Ui;
+use crate::scoring::gate;
 use anyhow::{Context as _, Result};
 use comfy_table::{CellAlignment, Table, presets};
 use std::path::PathBuf;
@@ -77,7 +78,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         ui.warn(warning);
     }
     // Nothing was held out of a run with --all: its weights come from its model and the pool.
-    let held_out = runs.finished.iter().all(|run| run.summary.selection != Selection::All);
+    let held_out = runs.finished.iter().all(|run| run.summary.selection != FoldChoice::All);
     let weights = if held_out || args.data.is_none() { Some(Weights::of(&runs)?) } else { None };
     let options = ContributionOptions {
         perturbation: (!args.no_permutation)

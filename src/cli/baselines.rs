@@ -2,11 +2,11 @@
 
 use super::cv::CvArgs;
 use crate::baselines;
-use crate::files::{self, write_atomically, write_json};
+use crate::host::files::{self, write_atomically, write_json};
+use crate::host::ui::Ui;
 use crate::outln;
-use crate::scores;
-use crate::ui::Ui;
-use crate::verdicts;
+use crate::scoring::scores;
+use crate::scoring::verdicts;
 use anyhow::Result;
 
 const EXAMPLE: &str = "Examples:

@@ -2,9 +2,9 @@
 
 use super::device::DeviceArgs;
 use crate::check::{BOUND, Comparison, cases, compare};
+use crate::host::ui::Ui;
 use crate::kernels;
 use crate::outln;
-use crate::ui::Ui;
 use anyhow::{Result, bail};
 use comfy_table::{Table, presets};
 use serde::Serialize;

@@ -2,15 +2,17 @@
 
 use super::device::DeviceArgs;
 use crate::config::{Config, Decode};
-use crate::cv::{self, CvRun, CvSummary, Judgement, Leading};
+use crate::cv::{self};
 use crate::data::Reading;
-use crate::decode::Thresholds;
-use crate::files;
-use crate::metrics::{RankBy, Task, larger_told};
+use crate::host::files;
+use crate::host::ui::Ui;
 use crate::outln;
-use crate::scores::{self, LabelScores, Row};
-use crate::ui::Ui;
-use crate::verdicts;
+use crate::runs::{CvRun, CvSummary, Leading};
+use crate::scoring::decode::Thresholds;
+use crate::scoring::judge::Judgement;
+use crate::scoring::metrics::{RankBy, Task, larger_told};
+use crate::scoring::scores::{self, LabelScores, Row};
+use crate::scoring::verdicts;
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use std::path::{Path, PathBuf};

@@ -3,14 +3,15 @@
 use super::device::DeviceArgs;
 use super::{predict, train};
 use crate::config::Config;
+use crate::data::FoldChoice;
 use crate::data::synth::{self, Preset};
 use crate::data::{Reading, Split, labels};
 use crate::engine::DeviceInfo;
-use crate::metrics::{self, Score};
+use crate::host::files;
+use crate::host::ui::Ui;
 use crate::outln;
-use crate::train::Selection;
-use crate::ui::Ui;
-use crate::{files, predict as scoring};
+use crate::predict as scoring;
+use crate::scoring::metrics::{self, Score};
 use anyhow::Result;
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -66,7 +67,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let options = train::Options {
         data: &pool,
         out: &run,
-        selection: Some(Selection::Fold(0)),
+        selection: Some(FoldChoice::Fold(0)),
         init: None,
         epochs_from: None,
         resume: false,

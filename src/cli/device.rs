@@ -1,7 +1,7 @@
 //! `--device`, the same for every command that computes.
 
 use crate::engine::Engine;
-use crate::ui::Ui;
+use crate::host::ui::Ui;
 use anyhow::{Result, bail};
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! `blendfuse devices`: every adapter, what matters about it, and which one `auto` takes.
 
 use crate::gpu::adapter;
+use crate::host::ui::Ui;
 use crate::outln;
-use crate::ui::Ui;
 use anyhow::Result;
 use comfy_table::{Table, presets};
 use serde::Serialize;

@@ -5,11 +5,11 @@ mod print;
 
 use super::predict::SplitName;
 use crate::data::Split;
-use crate::decode::Decision;
-use crate::metrics::{self, Case, ClassReport, Confusion, Measures, RankBy, RatioReport, Task, Truth};
+use crate::host::ui::Ui;
 use crate::outln;
-use crate::submission;
-use crate::ui::Ui;
+use crate::scoring::decision::Decision;
+use crate::scoring::metrics::{self, Case, ClassReport, Confusion, Measures, RankBy, RatioReport, Task, Truth};
+use crate::scoring::submission;
 use anyhow::{Result, ensure};
 use files::{join, of_split, read_scores, truths};
 use ndarray::Array1;

@@ -3,8 +3,8 @@
 use crate::data::folds::{Folded, make};
 use crate::data::labels::group_word;
 use crate::data::load::few;
+use crate::host::ui::Ui;
 use crate::outln;
-use crate::ui::Ui;
 use anyhow::{Result, ensure};
 use comfy_table::{CellAlignment, Table, presets};
 use std::path::{Path, PathBuf};

@@ -3,9 +3,9 @@
 use crate::data::Missing;
 use crate::data::labels::{Kind, group_word};
 use crate::data::scan::{ClipSurvey, EncoderSurvey, Survey};
-use crate::metrics::{self, Score, Task, Truth};
+use crate::host::ui::Ui;
 use crate::outln;
-use crate::ui::Ui;
+use crate::scoring::metrics::{self, Score, Task, Truth};
 use anyhow::{Result, ensure};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;

@@ -4,11 +4,11 @@ use super::device::DeviceArgs;
 use crate::data::labels::is_blemore;
 use crate::data::npz::NpzWriter;
 use crate::data::{Reading, Split};
-use crate::decode::Thresholds;
+use crate::host::ui::Ui;
 use crate::outln;
 use crate::predict::{Predictions, predict};
-use crate::submission;
-use crate::ui::Ui;
+use crate::scoring::decode::Thresholds;
+use crate::scoring::submission;
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 

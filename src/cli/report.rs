@@ -1,9 +1,9 @@
 //! `blendfuse report`: folders of results → one page.
 
-use crate::files::write_atomically;
+use crate::host::files::write_atomically;
+use crate::host::ui::{self, Ui};
 use crate::outln;
 use crate::report::{self, Folder, Missing, Report, TestSet};
-use crate::ui::{self, Ui};
 use anyhow::Result;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -3,15 +3,15 @@
 use super::device::DeviceArgs;
 use crate::cv;
 use crate::data::Reading;
+use crate::host::ui::{self, Ui};
 use crate::outln;
-use crate::scores;
+use crate::scoring::scores;
 use crate::sweep::plan::{Common, Plan};
 use crate::sweep::run::Runner;
 use crate::sweep::spec::SHIPPED;
 use crate::sweep::summary::Status;
 use crate::sweep::survey::Survey;
 use crate::sweep::{Budget, Spec, SweepSummary, folder};
-use crate::ui::{self, Ui};
 use anyhow::{Context as _, Error, Result, anyhow};
 use comfy_table::{Table, presets};
 use std::path::{Path, PathBuf};

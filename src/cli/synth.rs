@@ -1,8 +1,8 @@
 //! `blendfuse synth`: writes a synthetic pool as real files.
 
 use crate::data::synth::{self, Preset, Summary};
+use crate::host::ui::Ui;
 use crate::outln;
-use crate::ui::Ui;
 use anyhow::Result;
 use std::path::PathBuf;
 

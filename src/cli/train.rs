@@ -2,14 +2,18 @@
 
 use super::device::DeviceArgs;
 use crate::config::{Config, Decode, FusionNorm, ReversalSchedule, TemperatureMode, Train};
-use crate::cv::{CvSummary, DataInfo};
+use crate::data::DataInfo;
+use crate::data::FoldChoice;
 use crate::data::{Pool, Reading, Split, warnings};
 use crate::engine::Engine;
+use crate::host::ui::Ui;
 use crate::model::checkpoint::Checkpoint;
 use crate::outln;
 use crate::predict::model_file;
-use crate::train::{LrSchedule, RunFolder, Selection, Stopped, Summary, Trainer, gate};
-use crate::ui::Ui;
+use crate::runs::CvSummary;
+use crate::runs::{LrSchedule, RunFolder, RunSummary, Stopped};
+use crate::scoring::gate;
+use crate::train::Trainer;
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -103,7 +107,7 @@ pub struct Options<'a> {
     pub data: &'a Path,
     pub out: &'a Path,
     /// `None`: the first fold there is, or that of the resumed run
-    pub selection: Option<Selection>,
+    pub selection: Option<FoldChoice>,
     pub init: Option<&'a Path>,
     /// The cross-validation that the configuration comes from
     pub epochs_from: Option<&'a Path>,
@@ -112,7 +116,7 @@ pub struct Options<'a> {
 }
 
 /// Trains one model into a run folder.
-pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<Summary> {
+pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<RunSummary> {
     let init = options.init.map(|path| Checkpoint::read(&model_file(path)?)).transpose()?;
     let resumed = if options.resume { Some(RunFolder::open(options.out)?) } else { None };
     let last = resumed.as_ref().map(RunFolder::last).transpose()?.flatten();
@@ -135,7 +139,7 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
             None => first_fold(&pool, ui)?,
         },
     };
-    if let (Selection::Fold(_) | Selection::Nested { .. }, Some(warning)) =
+    if let (FoldChoice::Fold(_) | FoldChoice::Nested { .. }, Some(warning)) =
         (selection, warnings::shared(&pool.classes, &pool.clips))
     {
         ui.warn(warning);
@@ -156,7 +160,7 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
     trainer.run(&mut folder)
 }
 
-fn resumed_selection(last: &Checkpoint, options: &Options) -> Result<Selection> {
+fn resumed_selection(last: &Checkpoint, options: &Options) -> Result<FoldChoice> {
     let selection = Trainer::selection_of(&last.header)?;
     if options.selection.is_some_and(|asked| asked != selection) {
         bail!("{}: the run was started with {selection}; resume it without --fold and --all", options.out.display());
@@ -164,16 +168,16 @@ fn resumed_selection(last: &Checkpoint, options: &Options) -> Result<Selection> 
     Ok(selection)
 }
 
-fn first_fold(pool: &Pool, ui: Ui) -> Result<Selection> {
+fn first_fold(pool: &Pool, ui: Ui) -> Result<FoldChoice> {
     let first = pool.clips.iter().filter_map(|clip| clip.fold).min();
     let first = first.context("no clip has a fold; make folds with `blendfuse folds`, or train with --all")?;
     ui.say(format!("validating on fold {first}; choose with --fold F, or --all"));
-    Ok(Selection::Fold(first))
+    Ok(FoldChoice::Fold(first))
 }
 
 impl Args {
-    fn selection(&self) -> Option<Selection> {
-        if self.all { Some(Selection::All) } else { self.fold.map(Selection::Fold) }
+    fn selection(&self) -> Option<FoldChoice> {
+        if self.all { Some(FoldChoice::All) } else { self.fold.map(FoldChoice::Fold) }
     }
 }
 
@@ -282,7 +286,7 @@ fn replayed(train: &Train, epochs: u32) -> String {
     text + " (train.lr_factors)"
 }
 
-fn print(summary: &Summary, train: &Train, decode: &Decode, out: &Path) {
+fn print(summary: &RunSummary, train: &Train, decode: &Decode, out: &Path) {
     outln!("epochs      {} ({} steps, {:.1} s)", summary.epochs, summary.steps, summary.seconds);
     if let Some(stopped) = summary.stopped {
         outln!("stopped     {}", why(stopped, train));

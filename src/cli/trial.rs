@@ -1,11 +1,11 @@
 //! `blendfuse trial`: one trial of a sweep.
 
 use super::device::DeviceArgs;
+use crate::host::ui::Ui;
 use crate::outln;
-use crate::scores;
+use crate::scoring::scores;
 use crate::sweep::folder::TrialFolder;
 use crate::sweep::trial;
-use crate::ui::Ui;
 use anyhow::Result;
 use std::path::PathBuf;
 

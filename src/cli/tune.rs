@@ -7,8 +7,8 @@ use crate::config::Config;
 use crate::data::synth::Preset;
 use crate::engine::Engine;
 use crate::gpu::tuning_cache::{self, Cache};
+use crate::host::ui::Ui;
 use crate::outln;
-use crate::ui::Ui;
 use anyhow::Result;
 use comfy_table::{Table, presets};
 

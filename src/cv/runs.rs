@@ -2,44 +2,24 @@
 
 use super::Options;
 use crate::config::{Config, Train};
+use crate::data::FoldChoice;
 use crate::engine::{Engine, Room};
-use crate::files;
+use crate::host::files;
+use crate::host::ui::Ui;
 use crate::model::Mode;
 use crate::model::checkpoint::Header;
 use crate::model::fit::Request;
+use crate::runs::{Outcome, RunFolder, folder, run_folders};
+use crate::train::Trainer;
 use crate::train::shared::SharedPool;
-use crate::train::{Outcome, RunFolder, Selection, Trainer};
-use crate::ui::Ui;
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// A run's folder below that of the cross-validation.
-pub fn folder(seed: u64, fold: u32) -> String {
-    format!("seed-{seed}/fold-{fold}")
-}
-
-/// Seeds and folds of the run folders below that of a cross-validation, ended or not: seed by seed, fold by fold.
-pub fn run_folders(dir: &Path) -> Vec<(u64, u32)> {
-    fn numbers<T: FromStr + Ord>(dir: &Path, prefix: &str) -> Vec<T> {
-        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut numbers: Vec<T> = names.filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).collect();
-        numbers.sort_unstable();
-        numbers
-    }
-    let of_seed = |seed: u64| {
-        let folds = numbers::<u32>(&dir.join(format!("seed-{seed}")), "fold-");
-        folds.into_iter().map(move |fold| (seed, fold))
-    };
-    numbers(dir, "seed-").into_iter().flat_map(of_seed).collect()
-}
-
 /// The fold that a run of a cross-validation scores.
-fn fold_of(selection: Selection) -> u32 {
+fn fold_of(selection: FoldChoice) -> u32 {
     selection.fold().expect("every run of a cross-validation scores a fold")
 }
 
@@ -84,7 +64,7 @@ pub(super) fn check_done(
     pool: &SharedPool,
     config: &Config,
     options: &Options,
-    selections: &[Selection],
+    selections: &[FoldChoice],
 ) -> Result<()> {
     for &seed in &options.seeds {
         for &selection in selections {
@@ -109,11 +89,11 @@ pub(super) fn train_all(
     pool: &SharedPool,
     config: &Config,
     options: &Options,
-    selections: &[Selection],
+    selections: &[FoldChoice],
     jobs: usize,
     ui: Ui,
 ) -> Result<()> {
-    let all: Vec<(u64, Selection)> =
+    let all: Vec<(u64, FoldChoice)> =
         options.seeds.iter().flat_map(|&seed| selections.iter().map(move |&selection| (seed, selection))).collect();
     let affordable = if options.jobs.is_some() { jobs } else { affordable(engine, pool, config)? };
     if affordable < jobs.min(all.len()) {
@@ -164,7 +144,7 @@ fn train(
     config: &Config,
     options: &Options,
     seed: u64,
-    selection: Selection,
+    selection: FoldChoice,
     ui: Ui,
 ) -> Result<String> {
     let fold = fold_of(selection);

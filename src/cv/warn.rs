@@ -1,11 +1,13 @@
 //! What a cross-validation warns of: folds that lack classes or share groups, gates that collapsed.
 
+use crate::data::{FoldChoice, Parts};
 use crate::data::{Pool, warnings};
-use crate::train::{Outcome, Parts, Selection, gate};
-use crate::ui::Ui;
+use crate::host::ui::Ui;
+use crate::runs::Outcome;
+use crate::scoring::gate;
 
 /// Training cannot learn, and validation cannot see, a class without clips; and groups should be in one fold only.
-pub(super) fn of_folds(pool: &Pool, selections: &[Selection], ui: Ui) {
+pub(super) fn of_folds(pool: &Pool, selections: &[FoldChoice], ui: Ui) {
     if let Some(warning) = warnings::shared(&pool.classes, &pool.clips) {
         ui.warn(warning);
     }

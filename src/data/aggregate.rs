@@ -11,7 +11,7 @@ pub use openface::COLUMNS;
 pub use statistics::{STATISTICS, statistics};
 
 use super::labels::{self, Labels};
-use crate::ui::Ui;
+use crate::host::ui::Ui;
 use anyhow::{Context as _, Result, ensure};
 use folder::Folder;
 use ndarray::{Array2, Axis};

@@ -7,7 +7,7 @@
 use super::Clip;
 use super::labels::table::{TEST, Table, filled};
 use super::labels::{self, Labels};
-use crate::files::write_atomically;
+use crate::host::files::write_atomically;
 use anyhow::{Context as _, Result, ensure};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;

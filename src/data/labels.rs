@@ -10,7 +10,7 @@ mod classes;
 pub mod table;
 
 use super::{Clip, Split};
-use crate::fnv::fnv1a;
+use crate::host::fnv::fnv1a;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};

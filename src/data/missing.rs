@@ -4,7 +4,7 @@ use super::load::few;
 use super::names::suffix_pair;
 use super::source::{Index, Source};
 use super::{Clip, Reading};
-use crate::ui::Ui;
+use crate::host::ui::Ui;
 use anyhow::{Result, bail, ensure};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,7 @@ use super::load::{check_count, read_rows, with_unlabelled};
 use super::missing::{Missing, missing, without_any};
 use super::source::{Index, Source, Sources};
 use super::{Clip, Modality, Split, names, warnings};
-use crate::ui::Ui;
+use crate::host::ui::Ui;
 use anyhow::{Result, ensure};
 use ndarray::Array2;
 use serde::Serialize;

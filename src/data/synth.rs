@@ -28,8 +28,8 @@ mod files;
 mod truth;
 mod views;
 
-use crate::files::check_new_folder;
-use crate::ui::Ui;
+use crate::host::files::check_new_folder;
+use crate::host::ui::Ui;
 use anyhow::{Context as _, Result, bail};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;

@@ -2,8 +2,8 @@
 
 use super::labels::{Labels, group_word};
 use super::load::few;
+use super::truth::truth;
 use super::{Clip, Split, shared_groups};
-use crate::metrics;
 use std::collections::BTreeSet;
 
 /// A class with fewer training clips is told.
@@ -41,7 +41,7 @@ pub fn shared(classes: &[String], clips: &[Clip]) -> Option<String> {
 /// Training blends with the class that never blends.
 pub fn exclusive_in_blends(classes: &[String], clips: &[Clip], exclusive: usize) -> Option<String> {
     let train = clips.iter().filter(|clip| clip.split == Split::Train);
-    let blends = train.filter_map(|clip| clip.target.as_deref()).map(metrics::truth).filter(|truth| truth.len() > 1);
+    let blends = train.filter_map(|clip| clip.target.as_deref()).map(truth).filter(|truth| truth.len() > 1);
     let (with, blends): (Vec<_>, Vec<_>) = blends.partition(|truth| truth.iter().any(|(class, _)| *class == exclusive));
     let (count, of) = (with.len(), with.len() + blends.len());
     (count > 0).then(|| {
@@ -76,7 +76,7 @@ fn no_folds(train: &[&Clip]) -> Option<String> {
 
 /// Targets that no decision equals.
 fn sets(clips: &[Clip]) -> Vec<String> {
-    let truths: Vec<_> = clips.iter().filter_map(|clip| clip.target.as_deref()).map(metrics::truth).collect();
+    let truths: Vec<_> = clips.iter().filter_map(|clip| clip.target.as_deref()).map(truth).collect();
     let three = truths.iter().filter(|truth| truth.len() > 2).count();
     let odd = truths
         .iter()

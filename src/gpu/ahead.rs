@@ -3,9 +3,9 @@
 //! first one then finds there.
 
 use super::Gpu;
-use crate::buffer::AnyBuffer;
+use crate::gpu::tiles::Tiles;
+use crate::kernel::buffer::AnyBuffer;
 use crate::kernel::{Grid, Kernel};
-use crate::tiles::Tiles;
 use anyhow::Result;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;

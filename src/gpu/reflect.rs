@@ -1,7 +1,7 @@
 //! What a WGSL text itself says: bindings by name, workgroup size, tile. Panics where it and the declaration disagree.
 
+use crate::gpu::tiles::Tiles;
 use crate::kernel::{Kernel, Role};
-use crate::tiles::Tiles;
 use wgpu::naga;
 
 pub(crate) struct Reflection {
@@ -102,7 +102,8 @@ fn scalar(module: &naga::Module, ty: naga::Handle<naga::Type>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{bench, kernels, tiles};
+    use crate::gpu::tiles;
+    use crate::{bench, kernels};
 
     /// Needs no GPU: what is checked is that every WGSL text and its declaration agree, and what a device must have.
     #[test]

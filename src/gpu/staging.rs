@@ -1,6 +1,6 @@
 //! Batches on their way to a device: the host fills memory that the device copies from, a step ahead of it.
 
-use crate::memory::Lease;
+use crate::kernel::memory::Lease;
 use anyhow::{Context as _, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 //! Slower than [`Gpu::run`], which has them all in one pass: whole steps are timed without this.
 
 use super::{Dispatch, Gpu};
-use crate::buffer::{Buffer, Data};
-use crate::step::Step;
+use crate::kernel::buffer::{Buffer, Data};
+use crate::kernel::step::Step;
 use anyhow::Result;
 
 impl Gpu {

@@ -3,11 +3,11 @@
 use super::ahead::Ahead;
 use super::tuning_cache::Cache;
 use super::{Dispatch, Gpu, adapter};
-use crate::buffer::{AnyBuffer, Buffer};
+use crate::gpu::tiles::{self, Tiles};
+use crate::host::ui::Ui;
+use crate::kernel::buffer::{AnyBuffer, Buffer};
+use crate::kernel::step::Step;
 use crate::kernel::{Call, Grid, Kernel, Role, Run};
-use crate::step::Step;
-use crate::tiles::{self, Tiles};
-use crate::ui::Ui;
 use std::collections::BTreeMap;
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! The tuning cache: one small JSON file per adapter, driver and version of blendfuse in the user's cache folder.
 
-use crate::files::write_json;
-use crate::fnv::fnv1a;
-use crate::tiles::Tiles;
+use crate::gpu::tiles::Tiles;
+use crate::host::files::write_json;
+use crate::host::fnv::fnv1a;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

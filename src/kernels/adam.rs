@@ -1,9 +1,9 @@
 //! `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`, `w ← w − lr m̂ / (√v̂ + ε)` (Kingma & Ba 2015).
 //! Weight decay: g + decay · w (as torch.optim.Adam) or, decoupled, w (1 − lr · decay) before (AdamW).
 
-use crate::matmul::{matmul_on_one_core, matrix_mut};
-use crate::real::{Real, vectorised};
-use crate::step::Step;
+use crate::kernel::real::{Real, vectorised};
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::{matmul_on_one_core, matrix_mut};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 

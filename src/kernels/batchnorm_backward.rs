@@ -2,9 +2,9 @@
 //! d = dnorm, x̂ (B, M), rstd (M) → dy (B, M), grads at gamma, beta (M). Where `masked`, B counts the rows that have the
 //! channel's encoder, d and x̂ are 0 in the others, and so is dy.
 
-use crate::blocks::column_blocks;
-use crate::real::{Real, vectorised};
-use crate::step::Step;
+use crate::kernel::real::{Real, vectorised};
+use crate::kernel::step::Step;
+use crate::kernels::shared::blocks::column_blocks;
 use rayon::prelude::*;
 use std::ops::Range;
 

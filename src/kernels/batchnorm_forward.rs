@@ -2,10 +2,10 @@
 //! Where `masked`, an encoder's statistics run over the rows that have it, and x̂ and h are 0 in the others; without any
 //! such row the running statistics stay.
 
-use crate::blocks::column_blocks;
-use crate::philox::apply_dropout;
-use crate::real::{Real, relu, vectorised};
-use crate::step::Step;
+use crate::kernel::real::{Real, relu, vectorised};
+use crate::kernel::step::Step;
+use crate::kernels::shared::blocks::column_blocks;
+use crate::kernels::shared::philox::apply_dropout;
 use rayon::prelude::*;
 
 pub const MOMENTUM: f64 = 0.1;

@@ -2,8 +2,8 @@
 //! 0 where a row lacks the encoder.
 
 use super::batchnorm_forward::{EPSILON, sum_parts};
-use crate::real::{Real, relu, vectorised};
-use crate::step::Step;
+use crate::kernel::real::{Real, relu, vectorised};
+use crate::kernel::step::Step;
 use rayon::prelude::*;
 
 kernel! {

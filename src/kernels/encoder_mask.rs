@@ -1,9 +1,9 @@
 //! `mask[b, k]` = 1 where row b has encoder k in this step, else 0: what the pool has, after encoder dropout;
 //! `w = mask / encoders of the row`, which a gate replaces. present (N, K) → mask, w (B, K).
 
-use crate::philox;
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::philox;
 
 kernel! {
     encoder_mask [step, philox];

@@ -1,9 +1,9 @@
 //! `z = dropout(relu(Σ_s partial[s] + e))`: partial (S, B, F), e (F) → z (B, F).
 
 use super::batchnorm_forward::sum_parts;
-use crate::philox::apply_dropout;
-use crate::real::{Real, relu};
-use crate::step::Step;
+use crate::kernel::real::{Real, relu};
+use crate::kernel::step::Step;
+use crate::kernels::shared::philox::apply_dropout;
 use rayon::prelude::*;
 
 kernel! {

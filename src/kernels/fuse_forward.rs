@@ -1,8 +1,8 @@
 //! `partial[s] = [w_1 h_1; …; w_K h_K] Uᵀ` over part s of the inner sum: h (B, M), w (B, K), U (F, M) → (S, B, F).
 
-use crate::matmul::{matmul_on_one_core, matrix, matrix_mut};
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::{matmul_on_one_core, matrix, matrix_mut};
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 

@@ -1,8 +1,8 @@
 //! `dq = dfuse U`, the gradient with respect to `[w_1 h_1; …; w_K h_K]`: dfuse (B, F), U (F, M) → dq (B, M).
 
-use crate::matmul::{matmul, matrix, matrix_mut};
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::{matmul, matrix, matrix_mut};
 
 kernel! {
     fuse_input_grad [term, matmul];

@@ -3,9 +3,9 @@
 
 use super::adam::{Adam, OPERATIONS, Weights};
 use super::fuse_forward::weighted;
-use crate::matmul::matrix;
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::matrix;
 use ndarray::s;
 use rayon::prelude::*;
 

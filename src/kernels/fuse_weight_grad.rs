@@ -1,9 +1,9 @@
 //! `dU = dfuseᵀ [w_1 h_1; …; w_K h_K]`, `de = Σ_b dfuse`: dfuse (B, F), h (B, M), w (B, K) → dweight (F, M), grads at bias (F) where there is one.
 
 use super::fuse_forward::weighted;
-use crate::matmul::{matmul, matrix, matrix_mut};
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::{matmul, matrix, matrix_mut};
 
 kernel! {
     fuse_weight_grad [term, matmul];

@@ -1,8 +1,8 @@
 //! `dw_k = Σ_p dq_k h_k` for k in S, `du_k = w_k (dw_k − Σ_j w_j dw_j) / τ`, `dg = V₂ᵀ du` where g > 0, else 0.
 //! dq, h (B, M), w (B, K), g (B, A) → du (B, K), dg (B, A). The set S is a constant of the step.
 
-use crate::real::{Real, dot};
-use crate::step::Step;
+use crate::kernel::real::{Real, dot};
+use crate::kernel::step::Step;
 use rayon::prelude::*;
 
 kernel! {

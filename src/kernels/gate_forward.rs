@@ -3,8 +3,8 @@
 //! a row lacks takes no part, so its w is 0; a row without any has w = 0 throughout.
 
 use super::batchnorm_forward::sum_parts;
-use crate::real::{Real, dot, relu};
-use crate::step::Step;
+use crate::kernel::real::{Real, dot, relu};
+use crate::kernel::step::Step;
 use rayon::prelude::*;
 
 /// Most encoders that the WGSL has room for.

@@ -1,9 +1,9 @@
 //! `dnorm = scale · (w_k dq + dg V₁)` where h > 0, else 0: all that reaches h, taken before relu and dropout.
 //! dq, h (B, M), w (B, K), dg (B, A), V₁ (A, M) → dnorm (B, M). Without a gate A is 0 and the product empty.
 
-use crate::matmul::{matmul, matrix, matrix_mut};
-use crate::real::{Real, vectorised};
-use crate::step::Step;
+use crate::kernel::real::{Real, vectorised};
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::{matmul, matrix, matrix_mut};
 use rayon::prelude::*;
 
 kernel! {

@@ -1,9 +1,9 @@
 //! `dV₂ = duᵀ g`, `dc₂ = Σ_b du`, `dτ = −Σ_b Σ_k du_k u_k / τ` while τ is inside its bounds.
 //! du, u (B, K), g (B, A) → grads at weight1 (K, A), bias1 (K), temperature (1).
 
-use crate::matmul::{matmul, matrix, matrix_mut};
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::{matmul, matrix, matrix_mut};
 
 kernel! {
     gate_weight_grad [linear_index];

@@ -1,8 +1,8 @@
 //! `dt = (Q₂ᵀ dlogits)` where t > 0, else 0: dlogits (B, O), t (B, G·H) → dt (B, G·H).
 
 use super::head_forward::head;
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
 use rayon::prelude::*;
 
 kernel! {

@@ -2,8 +2,8 @@
 //! partial (S, B, G·H) for G heads side by side → t (B, G·H), logits (B, O). Outputs: C per head, the domain head 2.
 
 use super::batchnorm_forward::sum_parts;
-use crate::real::{Real, dot, relu};
-use crate::step::Step;
+use crate::kernel::real::{Real, dot, relu};
+use crate::kernel::step::Step;
 use rayon::prelude::*;
 
 kernel! {

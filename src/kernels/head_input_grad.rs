@@ -1,9 +1,9 @@
 //! `dz = scale · Σ_j s_j dt_j Q₁[j]` where z > 0, else 0; s_j = −reversal for the domain head's hidden values, else 1.
 //! z > 0 exactly where relu and dropout let a value through, so no mask is kept.
 
-use crate::matmul::{matmul, matrix, matrix_mut};
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::{matmul, matrix, matrix_mut};
 
 kernel! {
     head_input_grad [step, term, matmul];

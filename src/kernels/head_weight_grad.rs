@@ -1,8 +1,8 @@
 //! `dQ₂ = dlogitsᵀ t` (each output with its own head's t), `dq₂ = Σ_b dlogits`: into grads at weight1 (O, H), bias1 (O).
 
 use super::head_forward::head;
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
 
 kernel! {
     head_weight_grad [linear_index];

@@ -1,8 +1,8 @@
 //! `partial[s] = x Wᵀ` over part s of the inner sum: x (B, I), W (O, I) → partial (S, B, O).
 
-use crate::matmul::{matmul_on_one_core, matrix, matrix_mut};
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::{matmul_on_one_core, matrix, matrix_mut};
 use ndarray::s;
 use rayon::prelude::*;
 

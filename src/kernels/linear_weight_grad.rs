@@ -1,8 +1,8 @@
 //! `dW = dyᵀ x`, `db = Σ_b dy`: dy (B, O), x (B, I) → grads at weight (O, I), bias (O).
 
-use crate::matmul::{matmul, matrix, matrix_mut};
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::{matmul, matrix, matrix_mut};
 
 kernel! {
     linear_weight_grad [term, matmul];

@@ -3,8 +3,8 @@
 //! Soft cross-entropy −Σ y log softmax, mean over the labelled rows; BCE: mean over rows and classes; domain:
 //! cross-entropy, source 0 and target 1, mean over all rows. Rows b < sources are labelled, the rest are target rows.
 
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
 
 kernel! {
     loss [step];

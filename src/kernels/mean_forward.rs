@@ -1,7 +1,7 @@
 //! `q = Σ_k w_k h_k`, the mean of a row's encoders: h (B, M), w (B, K) of 1/K each → q (B, P).
 
-use crate::real::{Real, vectorised};
-use crate::step::Step;
+use crate::kernel::real::{Real, vectorised};
+use crate::kernel::step::Step;
 use rayon::prelude::*;
 
 kernel! {

@@ -1,9 +1,9 @@
 //! `partial[s] = x̂_k W_kᵀ` over the columns of chunk s, x̂ standardised: all encoders of a window in one launch.
 
-use crate::chunk::{Chunk, WORDS};
-use crate::matmul::{matmul_on_one_core, matrix_mut};
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::chunk::{Chunk, WORDS};
+use crate::kernels::shared::matmul::{matmul_on_one_core, matrix_mut};
 use ndarray::s;
 use rayon::prelude::*;
 

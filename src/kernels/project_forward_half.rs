@@ -1,9 +1,9 @@
 //! `project_forward` with x̂ and W in f16, two to a word: products and sums in f32.
 
-use crate::chunk::{Chunk, WORDS};
-use crate::matmul::{matmul_on_one_core, matrix_mut};
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::chunk::{Chunk, WORDS};
+use crate::kernels::shared::matmul::{matmul_on_one_core, matrix_mut};
 use rayon::prelude::*;
 
 kernel! {

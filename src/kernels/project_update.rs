@@ -2,10 +2,10 @@
 //! of a window in one launch. As `project_weight_grad` and then `adam`.
 
 use super::adam::{Adam, OPERATIONS, Weights};
-use crate::chunk::{Chunk, WORDS};
-use crate::matmul::matrix;
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::chunk::{Chunk, WORDS};
+use crate::kernels::shared::matmul::matrix;
 use ndarray::s;
 use rayon::prelude::*;
 

@@ -2,11 +2,11 @@
 
 use super::adam::{Adam, OPERATIONS};
 use super::project_update::by_chunk;
-use crate::chunk::{Chunk, WORDS};
-use crate::matmul::matrix;
-use crate::packed::pack;
-use crate::real::Real;
-use crate::step::Step;
+use crate::kernel::real::Real;
+use crate::kernel::step::Step;
+use crate::kernels::shared::chunk::{Chunk, WORDS};
+use crate::kernels::shared::half::pack;
+use crate::kernels::shared::matmul::matrix;
 use ndarray::{ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 
@@ -63,7 +63,7 @@ fn halves_by_chunk<'a>(chunks: &[Chunk], mut rest: &'a mut [u32], width: usize) 
         let shape = (width, chunks[0].words());
         let mut encoder = ArrayViewMut2::from_shape(shape, encoder).expect("the slice has the length");
         for chunk in chunks {
-            let (words, others) = encoder.split_at(Axis(1), crate::packed::words(chunk.length as usize));
+            let (words, others) = encoder.split_at(Axis(1), crate::kernels::shared::half::words(chunk.length as usize));
             all.push(words);
             encoder = others;
         }

@@ -3,8 +3,8 @@
 use super::layout::Layout;
 use super::weights::Trained;
 use super::{Dims, Extent, PART, Windows};
-use crate::buffer::Buffer;
 use crate::engine::Engine;
+use crate::kernel::buffer::Buffer;
 use anyhow::Result;
 
 /// What a forward pass leaves behind. Each `partial` is dead once the next kernel has added it up: all of them, and two

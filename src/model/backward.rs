@@ -1,9 +1,9 @@
 //! The calls of the backward pass and the update: which buffer is which argument.
 
 use super::pass::Pass;
-use crate::buffer::Buffer;
 use crate::config::Optimizer;
 use crate::kernel::Call;
+use crate::kernel::buffer::Buffer;
 use crate::kernels::*;
 
 impl Pass<'_> {

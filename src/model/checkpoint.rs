@@ -3,11 +3,11 @@
 use crate::config::{Config, recorded};
 pub use crate::data::EncoderInfo;
 use crate::data::encoders;
-use crate::decode::Thresholds;
-use crate::files::write_atomically;
+use crate::host::files::write_atomically;
 use crate::model::features::Standard;
 use crate::model::layout::{Place, Tensor};
 use crate::model::{Dims, Model};
+use crate::scoring::decode::Thresholds;
 use anyhow::{Context as _, Result, bail, ensure};
 use safetensors::SafeTensors;
 use serde::Deserialize;

@@ -2,7 +2,7 @@
 
 use crate::config::{Attention, Config, FusionNorm, Heads, Precision};
 use crate::kernels::gate_forward::MAX_ENCODERS;
-use crate::packed;
+use crate::kernels::shared::half;
 use anyhow::{Result, bail};
 
 /// Most elements of a tensor.
@@ -105,7 +105,7 @@ impl Dims {
 
     /// Elements of a row of encoder k's features on the device: D_k, or words of two columns
     pub fn row(&self, k: usize) -> usize {
-        if self.half { packed::words(self.widths[k]) } else { self.widths[k] }
+        if self.half { half::words(self.widths[k]) } else { self.widths[k] }
     }
 
     /// M = K·P

@@ -1,9 +1,9 @@
 //! Features on the device: the whole pool (resident), or the current batch only (streamed).
 
 use super::stream::Stream;
-use crate::buffer::{AnyBuffer, Buffer};
 use crate::data::Pool;
 use crate::engine::Engine;
+use crate::kernel::buffer::{AnyBuffer, Buffer};
 use crate::model::{Dims, Window, Windows};
 use anyhow::Result;
 use ndarray::Array2;
@@ -135,7 +135,7 @@ impl Features {
         }))
     }
 
-    /// Takes all features (as [`packed::features`](crate::packed::features) gives them) and targets (N, C) to the device,
+    /// Takes all features (as [`upload::features`](super::upload::features) gives them) and targets (N, C) to the device,
     /// dropping the host's encoder by encoder.
     pub fn fill(&mut self, engine: &Engine, windows: &Windows, encoders: Vec<Array2<u32>>, targets: &[f32]) {
         engine.write(&self.targets, 0, targets);

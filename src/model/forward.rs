@@ -4,8 +4,8 @@ use super::pass::Pass;
 use super::{LAYER_ENCODERS, LAYER_FUSE, LAYER_PROJECT, PART, Training};
 use crate::config::PresenceLoss;
 use crate::kernel::Call;
+use crate::kernel::step::threshold;
 use crate::kernels::*;
-use crate::step::threshold;
 
 impl Pass<'_> {
     /// Nothing is dropped unless it is for training, where an encoder needs two rows to have statistics.

@@ -2,8 +2,8 @@
 
 use super::layout::Offsets;
 use super::{Activations, Features, Model, PART, Training};
-use crate::buffer::Buffer;
 use crate::engine::Engine;
+use crate::kernel::buffer::Buffer;
 
 pub(super) struct Pass<'a> {
     pub model: &'a Model,

@@ -1,11 +1,11 @@
 //! A pool that stays on the host: its batches go to the device one by one, the next while the last is computed.
 
 use super::Windows;
-use crate::buffer::AnyBuffer;
+use super::upload::bits;
 use crate::engine::Engine;
 pub use crate::gpu::BATCHES;
 use crate::gpu::Staging;
-use crate::packed::bits;
+use crate::kernel::buffer::AnyBuffer;
 use anyhow::Result;
 use ndarray::Array2;
 use rayon::prelude::*;

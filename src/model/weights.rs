@@ -1,8 +1,8 @@
 //! Buffers of everything that is trained: the same three groups for weights, gradients and Adam's two moments.
 
-use crate::buffer::Buffer;
 use crate::engine::Engine;
-use crate::fnv::fnv1a;
+use crate::host::fnv::fnv1a;
+use crate::kernel::buffer::Buffer;
 use crate::model::layout::{Layout, Place, Tensor};
 use crate::model::{Dims, Window};
 use anyhow::Result;

@@ -1,6 +1,6 @@
 //! The encoders split into windows, so that no buffer of features or projection weights outgrows one binding.
 
-use crate::chunk::{Chunk, WORDS};
+use crate::kernels::shared::chunk::{Chunk, WORDS};
 use crate::model::Dims;
 use anyhow::{Result, bail};
 use std::ops::Range;

@@ -1,9 +1,10 @@
 //! The runs that predict together.
 
-use crate::cv::{self, CvSummary};
 use crate::data::EncoderInfo;
+use crate::host::ui::Ui;
 use crate::model::checkpoint::Header;
-use crate::ui::Ui;
+use crate::runs;
+use crate::runs::CvSummary;
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 
@@ -55,7 +56,7 @@ pub fn model_file(path: &Path) -> Result<PathBuf> {
 }
 
 fn files(path: &Path) -> Result<Vec<PathBuf>> {
-    let runs = if path.join("model.safetensors").exists() { Vec::new() } else { cv::run_folders(path) };
+    let runs = if path.join("model.safetensors").exists() { Vec::new() } else { runs::run_folders(path) };
     if runs.is_empty() {
         return Ok(vec![model_file(path)?]);
     }

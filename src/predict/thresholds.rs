@@ -5,9 +5,9 @@
 
 use super::members::Member;
 use crate::config::{Blends, Threshold};
-use crate::decode::Thresholds;
-use crate::metrics::{self, Truth};
-use crate::train::ValidationClips;
+use crate::runs::ValidationClips;
+use crate::scoring::decode::Thresholds;
+use crate::scoring::metrics::{self, Truth};
 use anyhow::{Context as _, Result, ensure};
 use ndarray::Array2;
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 
 use super::members::Member;
 use crate::data::npz::NpzReader;
-use crate::train::Summary;
-use crate::ui::Ui;
+use crate::host::ui::Ui;
+use crate::runs::RunSummary;
 use anyhow::Result;
 use std::collections::HashSet;
 use std::path::Path;
@@ -40,7 +40,7 @@ pub(super) fn tell_trained_on(members: &[Member], names: &[String], ui: Ui) -> R
 /// trained on all clips, or of a model file without its run folder.
 fn held_out(run: &Path) -> Result<HashSet<String>> {
     let mut names = HashSet::new();
-    let nested = Summary::read(run).is_ok_and(|summary| summary.selection.is_nested());
+    let nested = RunSummary::read(run).is_ok_and(|summary| summary.selection.is_nested());
     for file in ["validation.npz"].into_iter().chain(nested.then_some("scored.npz")) {
         let path = run.join(file);
         if path.exists() {

@@ -3,8 +3,8 @@
 use super::chart::{Anchor, Drawing, Frame, Ink, Scale, axes};
 use super::experiment::Experiment;
 use super::page::{Grid, experiment_key, figure, legend};
-use crate::metrics::Task;
-use crate::train::ValidationClips;
+use crate::runs::ValidationClips;
+use crate::scoring::metrics::Task;
 use maud::{Markup, html};
 
 const BINS: usize = 10;

@@ -5,7 +5,7 @@ use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
 use super::page::{Grid, experiment_key, figure, legend};
 use super::run::Run;
-use crate::train::EpochLog;
+use crate::runs::EpochLog;
 use maud::{Markup, html};
 
 /// What is drawn of an epoch.

@@ -11,7 +11,7 @@ pub mod svg;
 pub mod uri;
 
 use super::chart::Drawing;
-use crate::files::write_atomically;
+use crate::host::files::write_atomically;
 use anyhow::{Context as _, Result, bail};
 use std::cell::RefCell;
 use std::io::Write as _;

@@ -1,6 +1,7 @@
 //! Small readers whose errors become lines of the report's list of what is missing.
 
-use crate::{cv, ui};
+use crate::host::ui;
+use crate::runs;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
@@ -50,7 +51,7 @@ fn text(path: &Path) -> Result<String, String> {
 
 /// Run folders below a cross-validation, seed by seed, fold by fold.
 pub fn run_folders(path: &Path) -> Vec<String> {
-    cv::run_folders(path).into_iter().map(|(seed, fold)| cv::folder(seed, fold)).collect()
+    runs::run_folders(path).into_iter().map(|(seed, fold)| runs::folder(seed, fold)).collect()
 }
 
 /// `seed-0/fold-1` as `seed 0 fold 1`.

@@ -6,7 +6,7 @@ use super::experiment::Experiment;
 use super::page::{Cell, Row, Table, WideGrid, each, figure};
 use crate::analysis::{Agreement, Analysis, Contribution, Contributions, Lost};
 use crate::data::EncoderInfo;
-use crate::scores::Spread;
+use crate::scoring::scores::Spread;
 use maud::{Markup, html};
 
 /// Spearman's ρ between gate weight and permutation below which the page warns of gate weights.

@@ -2,9 +2,10 @@
 
 use super::experiment::Experiment;
 use super::run::Run;
-use crate::decode::{Decision, Thresholds};
-use crate::metrics::{self, Confusion, Score, Truth};
-use crate::train::ValidationClips;
+use crate::runs::ValidationClips;
+use crate::scoring::decision::Decision;
+use crate::scoring::decode::Thresholds;
+use crate::scoring::metrics::{self, Confusion, Score, Truth};
 
 /// All runs' clips one after the other.
 pub struct Judged {

@@ -7,8 +7,8 @@ use super::folder::{Folder, Kind, Method};
 use super::page::{Cell, Grid, Row, Table, figure};
 use super::published::{ABLATION, BY_N, ENCODERS, MAIN, Published};
 use super::setting::Setting;
-use crate::metrics::RankBy;
-use crate::scores::Spread;
+use crate::scoring::metrics::RankBy;
+use crate::scoring::scores::Spread;
 use maud::{Markup, html};
 
 /// Keys in which methods may differ that are compared all the same: how, not what, is computed, and with which numbers.

@@ -1,10 +1,12 @@
 //! One run folder, as far as it can be read.
 
 use super::files::{self, Missing};
-use crate::cv::Judgement;
-use crate::metrics::Score;
+use crate::data::FoldChoice;
 use crate::model::checkpoint::Header;
-use crate::train::{EpochLog, Selection, Summary, Trainer, ValidationClips};
+use crate::runs::{EpochLog, RunSummary, ValidationClips};
+use crate::scoring::judge::Judgement;
+use crate::scoring::metrics::Score;
+use crate::train::Trainer;
 use std::path::{Path, PathBuf};
 
 pub struct Run {
@@ -14,7 +16,7 @@ pub struct Run {
     pub seed: Option<u64>,
     pub fold: Option<u32>,
     pub log: Vec<EpochLog>,
-    pub summary: Option<Summary>,
+    pub summary: Option<RunSummary>,
     /// Thresholds searched on the clips that are scored; of an unfinished run they are not known
     pub official: Option<Judgement>,
     /// Thresholds from the other folds
@@ -30,7 +32,7 @@ impl Run {
         let mut miss =
             |what: &str, why: String, remedy| missing.push(Missing::new(format!("{what} of {name}"), why, remedy));
         let resume = format!("blendfuse train --data DATA --out {} --resume", files::shown(path));
-        let summary: Option<Summary> = match files::json(&path.join("summary.json")) {
+        let summary: Option<RunSummary> = match files::json(&path.join("summary.json")) {
             Ok(summary) => Some(summary),
             Err(why) => {
                 miss("summary and final scores", format!("{why}; the run may not have ended"), Some(resume.clone()));
@@ -41,7 +43,7 @@ impl Run {
         if let Some(why) = broken {
             miss(if log.is_empty() { "learning curves" } else { "part of the learning curves" }, why, None);
         }
-        let held_out = summary.as_ref().is_none_or(|summary| summary.selection != Selection::All);
+        let held_out = summary.as_ref().is_none_or(|summary| summary.selection != FoldChoice::All);
         let scored = match ValidationClips::read(path) {
             Ok(scored) => Some(scored),
             Err(error) if held_out => {
@@ -61,13 +63,13 @@ impl Run {
             Some(summary) => (Some(summary.seed), summary.selection.fold()),
             None => (None, None),
         };
-        let official = summary.as_ref().and_then(Summary::official);
+        let official = summary.as_ref().and_then(RunSummary::official);
         let selection = summary
             .as_ref()
             .map(|summary| summary.selection)
             .or_else(|| Trainer::selection_of(&Header::read(&path.join("last.safetensors")).ok()?).ok());
-        let nested = selection.is_some_and(Selection::is_nested);
-        let honest = summary.as_ref().and_then(Summary::nested);
+        let nested = selection.is_some_and(FoldChoice::is_nested);
+        let honest = summary.as_ref().and_then(RunSummary::nested);
         let name = name.to_owned();
         Self { name, path: path.to_owned(), seed, fold, log, summary, official, honest, nested, scored }
     }

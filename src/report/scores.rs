@@ -5,8 +5,8 @@ use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
 use super::folder::{Folder, Kind, Method};
 use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
-use crate::metrics::{Measures, RankBy, Score, Task, cases, larger_told};
-use crate::scores::{LabelScores, Scores, Spread};
+use crate::scoring::metrics::{Measures, RankBy, Score, Task, cases, larger_told};
+use crate::scoring::scores::{LabelScores, Scores, Spread};
 use maud::{Markup, html};
 use std::cmp::Ordering;
 
@@ -250,7 +250,7 @@ fn run_table(experiment: &Experiment) -> Option<Markup> {
         return Some(label_run_table(experiment));
     }
     let cells = |run: &super::run::Run| {
-        let judged = |judgement: Option<crate::cv::Judgement>| {
+        let judged = |judgement: Option<crate::scoring::judge::Judgement>| {
             let thresholds = judgement.map(|judgement| judgement.thresholds);
             [
                 thresholds.map(|t| t.alpha),

@@ -6,7 +6,7 @@ use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
 use super::judged::{Judged, Part};
 use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, legend};
-use crate::metrics::{self, Task};
+use crate::scoring::metrics::{self, Task};
 use maud::{Markup, html};
 
 /// Experiments with their decisions, by their place in the report.

@@ -93,7 +93,7 @@ fn data(experiment: &Experiment) -> Option<Markup> {
         false => (&["fold", "clips"][..], "Clips of each fold."),
     };
     let classes = if task.blemore { "emotions" } else { "classes" };
-    let fold = |fold: &crate::cv::FoldInfo| {
+    let fold = |fold: &crate::data::FoldInfo| {
         let counts = [Cell::Count(fold.fold as usize), Cell::Count(fold.clips), Cell::Count(fold.blends)];
         Row::from(counts.into_iter().take(fold_columns.len()).collect::<Vec<_>>())
     };

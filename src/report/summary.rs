@@ -9,10 +9,10 @@ use super::page::{self, Cell, Table, legend};
 use super::run::Run;
 use super::verdicts::Pair;
 use crate::analysis;
-use crate::metrics::RankBy;
-use crate::scores::{LabelScores, Scores, Spread};
-use crate::train::gate;
-use crate::verdicts::Estimate;
+use crate::scoring::gate;
+use crate::scoring::metrics::RankBy;
+use crate::scoring::scores::{LabelScores, Scores, Spread};
+use crate::scoring::verdicts::Estimate;
 use maud::{Markup, html};
 
 /// Comparisons told in full.

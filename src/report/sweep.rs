@@ -3,12 +3,12 @@
 use super::files::{self, Missing};
 use super::folder::Method;
 use super::setting::Setting;
-use crate::cv::CvSummary;
 use crate::engine::DeviceInfo;
-use crate::metrics::RankBy;
+use crate::runs::CvSummary;
+use crate::runs::Versions;
+use crate::scoring::metrics::RankBy;
 use crate::sweep::settings::Settings;
 use crate::sweep::summary::{Status, SweepSummary, TrialSummary, figure};
-use crate::train::Versions;
 use std::path::{Path, PathBuf};
 
 /// One trial.

@@ -1,7 +1,7 @@
 //! A table, described once: on the page it sorts, and it is saved as CSV and LaTeX.
 
 use super::export::{self, Content, uri};
-use crate::scores::Spread;
+use crate::scoring::scores::Spread;
 use maud::{Markup, Render, html};
 
 /// A table of more rows shows only its first [`SHOWN`] until asked for all.

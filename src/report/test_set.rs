@@ -2,8 +2,8 @@
 
 use super::experiment::Experiment;
 use super::page::{Cell, Row, Table, folded};
-use crate::files::read_json;
-use crate::metrics::{RankBy, Task};
+use crate::host::files::read_json;
+use crate::scoring::metrics::{RankBy, Task};
 use anyhow::{Result, ensure};
 use maud::{Markup, html};
 use serde::Deserialize;

@@ -4,7 +4,7 @@ use super::experiment::Experiment;
 use super::folder::Folder;
 use super::setting::Setting;
 use super::table::{Cell, Row, Table};
-use crate::verdicts::{Comparison, FoldScores, System, adjust, compare, p_text, units};
+use crate::scoring::verdicts::{Comparison, FoldScores, System, adjust, compare, p_text, units};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 

@@ -3,8 +3,8 @@
 use super::folder::TrialFolder;
 use super::summary::SweepSummary;
 use crate::data::Missing;
-use crate::ui;
-use crate::verdicts::{Comparison, System, adjust, compare, units};
+use crate::host::ui;
+use crate::scoring::verdicts::{Comparison, System, adjust, compare, units};
 use serde::{Deserialize, Serialize};
 
 /// A trial beside the best one.

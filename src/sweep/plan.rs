@@ -7,7 +7,7 @@ use super::settings::{Settings, TOP_N, flatten};
 use super::spec::Spec;
 use super::survey::Survey;
 use crate::config::{Config, Layer, TopN};
-use crate::cv::DataInfo;
+use crate::data::DataInfo;
 use anyhow::{Context as _, Error, Result, anyhow, ensure};
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -20,7 +20,7 @@
 //! ```
 
 use super::settings::flatten;
-use crate::metrics::RankBy;
+use crate::scoring::metrics::RankBy;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! What a sweep must know of a pool before its trials start, without any features.
 
-use crate::cv::DataInfo;
+use crate::data::DataInfo;
 use crate::data::source::{Index, Source, Sources};
 use crate::data::{Encoder, Pool, Split, labels, warnings};
 use anyhow::{Context as _, Result};

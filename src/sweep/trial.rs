@@ -1,9 +1,10 @@
 //! One trial: a cross-validation in the folder that says what to run.
 
 use super::folder::{State, TrialFolder};
-use crate::cv::{self, CvSummary};
+use crate::cv::{self};
 use crate::engine::Engine;
-use crate::ui::Ui;
+use crate::host::ui::Ui;
+use crate::runs::CvSummary;
 use anyhow::{Result, bail};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! A run under way on a terminal: a bar of the epoch's steps and, below it, how the last epoch went, redrawn in place.
 
 use super::Trainer;
-use super::folder::EpochLog;
 use super::state::Best;
 use super::validation::Judged;
 use crate::config::Attention;
-use crate::ui::Ui;
+use crate::host::ui::Ui;
+use crate::runs::EpochLog;
 use indicatif::{FormattedDuration, ProgressBar};
 use ndarray::{ArrayView2, Axis};
 use std::time::{Duration, Instant};

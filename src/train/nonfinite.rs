@@ -3,13 +3,14 @@
 //! Steps repeat to the bit. From the last saved state (or the initial weights) the run is replayed to just before the
 //! bad step, and the tensors of the step are read one kernel at a time.
 
+use super::Trainer;
 use super::state::State;
-use super::{RunFolder, Trainer};
-use crate::buffer::{AnyBuffer, Buffer};
+use crate::kernel::buffer::{AnyBuffer, Buffer};
+use crate::kernel::step::Step;
 use crate::kernel::{Call, Role};
 use crate::model::Model;
 use crate::model::layout::Place;
-use crate::step::Step;
+use crate::runs::RunFolder;
 use anyhow::{Result, bail};
 
 impl Trainer {
@@ -35,7 +36,7 @@ impl Trainer {
             }
             if let Some(tensor) = self.first_in_step()? {
                 let (state, good, moments) = good.expect("taken before the first suspect");
-                folder.write_good(&self.header, &state, self.best.as_ref(), good, moments)?;
+                folder.write_good(&self.header, serde_json::to_string(&state)?, self.best.as_ref(), good, moments)?;
                 let kept = folder.path.display();
                 bail!(
                     "a number is not finite: it began at step {} in {tensor}; the last good weights are in {kept}; {ADVICE}",
@@ -47,7 +48,7 @@ impl Trainer {
             Some(good) => good,
             None => (self.state.clone(), self.network.model.snapshot(&self.standard)?, self.network.model.moments()?),
         };
-        folder.write_good(&self.header, &state, self.best.as_ref(), good, moments)?;
+        folder.write_good(&self.header, serde_json::to_string(&state)?, self.best.as_ref(), good, moments)?;
         let kept = folder.path.display();
         match self.first_in_inference()? {
             Some(tensor) => bail!(

@@ -1,30 +1,7 @@
 //! When to lower the learning rate, and when to stop: both watch the validation loss.
 
-use super::Selection;
 use crate::config;
 use serde::{Deserialize, Serialize};
-
-/// What sets the learning rate of each epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LrSchedule {
-    /// The validation loss, by `train.plateau`
-    Plateau,
-    /// `train.lr_factors`
-    Replayed,
-    /// Nothing: no clips validate
-    Constant,
-}
-
-impl LrSchedule {
-    pub fn of(train: &config::Train, selection: Selection) -> Self {
-        match selection {
-            _ if !train.lr_factors.is_empty() => Self::Replayed,
-            Selection::Fold(_) | Selection::Nested { .. } => Self::Plateau,
-            Selection::All => Self::Constant,
-        }
-    }
-}
 
 /// torch.optim.lr_scheduler.ReduceLROnPlateau, mode min, relative threshold, no cooldown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,11 +1,10 @@
 //! A pool for several runs on one engine: read once, standardised for each, and on the device once.
 
-use super::{Parts, Selection};
 use crate::config::{Config, Standardize};
-use crate::data::{Clip, Encoder, EncoderInfo, Pool, Split};
+use crate::data::{Clip, Encoder, EncoderInfo, FoldChoice, Parts, Pool, Split};
 use crate::engine::Engine;
-use crate::fnv::fnv1a;
-use crate::infer::{Network, Placed};
+use crate::host::fnv::fnv1a;
+use crate::model::infer::{Network, Placed};
 use crate::model::{Dims, Mode, Standard};
 use anyhow::{Result, ensure};
 use ndarray::Array2;
@@ -19,7 +18,7 @@ pub struct SharedPool {
     pub encoders: Vec<EncoderInfo>,
     /// (N, K), as [`Pool::present`]
     pub present: Option<Array2<bool>>,
-    selected: Vec<(Selection, Rows)>,
+    selected: Vec<(FoldChoice, Rows)>,
     state: Mutex<State>,
 }
 
@@ -32,7 +31,7 @@ pub struct Rows {
 }
 
 /// Batch norm needs two rows to have a variance.
-fn check_encoders(pool: &Pool, train: &[usize], selection: Selection) -> Result<()> {
+fn check_encoders(pool: &Pool, train: &[usize], selection: FoldChoice) -> Result<()> {
     for (k, encoder) in pool.encoders.iter().enumerate() {
         let found = pool.rows_with(k, train).len();
         ensure!(
@@ -58,8 +57,8 @@ impl SharedPool {
     ///
     /// # Errors
     /// A fold that is not there, or too few clips to train on.
-    pub fn new(pool: Pool, selections: &[Selection], runs: usize) -> Result<Self> {
-        let rows = |&selection: &Selection| {
+    pub fn new(pool: Pool, selections: &[FoldChoice], runs: usize) -> Result<Self> {
+        let rows = |&selection: &FoldChoice| {
             let parts = selection.parts(&pool)?;
             let train = &parts.train;
             ensure!(
@@ -79,7 +78,7 @@ impl SharedPool {
     }
 
     /// The clips of a selection that it was made for.
-    pub fn rows(&self, selection: Selection) -> &Rows {
+    pub fn rows(&self, selection: FoldChoice) -> &Rows {
         let found = self.selected.iter().find(|(made_for, _)| *made_for == selection);
         &found.unwrap_or_else(|| panic!("the pool was not prepared for {selection}")).1
     }
@@ -91,7 +90,7 @@ impl SharedPool {
 
     /// Fingerprint of the clips of a selection, in their order, with the encoders that they lack, and of those that
     /// adaptation takes.
-    pub fn fingerprint(&self, selection: Selection, config: &Config) -> u64 {
+    pub fn fingerprint(&self, selection: FoldChoice, config: &Config) -> u64 {
         let Parts { train, validation, scored } = &self.rows(selection).parts;
         let targets = if config.adaptation.enabled { self.indices(Split::Test) } else { Vec::new() };
         let used = [train, validation, scored, &targets].into_iter().flatten();
@@ -103,7 +102,7 @@ impl SharedPool {
     }
 
     /// Fingerprint of the classes, and of the targets of a selection's clips, in their order.
-    pub fn label_fingerprint(&self, selection: Selection) -> u64 {
+    pub fn label_fingerprint(&self, selection: FoldChoice) -> u64 {
         let Parts { train, validation, scored } = &self.rows(selection).parts;
         let classes = self.classes.iter().flat_map(|class| class.bytes().chain([0]));
         let rows = train.iter().chain(validation).chain(scored);

@@ -1,16 +1,17 @@
 //! What a run needs to go on, weights aside.
 
-use super::Selection;
 use super::schedule::{EarlyStop, Plateau};
 use crate::config::{Config, Train};
+use crate::data::FoldChoice;
 use crate::model::checkpoint::Header;
+use crate::runs::Stopped;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 /// All that changes from epoch to epoch, weights aside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct State {
-    pub selection: Selection,
+    pub selection: FoldChoice,
     /// Fingerprint of the clips it trains and validates on, in their order
     pub clips: u64,
     /// Fingerprint of their classes and targets; older versions wrote none
@@ -27,7 +28,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub fn new(config: &Config, selection: Selection, clips: u64) -> Self {
+    pub fn new(config: &Config, selection: FoldChoice, clips: u64) -> Self {
         Self {
             selection,
             clips,
@@ -60,18 +61,6 @@ impl State {
         let state = state.context("the checkpoint holds no training state; resuming needs a run's last.safetensors")?;
         serde_json::from_str(state).context("the checkpoint's training state cannot be read; it is of another version")
     }
-}
-
-/// Why training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stopped {
-    /// `train.patience` epochs without a lower validation loss
-    Patience,
-    /// `train.max_epochs`
-    MaxEpochs,
-    /// `train.max_steps`
-    MaxSteps,
 }
 
 /// The epoch whose weights are kept.

@@ -3,7 +3,7 @@
 use super::Trainer;
 use super::batches::Order;
 use crate::config::ReversalSchedule;
-use crate::step::Step;
+use crate::kernel::step::Step;
 use anyhow::Result;
 use indicatif::ProgressBar;
 use std::ops::Range;

@@ -1,14 +1,15 @@
 //! How good an epoch is: loss and metrics on the rows that were held out.
 
-use super::gate::GateState;
 use super::shared::SharedPool;
 use crate::config::{Config, PresenceLoss};
-use crate::cv::judge;
 use crate::data::{self, Split};
-use crate::decode::{self, Thresholds};
-use crate::infer::Output;
 use crate::kernels::loss::{binary_cross_entropy, soft_cross_entropy};
-use crate::metrics::{self, Measures, Score, Truth};
+use crate::model::infer::Output;
+use crate::runs::ValidationClips;
+use crate::scoring::decode::{self, Thresholds};
+use crate::scoring::gate::GateState;
+use crate::scoring::judge;
+use crate::scoring::metrics::{self, Measures, Score, Truth};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 /// The rows that judge an epoch.
@@ -74,6 +75,19 @@ impl Validation {
 }
 
 impl Validation {
+    /// What the run folder keeps of them.
+    pub fn clips(&self, judged: &Judged) -> ValidationClips {
+        ValidationClips {
+            names: self.names.clone(),
+            groups: self.groups.clone(),
+            scores: judged.scores.clone(),
+            w: judged.output.w.clone(),
+            a: Some(judged.output.a.clone()),
+            targets: self.targets.clone(),
+            truths: self.truths.clone(),
+        }
+    }
+
     /// Every metric of judged scores, decided by other thresholds than their own.
     pub fn measures(&self, judged: &Judged, thresholds: Thresholds, config: &Config) -> Measures {
         let (scored, targets) = (judged.scores.view(), self.targets.view());

@@ -2,8 +2,8 @@
 
 use crate::workspace::{SMALL, Workspace};
 use blendfuse::config::{SalienceRule, Threshold};
-use blendfuse::decode::{self, Thresholds};
-use blendfuse::metrics;
+use blendfuse::scoring::decode::{self, Thresholds};
+use blendfuse::scoring::metrics;
 use ndarray::{Axis, concatenate};
 
 const NEUTRAL: Option<usize> = Some(5);

@@ -2,8 +2,8 @@
 
 use crate::workspace::{SMALL, Workspace};
 use blendfuse::config::{SalienceRule, Threshold};
-use blendfuse::decode::{self, Thresholds};
-use blendfuse::metrics::{self, Score, Truth};
+use blendfuse::scoring::decode::{self, Thresholds};
+use blendfuse::scoring::metrics::{self, Score, Truth};
 use ndarray::Array2;
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use crate::workspace::{SMALL, Workspace};
 use blendfuse::config::Blends;
-use blendfuse::verdicts::System;
+use blendfuse::scoring::verdicts::System;
 use std::collections::BTreeMap;
 use std::fs;
 

@@ -4,11 +4,12 @@ use crate::results::{CLASSES, Plan, device, write_json};
 use crate::workspace::{SMALL, Workspace};
 use blendfuse::analysis::{self, Weights};
 use blendfuse::config::SalienceRule;
-use blendfuse::cv::CvSummary;
-use blendfuse::decode::{self, Decision};
-use blendfuse::metrics::{self, Truth};
-use blendfuse::scores::{Row, Scores};
-use blendfuse::train::{EpochLog, Versions};
+use blendfuse::runs::CvSummary;
+use blendfuse::runs::{EpochLog, Versions};
+use blendfuse::scoring::decision::Decision;
+use blendfuse::scoring::decode::{self};
+use blendfuse::scoring::metrics::{self, Truth};
+use blendfuse::scoring::scores::{Row, Scores};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -47,7 +48,7 @@ fn figures_of_a_cross_validation_are_those_of_its_files() {
     assert_eq!(scores.len(), 3, "and the two trivial ones: {scores:?}");
     let runs = page.table("Every run: validation clips");
     for (row, run) in runs.iter().zip(&summary.runs) {
-        let judged = |j: blendfuse::cv::Judgement| {
+        let judged = |j: blendfuse::judge::Judgement| {
             [j.thresholds.alpha, j.thresholds.beta, j.presence, j.salience.unwrap(), j.mean.unwrap()].map(three)
         };
         assert_eq!(row[0], format!("seed 0 fold {}", run.fold));

@@ -2,15 +2,18 @@
 
 use blendfuse::analysis::{Analysis, Weights};
 use blendfuse::config::{Config, SalienceRule, Threshold, TopN};
-use blendfuse::cv::{CvRun, CvSummary, DataInfo, FoldInfo, Judgement};
+use blendfuse::data::FoldChoice;
 use blendfuse::data::npz::NpzWriter;
+use blendfuse::data::{DataInfo, FoldInfo};
 use blendfuse::data::{EncoderInfo, Modality, encoders};
-use blendfuse::decode::{self, Thresholds};
 use blendfuse::engine::DeviceInfo;
-use blendfuse::metrics::{self, Score, Truth};
 use blendfuse::model::checkpoint::{self, Header};
-use blendfuse::scores::{Row, Scores};
-use blendfuse::train::{EpochLog, LrSchedule, Selection, Stopped, Summary, Versions};
+use blendfuse::runs::{CvRun, CvSummary};
+use blendfuse::runs::{EpochLog, LrSchedule, RunSummary, Stopped, Versions};
+use blendfuse::scoring::decode::{self, Thresholds};
+use blendfuse::scoring::judge::Judgement;
+use blendfuse::scoring::metrics::{self, Score, Truth};
+use blendfuse::scoring::scores::{Row, Scores};
 use ndarray::{Array2, Axis, concatenate};
 use std::fs;
 use std::path::Path;
@@ -207,11 +210,11 @@ impl Plan {
         fs::write(path.join("metrics.jsonl"), lines.join("\n") + "\n").unwrap();
         let epochs = log.len() as u32;
         let loss = log[log.len() - 4].validation_loss;
-        let summary = Summary {
+        let summary = RunSummary {
             command: format!("blendfuse cv --data 'my pool' --out {}", self.name),
             versions: Versions::here(),
             device: device(),
-            selection: Selection::Fold(fold as u32),
+            selection: FoldChoice::Fold(fold as u32),
             top_n: self.n(),
             seed,
             epochs,

@@ -3,10 +3,10 @@
 use crate::workspace::{SMALL, Workspace};
 use blendfuse::baselines::out_of_fold;
 use blendfuse::config::{Decode, SalienceRule};
-use blendfuse::decode::{self, Thresholds};
-use blendfuse::metrics::{self, RankBy, Score, Truth};
-use blendfuse::scores::Row;
-use blendfuse::verdicts::{Comparison, System, compare};
+use blendfuse::scoring::decode::{self, Thresholds};
+use blendfuse::scoring::metrics::{self, RankBy, Score, Truth};
+use blendfuse::scoring::scores::Row;
+use blendfuse::scoring::verdicts::{Comparison, System, compare};
 use ndarray::{Array2, Axis, concatenate};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! The adapter that GPU tests run on.
 
 use blendfuse::engine::Engine;
-use blendfuse::ui::Ui;
+use blendfuse::host::ui::Ui;
 use std::sync::Arc;
 
 /// `BLENDFUSE_TEST_DEVICE` (as `--device`), else a software adapter, else a hardware one. Panics where there is none:

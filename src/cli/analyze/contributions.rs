@@ -3,7 +3,7 @@
 use super::{align, percent};
 use crate::analysis::{Contribution, Contributions, Lost};
 use crate::outln;
-use crate::scores::Spread;
+use crate::scoring::scores::Spread;
 use comfy_table::{Table, presets};
 
 pub fn print(contributions: &Contributions) {

@@ -3,9 +3,9 @@
 use super::{Args, Labelled};
 use crate::data::npz::NpzReader;
 use crate::data::{Clip, Split, labels};
-use crate::decode::Decision;
-use crate::metrics;
-use crate::submission;
+use crate::scoring::decision::Decision;
+use crate::scoring::metrics;
+use crate::scoring::submission;
 use anyhow::{Result, bail, ensure};
 use ndarray::Array1;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

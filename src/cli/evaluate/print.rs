@@ -1,9 +1,9 @@
 //! The comparison for a terminal.
 
 use super::{Figures, Report};
-use crate::metrics::{self, ClassReport, Confusion, RankBy, RatioReport};
 use crate::outln;
-use crate::scores::LabelScores;
+use crate::scoring::metrics::{self, ClassReport, Confusion, RankBy, RatioReport};
+use crate::scoring::scores::LabelScores;
 use comfy_table::{CellAlignment, Table, presets};
 
 /// Widest table that is printed.

@@ -3,7 +3,7 @@
 use super::{Aggregated, Options};
 use crate::data::Split;
 use crate::data::labels::Labels;
-use crate::ui::Ui;
+use crate::host::ui::Ui;
 use anyhow::{Result, bail, ensure};
 use ndarray::{Array1, Array2, Axis};
 use std::collections::{BTreeMap, HashSet};

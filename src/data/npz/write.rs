@@ -1,6 +1,6 @@
 //! Writes `.npz` archives that numpy and [`NpzReader`](super::NpzReader) read; the same arrays give the same bytes.
 
-use crate::files::Partial;
+use crate::host::files::Partial;
 use anyhow::{Context as _, Result};
 use ndarray::ArrayView2;
 use ndarray_npy::WriteNpyExt as _;

@@ -122,7 +122,7 @@ pub fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::table::Row;
-    use crate::scores::Spread;
+    use crate::scoring::scores::Spread;
 
     #[test]
     fn every_special_character_is_escaped() {

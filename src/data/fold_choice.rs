@@ -1,0 +1,151 @@
+//! Which training clips a run learns from, which ones choose its epoch and thresholds, and which ones score it.
+
+use super::{Pool, Split};
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Which training clips a run learns from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FoldChoice {
+    /// All other folds; this one validates
+    Fold(u32),
+    /// All folds but two: `choice` chooses epoch, learning rate and thresholds, `fold` is scored once training is over
+    Nested { fold: u32, choice: u32 },
+    /// Every training clip; nothing validates, so training runs its full length
+    All,
+}
+
+/// Rows of a pool by their part in a run; no row has two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
+    pub train: Vec<usize>,
+    /// Choose the epoch and the thresholds; empty where nothing is held out
+    pub validation: Vec<usize>,
+    /// Neither trained on nor chosen by; empty unless the selection is nested
+    pub scored: Vec<usize>,
+}
+
+impl FoldChoice {
+    /// `fold` is scored; the next fold of the pool in ascending order, after the last one the first, chooses.
+    ///
+    /// # Errors
+    /// The fold is not there, or the pool has fewer than three folds.
+    pub fn nested(pool: &Pool, fold: u32) -> Result<Self> {
+        pool.fold_rows(fold)?;
+        let rows = pool.indices(Split::Train);
+        let folds: BTreeSet<u32> = rows.iter().filter_map(|&row| pool.clips[row].fold).collect();
+        ensure!(
+            folds.len() > 2,
+            "--nested: found {} folds, expected at least 3 (one is scored, another chooses epoch and thresholds, the others \
+             train); make more with `blendfuse folds`, or leave out --nested",
+            folds.len()
+        );
+        let next = folds.iter().find(|other| **other > fold).or_else(|| folds.first());
+        Ok(Self::Nested { fold, choice: *next.expect("there are three") })
+    }
+
+    /// The fold that is scored.
+    pub fn fold(self) -> Option<u32> {
+        match self {
+            Self::Fold(fold) | Self::Nested { fold, .. } => Some(fold),
+            Self::All => None,
+        }
+    }
+
+    pub fn is_nested(self) -> bool {
+        matches!(self, Self::Nested { .. })
+    }
+
+    /// The rows of a pool, each part in the pool's order.
+    ///
+    /// # Errors
+    /// A fold that is not there, or is the only one.
+    pub fn parts(self, pool: &Pool) -> Result<Parts> {
+        Ok(match self {
+            Self::Fold(fold) => {
+                let (train, validation) = pool.fold_rows(fold)?;
+                Parts { train, validation, scored: Vec::new() }
+            }
+            Self::Nested { fold, choice } => {
+                pool.fold_rows(choice)?;
+                let (others, scored) = pool.fold_rows(fold)?;
+                let (validation, train) = others.into_iter().partition(|&row| pool.clips[row].fold == Some(choice));
+                Parts { train, validation, scored }
+            }
+            Self::All => Parts { train: pool.indices(Split::Train), validation: Vec::new(), scored: Vec::new() },
+        })
+    }
+}
+
+impl std::fmt::Display for FoldChoice {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fold(fold) => write!(formatter, "--fold {fold}"),
+            Self::Nested { fold, choice } => {
+                write!(formatter, "cv --nested, fold {fold} scored, epoch and thresholds chosen on fold {choice}")
+            }
+            Self::All => write!(formatter, "--all"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Clip;
+
+    /// Two clips in each fold, in turns; the folds are named 2, 4 and 7. A clip of no fold always trains.
+    fn pool(folds: &[u32]) -> Pool {
+        let fold_of = (0..2 * folds.len()).map(|i| Some(folds[i % folds.len()])).chain([None]);
+        let clip = |(i, fold)| Clip {
+            name: format!("clip{i}"),
+            split: Split::Train,
+            fold,
+            group: None,
+            target: Some(vec![1.0, 0.0]),
+        };
+        let clips = (0..).zip(fold_of).map(clip).collect();
+        Pool { classes: vec!["a".into(), "b".into()], neutral: None, clips, encoders: Vec::new(), present: None }
+    }
+
+    #[test]
+    fn the_scored_fold_neither_trains_nor_chooses() {
+        let pool = pool(&[2, 4, 7]);
+        let mut scored = Vec::new();
+        for (fold, choice) in [(2, 4), (4, 7), (7, 2)] {
+            let selection = FoldChoice::nested(&pool, fold).unwrap();
+            assert_eq!(selection, FoldChoice::Nested { fold, choice });
+            let parts = selection.parts(&pool).unwrap();
+            let folds = |rows: &[usize]| rows.iter().map(|&row| pool.clips[row].fold).collect::<BTreeSet<_>>();
+            assert_eq!(folds(&parts.scored), [Some(fold)].into());
+            assert_eq!(folds(&parts.validation), [Some(choice)].into());
+            assert!(!folds(&parts.train).contains(&Some(fold)) && !folds(&parts.train).contains(&Some(choice)));
+            let mut all = [parts.train, parts.validation, parts.scored.clone()].concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..7).collect::<Vec<_>>(), "every row has one part");
+            scored.extend(parts.scored);
+            // An ordinary run of the fold scores the same rows.
+            let ordinary = FoldChoice::Fold(fold).parts(&pool).unwrap();
+            assert_eq!(ordinary.validation, FoldChoice::nested(&pool, fold).unwrap().parts(&pool).unwrap().scored);
+            assert!(ordinary.scored.is_empty());
+        }
+        scored.sort_unstable();
+        assert_eq!(scored, (0..6).collect::<Vec<_>>(), "every clip with a fold is scored once");
+    }
+
+    #[test]
+    fn two_folds_are_too_few() {
+        let error = FoldChoice::nested(&pool(&[0, 1]), 0).unwrap_err().to_string();
+        assert!(error.contains("--nested: found 2 folds, expected at least 3"), "{error}");
+    }
+
+    #[test]
+    fn it_is_written_as_before() {
+        let text = |selection| serde_json::to_string(&selection).unwrap();
+        assert_eq!(text(FoldChoice::Fold(3)), r#"{"fold":3}"#);
+        assert_eq!(text(FoldChoice::All), r#""all""#);
+        assert_eq!(text(FoldChoice::Nested { fold: 1, choice: 2 }), r#"{"nested":{"fold":1,"choice":2}}"#);
+    }
+}

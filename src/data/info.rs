@@ -1,0 +1,67 @@
+//! What a pool consists of, as summaries record it.
+
+use super::labels::fingerprint;
+use super::truth::truth;
+use super::{EncoderInfo, Pool};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataInfo {
+    /// Name of the pool's folder
+    pub name: String,
+    pub classes: Vec<String>,
+    /// Index of the class that never blends
+    pub neutral: Option<usize>,
+    pub encoders: Vec<EncoderInfo>,
+    /// All there are, validated on or not
+    pub folds: Vec<FoldInfo>,
+    /// Fingerprint of classes, folds and targets; older versions wrote none
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldInfo {
+    pub fold: u32,
+    pub clips: usize,
+    /// Clips that show two emotions
+    pub blends: usize,
+    /// Clips that show three or more
+    #[serde(default)]
+    pub larger: usize,
+}
+
+impl DataInfo {
+    /// Of the pool in the folder `dir`.
+    pub fn of(dir: &Path, pool: &Pool) -> Self {
+        let mut folds: BTreeMap<u32, FoldInfo> = BTreeMap::new();
+        for clip in &pool.clips {
+            let (Some(fold), Some(target)) = (clip.fold, &clip.target) else { continue };
+            let info = folds.entry(fold).or_insert(FoldInfo { fold, clips: 0, blends: 0, larger: 0 });
+            info.clips += 1;
+            let shown = truth(target).len();
+            info.blends += usize::from(shown == 2);
+            info.larger += usize::from(shown > 2);
+        }
+        // Of `.` and the like, too.
+        let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        Self {
+            name: whole.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            classes: pool.classes.clone(),
+            neutral: pool.neutral,
+            encoders: pool.infos(),
+            folds: folds.into_values().collect(),
+            labels: Some(fingerprint(&pool.classes, &pool.clips)),
+        }
+    }
+
+    /// Whether both are of the same data, under whatever name.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let labels = self.labels.as_ref().or(other.labels.as_ref());
+        Self { name: other.name.clone(), labels: labels.cloned(), ..self.clone() }
+            == Self { labels: other.labels.as_ref().or(self.labels.as_ref()).cloned(), ..other.clone() }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the user sees while work is under way: progress bars on a terminal, plain lines elsewhere.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle, WeakProgressBar};
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// All bars are drawn together, so that lines go above them and not through them.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Those that were made; few are there at a time.
+static MADE: Mutex<Vec<WeakProgressBar>> = Mutex::new(Vec::new());
+
+/// Prints a result. Where the reader has gone (`| head`) the program ends quietly; where it cannot be written, with an error.
+#[macro_export]
+macro_rules! outln {
+    ($($arg:tt)*) => { $crate::host::ui::print_line(format_args!($($arg)*)) };
+}
+
+#[doc(hidden)]
+pub fn print_line(line: std::fmt::Arguments) {
+    if any_bar() {
+        let _ = BARS.clear(); // they are drawn again with their next step
+    }
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        note(format_args!("error: results cannot be written to stdout: {error}"));
+        std::process::exit(1);
+    }
+}
+
+/// Says something on stderr, above the bars there are (which must not be suspended meanwhile); what nobody can read is no
+/// reason to stop working.
+pub fn note(line: std::fmt::Arguments) {
+    let _ = if any_bar() { BARS.println(line.to_string()) } else { writeln!(std::io::stderr(), "{line}") };
+}
+
+/// True while a bar is on the terminal.
+fn any_bar() -> bool {
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.retain(|bar| bar.upgrade().is_some_and(|bar| !bar.is_finished()));
+    !made.is_empty()
+}
+
+/// What was typed to start the program, quoted for a shell where it must be.
+pub fn command() -> String {
+    let words = std::env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy()));
+    std::iter::once("blendfuse".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it.
+pub fn quoted(word: &str) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_=.,:/+@".contains(c));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// How much to say. Results go to stdout; everything here goes to stderr.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ui {
+    pub quiet: bool,
+    pub verbose: bool,
+}
+
+impl Ui {
+    /// The same without progress, for a part whose progress was told already.
+    pub fn silent(self) -> Self {
+        Self { quiet: true, verbose: false }
+    }
+
+    /// A line of normal progress, left out with `-q`.
+    pub fn say(&self, line: impl AsRef<str>) {
+        if !self.quiet {
+            note(format_args!("{}", line.as_ref()));
+        }
+    }
+
+    /// A line that only `-v` shows.
+    pub fn detail(&self, line: impl AsRef<str>) {
+        if self.verbose {
+            note(format_args!("{}", line.as_ref()));
+        }
+    }
+
+    /// A line that is shown even with `-q`: the user must know.
+    pub fn warn(&self, line: impl AsRef<str>) {
+        note(format_args!("warning: {}", line.as_ref()));
+    }
+
+    /// True where lines can be drawn over: stderr is such a terminal, and there is no `-q`.
+    pub fn is_live(&self) -> bool {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        !self.quiet && !dumb && std::io::stderr().is_terminal()
+    }
+
+    /// A bar over `len` units; hidden where the [`Ui`] is not live.
+    pub fn bar(&self, len: u64, what: &'static str) -> ProgressBar {
+        let bar = self.bar_like("{prefix:>12} {bar:32} {pos}/{len} {msg} ({eta} left)", len).with_prefix(what);
+        bar.tick(); // there from the beginning, however long the first unit takes
+        bar
+    }
+
+    /// A bar that looks as indicatif's `template` says.
+    pub fn bar_like(&self, template: &'static str, len: u64) -> ProgressBar {
+        if !self.is_live() {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template(template).expect("a template of ours");
+        let bar = BARS.add(ProgressBar::new(len).with_style(style));
+        MADE.lock().unwrap_or_else(PoisonError::into_inner).push(bar.downgrade());
+        bar
+    }
+}

@@ -1,0 +1,7 @@
+//! What several kernels share, each beside its namesake in `shaders/shared/` where there is one.
+
+pub mod blocks;
+pub mod chunk;
+pub mod half;
+pub mod matmul;
+pub mod philox;

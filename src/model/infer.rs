@@ -1,0 +1,227 @@
+//! A network applied to rows of a pool: logits and fusion weights, batch by batch.
+
+mod from_embeddings;
+mod outputs;
+mod preselection;
+
+use crate::config;
+use crate::data::{self, Pool};
+use crate::engine::Engine;
+use crate::kernel::Call;
+use crate::kernel::buffer::{Buffer, NoMemory};
+use crate::kernel::step::Step;
+use crate::kernels::shared::matmul::matrix;
+use crate::model::fit::{Fit, Request};
+use crate::model::upload;
+use crate::model::{Dims, Extent, Features, Mode, Model, Standard};
+use anyhow::{Error, Result};
+use ndarray::{Array2, Array3, ArrayViewMut2, s};
+use outputs::Outputs;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What the network says about some rows.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Logits (N, C)
+    pub presence: Array2<f32>,
+    /// Logits (N, C); the presence logits where there is one head
+    pub salience: Array2<f32>,
+    /// Weight of every encoder (N, K): n of them, or those there are, above 0, summing to 1
+    pub w: Array2<f32>,
+    /// The gate's weights before selection (N, K): softmax(u / τ) over all encoders that the row has; w where there is no gate
+    pub a: Array2<f32>,
+    /// The gate's logits (N, K), −∞ where the row lacks the encoder; `None` where there is no gate
+    pub u: Option<Array2<f32>>,
+}
+
+/// A network with features on its device, ready for batches of at most `capacity` rows.
+pub struct Network {
+    pub model: Model,
+    pub features: Features,
+    pub capacity: usize,
+    pub fit: Fit,
+    inference: HashMap<usize, Vec<Call>>,
+    from_embeddings: HashMap<usize, Vec<Call>>,
+}
+
+impl Network {
+    /// Takes a pool's features, to be standardised by `standard`, to the device (resident where `config.engine.features` and the device allow, else
+    /// streamed) and makes a network of `dims` for batches of at most `capacity` rows.
+    ///
+    /// # Errors
+    /// Where the device has no room: says for what, and which setting would fit; a feature that f16 cannot hold.
+    pub fn new(
+        engine: &Arc<Engine>,
+        config: &config::Config,
+        dims: Dims,
+        pool: &mut Pool,
+        standard: &Standard,
+        capacity: usize,
+        mode: Mode,
+    ) -> Result<Self> {
+        let clips = pool.clips.len();
+        let dims = Dims { masked: pool.present.is_some(), ..dims };
+        let request = Request { engine, config, dims: &dims, clips, capacity, mode };
+        let place = |fit: &Fit| -> Result<(Model, Features)> {
+            let extent = Extent::of_epoch(&dims, clips, capacity);
+            let model = Model::new(engine.clone(), config, dims.clone(), fit.windows.clone(), extent, mode)?;
+            let rows = if fit.streamed { capacity } else { clips };
+            let features = Features::new(engine, &model.dims, &model.windows, rows)?;
+            Ok((model, features))
+        };
+        let no_memory = |error: Error, fit: &Fit| match error.downcast::<NoMemory>() {
+            Ok(cause) => Error::new(cause).context(request.too_little(&fit.plan, None)),
+            Err(other) => other,
+        };
+        let mut fit = request.fit()?;
+        let mut placed = place(&fit);
+        if placed.as_ref().is_err_and(Error::is::<NoMemory>) && !fit.streamed && request.may_stream() {
+            engine.wait()?;
+            fit = request.streamed("since the device has no memory for resident ones")?;
+            placed = place(&fit);
+        }
+        let (model, mut features) = placed.map_err(|error| no_memory(error, &fit))?;
+        let targets = data::targets(&pool.clips, 0..clips, model.dims.classes);
+        pool.fill_missing(&standard.mean);
+        let encoders = std::mem::take(&mut pool.encoders);
+        let encoders = upload::features(encoders, &pool.clips, standard, model.dims.half)?;
+        if fit.streamed {
+            features.stream(engine, &model.windows, encoders, targets, capacity);
+        } else {
+            features.fill(engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
+        }
+        features.set_standard(engine, &model.windows, standard);
+        if let Some(present) = &pool.present {
+            features.set_present(engine, present);
+        }
+        Ok(Self { model, features, capacity, fit, inference: HashMap::new(), from_embeddings: HashMap::new() })
+    }
+
+    /// Its features, for other networks of the same sizes; `None` where they cannot be shared (see [`Features::share`]).
+    ///
+    /// # Errors
+    /// Where the device has no room.
+    pub fn placed(&self) -> Result<Option<Placed>> {
+        let (extent, mode, fit) = (self.model.extent, self.model.mode, self.fit.clone());
+        Ok(self.features.share(&self.model.engine)?.map(|features| Placed { features, fit, extent, mode }))
+    }
+
+    /// Sets which encoders each clip has (N, K), of a network on a pool whose clips may lack some.
+    pub fn set_present(&mut self, present: &Array2<bool>) {
+        assert!(self.model.dims.masked, "the network was made for clips that have all encoders");
+        self.features.set_present(&self.model.engine, present);
+    }
+
+    /// Which encoders the given rows have (N, K).
+    pub fn present(&self, rows: &[usize]) -> Array2<bool> {
+        let given = self.features.given();
+        let k = self.model.dims.encoders();
+        Array2::from_shape_fn((rows.len(), k), |(i, k_)| given.is_empty() || given[rows[i] * k + k_] != 0)
+    }
+
+    /// Runs the given rows through the network with its running statistics.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn infer(&mut self, rows: &[usize]) -> Result<Output> {
+        self.infer_and(rows, |_, _| Ok(()))
+    }
+
+    /// The same, and the projected embeddings h (N, K, P).
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn embed(&mut self, rows: &[usize]) -> Result<(Array3<f32>, Output)> {
+        let (k, p) = (self.model.dims.encoders(), self.model.dims.projection);
+        let mut h = Array2::zeros((rows.len(), k * p));
+        let output =
+            self.infer_and(rows, |model, batch| read(model, &model.activations.h, h.slice_mut(s![batch, ..])))?;
+        Ok((h.into_shape_with_order((rows.len(), k, p))?, output))
+    }
+
+    /// The outputs of the rows; `also` takes what else it needs of each batch from the activations.
+    fn infer_and(
+        &mut self,
+        rows: &[usize],
+        mut also: impl FnMut(&Model, Range<usize>) -> Result<()>,
+    ) -> Result<Output> {
+        let mut outputs = Outputs::new(&self.model.dims, rows.len());
+        self.run(rows, |model, batch| {
+            outputs.read(model, batch.clone())?;
+            also(model, batch)
+        })?;
+        outputs.finish(&self.model)
+    }
+
+    /// Runs the rows batch by batch; `read` takes what it needs of each from the activations.
+    fn run(&mut self, rows: &[usize], mut read: impl FnMut(&Model, Range<usize>) -> Result<()>) -> Result<()> {
+        let engine = self.model.engine.clone();
+        self.features.set_order(&engine, rows.iter().map(|&row| row as u32).collect());
+        let counts = rows.chunks(self.capacity).map(<[usize]>::len).collect::<Vec<_>>();
+        let mut start = if rows.is_empty() { 0 } else { self.features.prepare(&engine, 0, counts[0])? };
+        for (i, &count) in counts.iter().enumerate() {
+            let first = i * self.capacity;
+            let (model, features) = (&self.model, &self.features);
+            let calls = self.inference.entry(count).or_insert_with(|| model.inference(features, count));
+            engine.run(calls, &Step { first: start, ..Step::default() }.with_dropout(0.0));
+            // Before the results are waited for, so that the host gathers while the device computes.
+            if let Some(&next) = counts.get(i + 1) {
+                start = self.features.prepare(&engine, first + count, next)?;
+            }
+            read(&self.model, first..first + count)?;
+        }
+        Ok(())
+    }
+}
+
+/// A pool's features on a device, for several networks.
+pub struct Placed {
+    features: Features,
+    fit: Fit,
+    extent: Extent,
+    mode: Mode,
+}
+
+impl Placed {
+    /// A network on the same features, to be standardised by `standard`.
+    ///
+    /// # Errors
+    /// Where the device has no room.
+    pub fn network(
+        &self,
+        engine: &Arc<Engine>,
+        config: &config::Config,
+        dims: Dims,
+        standard: &Standard,
+    ) -> Result<Network> {
+        let (windows, extent) = (&self.fit.windows, self.extent);
+        let features = self.features.share(engine)?.expect("what was shared can be shared again");
+        features.set_standard(engine, windows, standard);
+        let dims = Dims { masked: features.present.len > 0, ..dims };
+        let model = Model::new(engine.clone(), config, dims, windows.clone(), extent, self.mode)?;
+        Ok(Network {
+            model,
+            features,
+            capacity: extent.rows,
+            fit: self.fit.clone(),
+            inference: HashMap::new(),
+            from_embeddings: HashMap::new(),
+        })
+    }
+}
+
+/// The front of a buffer, row by row.
+fn read(model: &Model, buffer: &Buffer<f32>, mut rows: ArrayViewMut2<f32>) -> Result<()> {
+    let (count, columns) = rows.dim();
+    rows.assign(&matrix(&model.engine.read(buffer, 0, count * columns)?, count, columns));
+    Ok(())
+}
+
+impl Output {
+    /// True where every logit and weight is finite.
+    pub fn is_finite(&self) -> bool {
+        [&self.presence, &self.salience, &self.w, &self.a].into_iter().flatten().all(|value| value.is_finite())
+    }
+}

@@ -1,0 +1,23 @@
+//! The one reader and writer of result folders: a run, a cross-validation, where their parts lie, what their files hold.
+//! It knows pools, scores and checkpoints, and nothing of how a model is trained.
+
+mod cv;
+mod epoch;
+mod find;
+mod folder;
+mod nested;
+mod outcome;
+mod replay;
+mod summary;
+mod systems;
+mod validation;
+
+pub use cv::{CvRun, CvSummary, Leading};
+pub use epoch::EpochLog;
+pub use find::{folder, run_folders};
+pub use folder::RunFolder;
+pub(crate) use nested::thresholds as nested_thresholds;
+pub use nested::{NestedRun, Optimism};
+pub use outcome::Outcome;
+pub use summary::{LrSchedule, RunSummary, ScoredFold, Stopped, Versions};
+pub use validation::ValidationClips;

@@ -1,0 +1,126 @@
+//! `summary.json` of a cross-validation.
+
+use super::find::folder;
+use super::nested::{NestedRun, Optimism};
+use super::outcome::Outcome;
+use super::summary::Versions;
+use crate::data::DataInfo;
+use crate::engine::DeviceInfo;
+use crate::host::files::read_json;
+use crate::scoring::decode::Thresholds;
+use crate::scoring::judge::Judgement;
+use crate::scoring::metrics::{Measures, RankBy};
+use crate::scoring::scores::{LabelScores, Row, Scores, Spread};
+use crate::scoring::verdicts::Estimate;
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CvSummary {
+    /// "cv"
+    pub kind: String,
+    /// What to type to repeat it
+    pub command: String,
+    pub versions: Versions,
+    pub device: DeviceInfo,
+    pub data: DataInfo,
+    pub folds: Vec<u32>,
+    pub seeds: Vec<u64>,
+    /// Seed by seed, fold by fold
+    pub runs: Vec<CvRun>,
+    /// What leads for these labels
+    #[serde(default)]
+    pub leading: Option<Leading>,
+    /// Over all runs; thresholds searched on the fold that is scored
+    pub official: Scores,
+    /// Thresholds from the other folds' validation scores, with --nested from the fold that chose the epoch; `None` with a single
+    /// fold without --nested
+    pub honest: Option<Scores>,
+    /// Score of all validation clips together, mean over seeds, with its interval; `None` of older versions
+    #[serde(default)]
+    pub estimate: Option<Estimate>,
+    /// What the mean of the seeds' scores reaches, fold by fold; `None` of a single seed
+    #[serde(default)]
+    pub ensemble: Option<Row>,
+    /// Of a nested cross-validation: score on the fold that chose epoch and thresholds, minus score on the untouched fold
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nested: Option<Optimism>,
+    /// Over all runs; metrics of the largest class, which depend on no threshold
+    #[serde(default)]
+    pub labels: Option<LabelScores>,
+    /// Searched on the validation scores of all runs together: for the final model
+    pub thresholds: Thresholds,
+    /// Mean over all runs, for the final model
+    pub best_epoch: f64,
+    /// Reached without looking, over the same clips: the same answer for every clip
+    pub trivial: Vec<Row>,
+    /// Wall time; of a cross-validation that was interrupted, since it went on
+    pub seconds: f64,
+}
+
+/// The metric that fits the labels best, and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leading {
+    pub metric: RankBy,
+    /// The honest value where there is one
+    #[serde(flatten)]
+    pub value: Spread,
+}
+
+/// One fold with one seed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CvRun {
+    pub seed: u64,
+    pub fold: u32,
+    /// Its run folder, below that of the cross-validation
+    pub folder: String,
+    pub epochs: u32,
+    pub best_epoch: u32,
+    pub validation_loss: f64,
+    pub official: Judgement,
+    pub honest: Option<Judgement>,
+    /// Every metric, by the official thresholds; `None` in summaries of older versions
+    #[serde(default)]
+    pub metrics: Option<Measures>,
+    /// Of a nested cross-validation; `honest` then has the thresholds of the fold that chose
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nested: Option<NestedRun>,
+    pub seconds: f64,
+}
+
+impl CvRun {
+    pub(crate) fn of(seed: u64, fold: u32, outcome: &Outcome, honest: Option<Judgement>, metrics: Measures) -> Self {
+        let summary = &outcome.summary;
+        Self {
+            seed,
+            fold,
+            folder: folder(seed, fold),
+            epochs: summary.epochs,
+            best_epoch: summary.best_epoch.unwrap_or(summary.epochs),
+            validation_loss: summary.validation_loss.unwrap_or(f64::NAN),
+            official: outcome.official,
+            honest,
+            metrics: Some(metrics),
+            nested: None,
+            seconds: summary.seconds,
+        }
+    }
+}
+
+impl CvSummary {
+    /// Reads the summary of a cross-validation that has ended.
+    ///
+    /// # Errors
+    /// It is not there, or not one.
+    pub fn read(dir: &Path) -> Result<Self> {
+        read_json(&dir.join("summary.json"), "the summary of a `blendfuse cv`", "give the folder of one that has ended")
+    }
+
+    /// It as a line of a table.
+    pub fn row(&self, name: &str) -> Row {
+        let estimate = self.estimate.clone();
+        let Self { official, honest, labels, .. } = *self;
+        Row { name: name.into(), runs: self.runs.len(), official, honest, estimate, labels }
+    }
+}

@@ -1,0 +1,65 @@
+//! `metrics.jsonl`: a line per epoch.
+
+use super::summary::figures;
+use crate::scoring::gate::GateState;
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A line of `metrics.jsonl`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EpochLog {
+    /// From 1
+    pub epoch: u32,
+    /// Steps done in all
+    pub steps: u64,
+    pub loss: f64,
+    pub presence_loss: f64,
+    pub salience_loss: f64,
+    pub domain_loss: Option<f64>,
+    pub validation_loss: Option<f64>,
+    /// ACC_presence and ACC_salience on the validation rows, thresholds searched on them
+    pub presence: Option<f64>,
+    /// `None` where no training label has exactly two positive classes
+    pub salience: Option<f64>,
+    /// Of the largest class
+    #[serde(default)]
+    pub accuracy: Option<f64>,
+    #[serde(default)]
+    pub uar: Option<f64>,
+    pub lr: f64,
+    pub temperature: f32,
+    /// On the validation rows; `None` without a gate or validation, and in logs of versions that did not record it
+    #[serde(flatten)]
+    pub gate: Option<GateState>,
+    pub best: bool,
+    pub seconds: f64,
+    pub rows_per_second: f64,
+}
+
+impl EpochLog {
+    /// The epoch for people.
+    pub fn line(&self) -> String {
+        let mut line = format!("epoch {:3}  loss {:.4}", self.epoch, self.loss);
+        if let Some(loss) = self.validation_loss {
+            line += &format!("  validation {loss:.4}");
+        }
+        line += &figures(self.presence, self.salience, self.accuracy, self.uar)
+            .map_or(String::new(), |text| format!("  {text}"));
+        line += &format!("  lr {:.1e}  τ {:.3}  {:.0} rows/s", self.lr, self.temperature, self.rows_per_second);
+        if self.best && self.validation_loss.is_some() { line + "  best" } else { line }
+    }
+
+    /// Reads all lines of a run's `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// It is not there, or a line cannot be understood.
+    pub fn read_all(run: &Path) -> Result<Vec<Self>> {
+        let path = run.join("metrics.jsonl");
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
+        let epoch = |(line, number)| {
+            serde_json::from_str(line).with_context(|| format!("{}: line {number} is not an epoch", path.display()))
+        };
+        text.lines().zip(1..).map(epoch).collect()
+    }
+}

@@ -1,0 +1,25 @@
+//! Where the runs of a cross-validation lie: `seed-S/fold-F`.
+
+use std::path::Path;
+use std::str::FromStr;
+
+/// A run's folder below that of the cross-validation.
+pub fn folder(seed: u64, fold: u32) -> String {
+    format!("seed-{seed}/fold-{fold}")
+}
+
+/// Seeds and folds of the run folders below that of a cross-validation, ended or not: seed by seed, fold by fold.
+pub fn run_folders(dir: &Path) -> Vec<(u64, u32)> {
+    fn numbers<T: FromStr + Ord>(dir: &Path, prefix: &str) -> Vec<T> {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut numbers: Vec<T> = names.filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+    let of_seed = |seed: u64| {
+        let folds = numbers::<u32>(&dir.join(format!("seed-{seed}")), "fold-");
+        folds.into_iter().map(move |fold| (seed, fold))
+    };
+    numbers(dir, "seed-").into_iter().flat_map(of_seed).collect()
+}

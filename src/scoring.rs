@@ -1,0 +1,11 @@
+//! From scores to decisions, metrics and their uncertainty. It knows labels and classes, no model and no folder of results.
+
+pub mod decision;
+pub mod decode;
+pub mod gate;
+pub mod judge;
+pub mod metrics;
+pub mod scores;
+pub mod stats;
+pub mod submission;
+pub mod verdicts;

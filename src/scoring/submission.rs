@@ -1,0 +1,193 @@
+//! The challenge's submission file: `{"predictions": {"test_0001.mov": [{"emotion": "sad", "salience": 100.0}], …}}`.
+
+use crate::host::files::write_atomically;
+use crate::scoring::decision::Decision;
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Cursor, Write as _};
+use std::path::{Path, PathBuf};
+
+/// What the challenge's clips are called.
+pub const DEFAULT_SUFFIX: &str = ".mov";
+
+/// Endings of clip names that say nothing about which clip it is.
+const MEDIA: [&str; 14] =
+    ["mov", "mp4", "m4v", "avi", "mkv", "webm", "mpg", "mpeg", "wmv", "wav", "mp3", "m4a", "flac", "ogg"];
+
+/// Saliences are given in percent; the slack is for values that were written in single precision.
+const SUM_TOLERANCE: f64 = 1e-3;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    predictions: Clips,
+}
+
+/// Every clip in file order, repeated ones too: a map would silently keep the last.
+struct Clips(Vec<(String, Vec<Emotion>)>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Emotion {
+    emotion: String,
+    /// Percent
+    salience: f64,
+}
+
+/// Writes a submission file whole or not at all: clips sorted by name, each called its stem and `suffix`, or
+/// by its whole name without one.
+///
+/// # Errors
+/// Two clips of the same name; a file that cannot be written.
+pub fn write(path: &Path, predictions: &[(String, Decision)], classes: &[String], suffix: Option<&str>) -> Result<()> {
+    let mut clips = BTreeMap::new();
+    for (name, decision) in predictions {
+        let emotion = |&(class, percent): &(usize, u32)| Emotion {
+            emotion: classes[class].clone(),
+            salience: f64::from(percent),
+        };
+        let name = suffix.map_or(name.clone(), |suffix| format!("{}{suffix}", stem(name)));
+        let emotions: Vec<Emotion> = decision.iter().map(emotion).collect();
+        if clips.insert(name.clone(), emotions).is_some() {
+            bail!("{}: found clip {name:?} twice, expected every clip once; give each its own name", path.display());
+        }
+    }
+    let mut json = serde_json::to_vec_pretty(&BTreeMap::from([("predictions", clips)]))?;
+    json.push(b'\n');
+    write_atomically(path, |file| Ok(file.write_all(&json)?))
+}
+
+/// Where a submission's zip is: the same stem beside it.
+///
+/// # Errors
+/// A submission that is itself called `.zip`.
+pub fn zip_path(path: &Path) -> Result<PathBuf> {
+    let target = path.with_extension("zip");
+    ensure!(
+        target != path && path.file_name().is_some_and(|name| name.to_str().is_some()),
+        "{}: found no name that a zip could stand beside, expected one like predictions.json",
+        path.display()
+    );
+    Ok(target)
+}
+
+/// Packs a submission file into a zip of the same stem beside it, and returns where that is.
+///
+/// # Errors
+/// As [`zip_path`]; files that cannot be read or written.
+pub fn zip(path: &Path) -> Result<PathBuf> {
+    let target = zip_path(path)?;
+    let name = path.file_name().and_then(|name| name.to_str()).expect("seen by zip_path");
+    let json = fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let mut archive = ::zip::ZipWriter::new(Cursor::new(Vec::new()));
+    // No time of day in it: the same predictions give the same bytes.
+    let options = ::zip::write::SimpleFileOptions::default().last_modified_time(::zip::DateTime::default());
+    archive.start_file(name, options)?;
+    archive.write_all(&json)?;
+    let archive = archive.finish()?;
+    write_atomically(&target, |file| Ok(file.write_all(archive.get_ref())?))?;
+    Ok(target)
+}
+
+/// Reads a submission file: decisions by clip name without media suffix.
+///
+/// # Errors
+/// Each names the file, the clip, what was found, what was expected and what to do: not this JSON, unknown classes,
+/// none or more than two emotions, one emotion twice, saliences not summing to 100, a clip twice.
+pub fn read(path: &Path, classes: &[String]) -> Result<BTreeMap<String, Decision>> {
+    let file = path.display();
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("{file}: cannot be read as text, expected a submission file; check the path"))?;
+    let parsed: File = serde_json::from_str(&text).map_err(|error| {
+        anyhow!(
+            "{file}: found {error}; expected {{\"predictions\": {{\"clip.mov\": [{{\"emotion\": \"{}\", \
+             \"salience\": 100.0}}]}}}}; correct it, or write the file with `blendfuse predict`",
+            classes.first().map_or("name", String::as_str)
+        )
+    })?;
+    let mut decisions = BTreeMap::new();
+    for (clip, emotions) in parsed.predictions.0 {
+        let decision = decision(&emotions, classes).map_err(|error| anyhow!("{file}: clip {clip:?}: {error}"))?;
+        if decisions.insert(stem(&clip).to_owned(), decision).is_some() {
+            bail!("{file}: clip {clip:?}: found it twice, expected every clip once; remove all but one");
+        }
+    }
+    Ok(decisions)
+}
+
+/// A clip's name without a media suffix, in either case.
+pub fn stem(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if !stem.is_empty() && MEDIA.iter().any(|known| known.eq_ignore_ascii_case(ending)) => {
+            stem
+        }
+        _ => name,
+    }
+}
+
+/// What one clip's list says.
+fn decision(emotions: &[Emotion], classes: &[String]) -> Result<Decision> {
+    let share = |emotion: &Emotion| -> Result<(usize, f64)> {
+        let Emotion { emotion: name, salience } = emotion;
+        let class = classes.iter().position(|class| class == name).ok_or_else(|| {
+            anyhow!("found emotion {name:?}, expected one of {}; correct its name", classes.join(", "))
+        })?;
+        ensure!(
+            *salience > 0.0 && *salience <= 100.0,
+            "found {name} at salience {salience}, expected more than 0 and at most 100; leave absent emotions out"
+        );
+        Ok((class, *salience))
+    };
+    let shares = emotions.iter().map(share).collect::<Result<Vec<_>>>()?;
+    ensure!(
+        matches!(shares.len(), 1 | 2),
+        "found {} emotions, expected one or two; keep the most salient",
+        shares.len()
+    );
+    ensure!(
+        shares.len() == 1 || shares[0].0 != shares[1].0,
+        "found {:?} twice, expected two different emotions; give it once, at 100",
+        emotions[0].emotion
+    );
+    let sum: f64 = shares.iter().map(|share| share.1).sum();
+    ensure!(
+        (sum - 100.0).abs() <= SUM_TOLERANCE,
+        "found saliences that sum to {sum}, expected 100; scale them to percents of the whole"
+    );
+    Ok(match shares[..] {
+        [(a, percent), (b, _)] => {
+            let percent = percent.round_ties_even() as u32;
+            Decision::blend((a, percent), (b, 100 - percent))
+        }
+        _ => Decision::single(shares[0].0),
+    })
+}
+
+impl<'de> Deserialize<'de> for Clips {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Clips;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+                formatter.write_str("clips by name")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Clips, A::Error> {
+                let mut clips = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    let emotions =
+                        map.next_value().map_err(|error| A::Error::custom(format!("clip {name:?}: {error}")))?;
+                    clips.push((name, emotions));
+                }
+                Ok(Clips(clips))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}

@@ -1,0 +1,75 @@
+//! A score over all out-of-fold predictions, with its interval.
+
+use super::system::{System, ThresholdsFrom, Unit};
+use crate::scoring::metrics::RankBy;
+use crate::scoring::stats::{self, MIN_GROUPS, NoInterval};
+use serde::{Deserialize, Serialize};
+
+/// A score of all folds together, mean over seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub metric: RankBy,
+    pub thresholds: ThresholdsFrom,
+    pub value: f64,
+    /// 95 %, by a bootstrap over groups
+    pub interval: Option<[f64; 2]>,
+    /// Why there is no interval
+    pub no_interval: Option<String>,
+    pub unit: Unit,
+    /// Groups, or clips where no groups are known
+    pub units: usize,
+    pub clips: usize,
+    pub seeds: usize,
+}
+
+impl Estimate {
+    /// Of a system with at least one clip.
+    pub fn of(system: &System, metric: RankBy) -> Self {
+        let sums = system.group_sums(metric, system.groups().as_ref());
+        let interval = stats::interval(sums.sums.view(), |total| sums.value(total));
+        Self {
+            metric,
+            thresholds: system.thresholds(metric),
+            value: sums.total(),
+            interval: interval.ok(),
+            no_interval: interval.err().map(|why| reason(why, sums.unit)),
+            unit: sums.unit,
+            units: sums.sums.nrows(),
+            clips: system.clips(),
+            seeds: system.seeds().len(),
+        }
+    }
+
+    /// `0.295, 95 % interval 0.270 to 0.321`
+    pub fn text(&self) -> String {
+        match self.interval {
+            Some([low, high]) => format!("{:.3}, 95 % interval {low:.3} to {high:.3}", self.value),
+            None => format!("{:.3}", self.value),
+        }
+    }
+
+    /// `bootstrap over 47 groups`, or why there is none
+    pub fn how(&self) -> String {
+        match &self.no_interval {
+            Some(why) => format!("no interval: {why}"),
+            None => format!("bootstrap over {}", units(self.unit, self.units)),
+        }
+    }
+}
+
+/// `47 groups`, or `100 clips (no groups are known)`
+pub fn units(unit: Unit, count: usize) -> String {
+    match unit {
+        Unit::Groups => format!("{count} groups"),
+        Unit::Clips => format!("{count} clips (no groups are known)"),
+    }
+}
+
+pub(super) fn reason(why: NoInterval, unit: Unit) -> String {
+    match (why, unit) {
+        (NoInterval::FewGroups(1), Unit::Groups) => format!("all clips are of one group; it takes {MIN_GROUPS}"),
+        (NoInterval::FewGroups(count), Unit::Groups) => format!("{count} groups; it takes {MIN_GROUPS}"),
+        (NoInterval::FewGroups(count), Unit::Clips) => format!("{count} clips; it takes {MIN_GROUPS}"),
+        (NoInterval::NoSpread, _) => "every resample has the same score".into(),
+    }
+}
