@@ -48,7 +48,7 @@ fn figures_of_a_cross_validation_are_those_of_its_files() {
     assert_eq!(scores.len(), 3, "and the two trivial ones: {scores:?}");
     let runs = page.table("Every run: validation clips");
     for (row, run) in runs.iter().zip(&summary.runs) {
-        let judged = |j: blendfuse::judge::Judgement| {
+        let judged = |j: blendfuse::scoring::judge::Judgement| {
             [j.thresholds.alpha, j.thresholds.beta, j.presence, j.salience.unwrap(), j.mean.unwrap()].map(three)
         };
         assert_eq!(row[0], format!("seed 0 fold {}", run.fold));
