@@ -12,8 +12,7 @@ pub use measures::{Case, Measures, Scored, cases, largest};
 pub use rank_by::RankBy;
 pub use task::{Task, larger_told};
 
-use crate::data::truth::two_largest;
-pub use crate::data::truth::{Share, Truth, truth, truths};
+pub use crate::data::truth::{Share, Truth, truth, truths, two_largest};
 use crate::scoring::decision::Decision;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
