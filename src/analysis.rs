@@ -13,6 +13,7 @@ mod importance;
 mod level;
 mod losses;
 mod models;
+mod other_clips;
 mod planted;
 mod probe;
 mod ranks;

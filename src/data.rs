@@ -14,6 +14,7 @@ mod modality;
 pub mod names;
 pub mod npz;
 pub mod pool;
+mod reading;
 pub mod scan;
 pub mod source;
 pub mod standardize;

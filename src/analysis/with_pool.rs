@@ -3,13 +3,14 @@
 use super::level::{Judge, leading};
 use super::losses::{Perturbation, RunLosses, losses, passes};
 use super::models::Models;
+use super::other_clips::other_clips;
 use super::planted::reliability;
 use super::probe::{Probe, probe};
-use super::{Contributions, Parts, Runs, Similarity, Weights, families, feature_cka, measure};
+use super::{Contributions, Parts, Run, Runs, Similarity, Weights, families, feature_cka, measure};
 use crate::data::FoldChoice;
 use crate::data::Reading;
 use crate::engine::Engine;
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use crate::scoring::metrics::RankBy;
 use anyhow::{Context as _, Result};
 use std::path::Path;
@@ -60,6 +61,10 @@ impl WithPool {
         let perturbation = options.perturbation.filter(|_| held_out);
         let rounds = 1 + usize::from(perturbation.is_some());
         let mut models = Models::load(engine, runs, data, reading, rounds, ui)?;
+        let others = other_clips(runs, &models, reading)?;
+        if let Some(warning) = &others {
+            ui.warn(warning);
+        }
         let probes = if options.probe && held_out { probes(&models, runs, ui) } else { Vec::new() };
         let families = match feature_cka(&models.pool) {
             Some(cka) => families(cka.view(), options.family_cka),
@@ -70,7 +75,16 @@ impl WithPool {
         };
         let similarity = measure(&mut models, runs, ui)?;
         let losses = match perturbation {
-            Some(perturbation) => perturbed(&mut models, runs, &families, perturbation, ui)?,
+            Some(perturbation) => {
+                let losses = perturbed(&mut models, runs, &families, perturbation, ui)?;
+                if others.is_none() {
+                    losses
+                        .iter()
+                        .zip(&runs.finished)
+                        .for_each(|(losses, run)| warn_of_other_loss(run, losses.base.loss, ui));
+                }
+                losses
+            }
             None => Vec::new(),
         };
         let reliability = reliability(data, &models.headers[0].encoders)?;
@@ -105,7 +119,7 @@ fn probes(models: &Models, runs: &Runs, ui: Ui) -> Vec<Vec<Probe>> {
         }
     }
     let k = models.pool.encoders.len();
-    ui.say(format!("linear probes: {k} encoders, {} folds", folds.len()));
+    ui.say(format!("linear probes: {}, {}", count(k, "encoder"), count(folds.len(), "fold")));
     let bar = ui.bar((k * folds.len()) as u64, "probes");
     let of_run = |&(_, i): &(FoldChoice, usize)| {
         let (rows, config) = (&models.rows[i], &models.headers[i].config);
@@ -136,13 +150,12 @@ fn perturbed(
     for (i, run) in runs.finished.iter().enumerate() {
         let mut network = models.network(i)?;
         let (rows, header) = (&models.rows[i].validation, &models.headers[i]);
-        ui.say(format!("permutation and masking: {}, {} validation clips", run.name, rows.len()));
+        ui.say(format!("permutation and masking: {}, {}", run.name, count(rows.len(), "validation clip")));
         let thresholds = run.summary.thresholds.or(header.thresholds).with_context(|| {
             format!("{}: found no thresholds, expected those of a run that has ended", run.path.display())
         })?;
         let judge = Judge::new(&models.pool, rows, &header.config, Some(thresholds));
         let losses = losses(&mut network, rows, &judge, &groups, perturbation, &bar)?;
-        warn_of_other_loss(run.summary.validation_loss, losses.base.loss, &run.name, ui);
         all.push(losses);
     }
     bar.finish_and_clear();
@@ -152,11 +165,14 @@ fn perturbed(
 /// Devices differ by rounding, and f16 features by nothing: they were f16 in training, too.
 const SAME_LOSS: f64 = 1e-3;
 
-fn warn_of_other_loss(recorded: Option<f64>, found: f64, run: &str, ui: Ui) {
-    if let Some(recorded) = recorded.filter(|recorded| (recorded - found).abs() > SAME_LOSS * recorded.abs()) {
+fn warn_of_other_loss(run: &Run, found: f64, ui: Ui) {
+    if let Some(recorded) =
+        run.summary.validation_loss.filter(|recorded| (recorded - found).abs() > SAME_LOSS * recorded.abs())
+    {
         ui.warn(format!(
-            "{run}: found a validation loss of {found:.5}, expected {recorded:.5} as recorded by the run: features or labels \
-             have changed since"
+            "{}: found a validation loss of {found:.5}, expected {recorded:.5} as recorded by the run: features or labels \
+             have changed since",
+            run.name
         ));
     }
 }

@@ -49,6 +49,42 @@ pub fn command() -> String {
     std::iter::once("blendfuse".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
+/// The words of what [`command`] returned.
+pub fn words(command: &str) -> Vec<String> {
+    let (mut words, mut word, mut is_quoted) = (Vec::new(), None::<String>, false);
+    let mut chars = command.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ' ' if !is_quoted => words.extend(word.take()),
+            '\'' => {
+                is_quoted = !is_quoted;
+                word.get_or_insert_default();
+            }
+            '\\' if !is_quoted => word.get_or_insert_default().extend(chars.next()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// The value of an option such as `--data` in what [`command`] returned.
+pub fn argument(command: &str, option: &str) -> Option<String> {
+    let words = words(command);
+    let joined = || words.iter().find_map(|word| Some(word.strip_prefix(option)?.strip_prefix('=')?.to_owned()));
+    let place = words.iter().position(|word| word == option);
+    place.and_then(|place| words.get(place + 1).cloned()).or_else(joined)
+}
+
+/// A number of things: `1 fold`, `2 folds`, `3 classes`.
+pub fn count(n: usize, thing: &str) -> String {
+    match n {
+        1 => format!("1 {thing}"),
+        _ if thing.ends_with('s') => format!("{n} {thing}es"),
+        _ => format!("{n} {thing}s"),
+    }
+}
+
 /// A word as a shell takes it.
 pub fn quoted(word: &str) -> String {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_=.,:/+@".contains(c));
@@ -109,5 +145,34 @@ impl Ui {
         let bar = BARS.add(ProgressBar::new(len).with_style(style));
         MADE.lock().unwrap_or_else(PoisonError::into_inner).push(bar.downgrade());
         bar
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pool_is_found_in_a_command() {
+        let found = |command: &str| argument(command, "--data");
+        assert_eq!(found("blendfuse cv --data pool --out cv"), Some("pool".into()));
+        assert_eq!(found("blendfuse cv --out cv --data='my pool' --folds 1"), Some("my pool".into()));
+        assert_eq!(found("blendfuse cv --out cv '--data=my pool' --folds 1"), Some("my pool".into()));
+        assert_eq!(found("blendfuse cv --out cv --data pool"), Some("pool".into()));
+        assert_eq!(found("blendfuse cv --out cv"), None);
+    }
+
+    #[test]
+    fn words_are_those_that_were_quoted() {
+        let typed = ["a", "", "two words", "it's", "'", "back\\slash", "--set=x"];
+        let command: Vec<String> = typed.iter().map(|word| quoted(word)).collect();
+        assert_eq!(words(&command.join(" ")), typed);
+    }
+
+    #[test]
+    fn one_thing_is_singular() {
+        let counts =
+            [count(0, "fold"), count(1, "training clip"), count(2, "epoch"), count(1, "class"), count(3, "class")];
+        assert_eq!(counts, ["0 folds", "1 training clip", "2 epochs", "1 class", "3 classes"]);
     }
 }

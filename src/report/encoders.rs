@@ -8,6 +8,7 @@ use super::experiment::Experiment;
 use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, published};
 use crate::analysis::{self, Importance, WeightKind, Weights};
 use crate::data::Modality;
+use crate::host::ui::count;
 use maud::{Markup, html};
 
 /// Encoders in a figure; the table has them all.
@@ -83,9 +84,9 @@ fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str, blemore
         value: group.mean,
         colour: colour(group.modality),
         tip: format!(
-            "{}: {} encoders\nmean weight of one {:.4}\nall together {:.1} % of the weight\nkept for {:.1} % of the clips",
+            "{}: {}\nmean weight of one {:.4}\nall together {:.1} % of the weight\nkept for {:.1} % of the clips",
             group.modality,
-            group.encoders,
+            count(group.encoders, "encoder"),
             group.mean,
             100.0 * group.total,
             100.0 * group.selection_frequency

@@ -8,6 +8,7 @@ use crate::config::Decode;
 use crate::cv::{self};
 use crate::data::DataInfo;
 use crate::engine::DeviceInfo;
+use crate::host::ui::count;
 use crate::model::checkpoint::Header;
 use crate::runs::{CvSummary, Optimism};
 use crate::runs::{ValidationClips, Versions};
@@ -194,32 +195,15 @@ impl Experiment {
             }
             Err(error) => (format!("{error:#}"), true),
         };
-        let remedy = format!("blendfuse analyze {} --data {}", files::shown(&self.path), self.data_argument())
-            + &self.reading_arguments();
+        let (data, reading) = self.pool_arguments();
+        let remedy = format!("blendfuse analyze {} --data {data}{reading}", files::shown(&self.path));
         let what = format!("CKA of {} (figures 7 and 8)", self.name);
         missing.push(Missing { damage, ..Missing::new(what, why, Some(remedy)) });
     }
 
-    /// The pool as it was named on the command line; DATA where nobody knows.
-    pub fn data_argument(&self) -> String {
-        self.command.as_deref().and_then(|command| files::argument(command, "--data")).unwrap_or_else(|| "DATA".into())
-    }
-
-    /// How the pool was read, as options of a command; each begins with a space.
-    fn reading_arguments(&self) -> String {
-        let Some(command) = &self.command else { return String::new() };
-        let mut text = String::new();
-        for option in ["--labels", "--missing"] {
-            if let Some(value) = files::argument(command, option) {
-                text += &format!(" {option} {value}");
-            }
-        }
-        for flag in ["--allow-missing", "--drop-bad-clips"] {
-            if command.split(' ').any(|word| word == flag) {
-                text += &format!(" {flag}");
-            }
-        }
-        text
+    /// The pool as it was named, DATA where nobody knows, and the options that it was read with, each after a space.
+    pub fn pool_arguments(&self) -> (String, String) {
+        files::pool_arguments(&self.path, self.command.as_deref())
     }
 
     /// What its labels can give: those of the training clips where a summary tells them, else those of the validation clips.
@@ -249,9 +233,11 @@ impl Experiment {
         let all: usize = self.scored().map(|scored| scored.names.len()).sum();
         let different: HashSet<&String> = self.scored().flat_map(|scored| &scored.names).collect();
         match (all, different.len()) {
-            (all, different) if all == different => format!("{all} clips"),
-            (all, different) if all % different == 0 => format!("{different} clips × {} seeds", all / different),
-            (all, different) => format!("{all} judgements of {different} clips"),
+            (all, different) if all == different => count(all, "clip"),
+            (all, different) if all % different == 0 => {
+                format!("{} × {} seeds", count(different, "clip"), all / different)
+            }
+            (all, different) => format!("{} of {}", count(all, "judgement"), count(different, "clip")),
         }
     }
 
@@ -260,9 +246,9 @@ impl Experiment {
         let folds: HashSet<_> = self.runs.iter().map(|run| run.fold).collect();
         match (self.runs.len(), folds.len()) {
             (1, _) => "1 run".into(),
-            (runs, folds) if runs == folds => format!("{folds} folds"),
-            (runs, folds) if runs % folds == 0 => format!("{folds} folds × {} seeds", runs / folds),
-            (runs, _) => format!("{runs} runs"),
+            (runs, folds) if runs == folds => count(folds, "fold"),
+            (runs, folds) if runs % folds == 0 => format!("{} × {} seeds", count(folds, "fold"), runs / folds),
+            (runs, _) => count(runs, "run"),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Small readers whose errors become lines of the report's list of what is missing.
 
+use crate::data::Reading;
 use crate::host::ui;
 use crate::runs;
+use crate::sweep::folder::TrialFolder;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
@@ -64,27 +66,13 @@ pub fn shown(path: &Path) -> String {
     ui::quoted(&path.display().to_string())
 }
 
-/// What follows an option such as `--data` in a command, still quoted.
-pub fn argument(command: &str, option: &str) -> Option<String> {
-    let after = |end: char| command.split_once(&format!(" {option}{end}"));
-    let rest = after(' ').or_else(|| after('='))?.1;
-    let end = match rest.strip_prefix('\'') {
-        Some(inside) => inside.find('\'')? + 2,
-        None => rest.find(' ').unwrap_or(rest.len()),
-    };
-    Some(rest[..end].to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pool_is_found_in_a_command() {
-        let found = |command: &str| argument(command, "--data");
-        assert_eq!(found("blendfuse cv --data pool --out cv"), Some("pool".into()));
-        assert_eq!(found("blendfuse cv --out cv --data='my pool' --folds 1"), Some("'my pool'".into()));
-        assert_eq!(found("blendfuse cv --out cv --data pool"), Some("pool".into()));
-        assert_eq!(found("blendfuse cv --out cv"), None);
+/// The pool and the options that it was read with, each after a space: as the trial in this folder says, else as the command
+/// did; DATA where neither is known.
+pub fn pool_arguments(folder: &Path, command: Option<&str>) -> (String, String) {
+    if let Ok(trial) = (TrialFolder { path: folder.to_owned() }).read() {
+        return (shown(&trial.data), trial.reading().arguments());
     }
+    let command = command.unwrap_or_default();
+    let data = ui::argument(command, "--data").map_or("DATA".into(), |data| ui::quoted(&data));
+    (data, Reading::of_command(command).arguments())
 }

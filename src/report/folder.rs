@@ -139,8 +139,8 @@ impl Folder {
             Err(why) => {
                 let mut missing = Vec::new();
                 let experiment = Experiment::of_cv(&self.path, &self.name, None, &mut missing);
-                let again =
-                    format!("blendfuse cv --data {} --out {}", experiment.data_argument(), files::shown(&self.path));
+                let (data, reading) = experiment.pool_arguments();
+                let again = format!("blendfuse cv --data {data} --out {}{reading}", files::shown(&self.path));
                 let what = format!("honest scores, and folds that have not ended, of {}", self.name);
                 self.missing.push(Missing::new(
                     what,

@@ -18,21 +18,21 @@ const NEUTRAL: [&str; 3] = ["train.seed", "engine.precision", "engine.features"]
 pub fn section(folders: &[Folder]) -> (Markup, Vec<Missing>) {
     let mut missing = Vec::new();
     let methods: Vec<Method> = folders.iter().flat_map(Folder::all_methods).collect();
-    let data = folders.iter().find_map(|folder| Some(folder.experiment.as_ref()?.data_argument()));
-    let data = data.unwrap_or_else(|| "DATA".into());
+    let data = folders.iter().find_map(|folder| Some(folder.experiment.as_ref()?.pool_arguments()));
+    let (data, reading) = data.unwrap_or_else(|| ("DATA".into(), String::new()));
     let mut lacks = |what: &str, why: &str, remedy: String| missing.push(Missing::more(what, why, Some(remedy)));
     let ablation = ablation(&methods);
     if ablation.is_none() {
-        let remedy = format!("blendfuse sweep --data {data} --out ablation --spec ablation");
+        let remedy = format!("blendfuse sweep --data {data} --out ablation --spec ablation{reading}");
         lacks("Table II (ablations)", "no two of the ablations are among the folders", remedy);
     }
     let by_n = by_n(&methods);
     if by_n.is_none() {
-        let remedy = format!("blendfuse sweep --data {data} --out top_n --spec top_n");
+        let remedy = format!("blendfuse sweep --data {data} --out top_n --spec top_n{reading}");
         lacks("Figure 2 and table V (score by top n)", "no two values of model.top_n are among the folders", remedy);
     }
     if !folders.iter().any(|folder| folder.kind == Kind::Baselines) {
-        let remedy = format!("blendfuse baselines --data {data} --out baselines");
+        let remedy = format!("blendfuse baselines --data {data} --out baselines{reading}");
         lacks("Baselines in table I", "no folder of baselines was given", remedy);
     }
     let body = html! {

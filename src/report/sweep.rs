@@ -41,8 +41,9 @@ impl Sweep {
 
 /// Reads the summary and each trial's own folder; where there is no summary, the folders alone.
 pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Sweep {
+    let (data, reading) = files::pool_arguments(&path.join("trials/0000"), None);
     let again = format!(
-        "blendfuse sweep --data DATA --out {} --spec {}",
+        "blendfuse sweep --data {data} --out {} --spec {}{reading}",
         files::shown(path),
         files::shown(&path.join("sweep.toml"))
     );

@@ -2,7 +2,6 @@
 
 use super::folder::TrialFolder;
 use super::summary::SweepSummary;
-use crate::data::Missing;
 use crate::host::ui;
 use crate::scoring::verdicts::{Comparison, System, adjust, compare, units};
 use serde::{Deserialize, Serialize};
@@ -56,17 +55,11 @@ impl SweepSummary {
         self.within_noise = ranked.iter().copied().filter(within).collect();
         self.final_model = folders[best].read().ok().map(|trial| {
             let quoted = |path: &std::path::Path| ui::quoted(&path.display().to_string());
-            let mut command = format!("blendfuse train --data {} --out final --all", quoted(&trial.data));
-            if let Some(labels) = &trial.labels {
-                command += &format!(" --labels {}", quoted(labels));
-            }
-            command += match trial.missing {
-                _ if trial.allow_missing => " --missing drop",
-                Missing::Error => "",
-                Missing::Drop => " --missing drop",
-                Missing::Mask => " --missing mask",
-            };
-            command += if trial.drop_bad_clips { " --drop-bad-clips" } else { "" };
+            let command = format!(
+                "blendfuse train --data {} --out final --all{}",
+                quoted(&trial.data),
+                trial.reading().arguments()
+            );
             format!("{command} --epochs-from {}", quoted(&folders[best].path))
         });
     }

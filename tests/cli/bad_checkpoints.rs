@@ -115,6 +115,19 @@ fn networks_of_other_sizes() {
     }
 }
 
+#[test]
+fn another_fusion_norm() {
+    let work = trained();
+    let plain = "--set model.fusion_norm=none";
+    let train = |init: &str| format!("train --data pool --init {init} --out next --fold 0 --device cpu {SMALL}");
+    let expected = ["found a model with model.fusion_norm = batch, expected none", "--set model.fusion_norm=batch"];
+    work.fails(&format!("{} {plain}", train("run")), &expected);
+    work.ok(&format!("train --data pool --out plain --fold 0 --device cpu {plain} {SMALL}"));
+    let expected = ["found a model with model.fusion_norm = none, expected batch", "--set model.fusion_norm=none"];
+    work.fails(&train("plain"), &expected);
+    work.ok(&format!("{} {plain}", train("plain")));
+}
+
 /// A checkpoint of a version before `model.fusion_norm` has no such key, and no norm in its fusion.
 #[test]
 fn a_checkpoint_without_the_key_has_no_fusion_norm() {

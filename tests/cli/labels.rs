@@ -26,6 +26,10 @@ fn folds_are_made_where_there_are_none() {
     let work = pool();
     let expected = ["no clip has a fold; make folds with `blendfuse folds`"];
     work.fails(&train("--out run"), &expected);
+    work.fails(
+        &train("--out run --fold 0"),
+        &["fold 0 is not there: no clip has a fold; make folds with `blendfuse folds`"],
+    );
     work.fails(&format!("cv --data pool --out cv --device cpu {SMALL}"), &expected);
     work.fails(&format!("sweep --data pool --out s --spec top_n --device cpu {SMALL}"), &["`blendfuse folds`"]);
     work.ok(&train("--out all --all"));

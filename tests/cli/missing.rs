@@ -109,12 +109,25 @@ fn studies_take_the_option() {
     assert!(said.code == 1 && said.stderr.contains("a run that does not belong to this pool"), "{}", said.stderr);
     work.ok("report cv --out r.html");
     assert!(work.text("r.html").contains("blendfuse analyze cv --data pool --missing mask"));
-    work.ok("analyze cv --data pool --device cpu --missing mask");
+    let analyze = "analyze cv --data pool --device cpu --no-permutation --no-probe";
+    let said = work.ok(&format!("{analyze} --missing mask"));
+    assert!(!said.stderr.contains("that scored the run"), "{}", said.stderr);
+    let said = work.ok(&format!("{analyze} --missing drop"));
+    let told = "that scored the run: it was trained with --missing mask, and the pool is read with --missing drop";
+    assert!(said.stderr.contains("seed 0 fold 0: found ") && said.stderr.contains(told), "{}", said.stderr);
     work.ok(&format!("baselines --data pool --out baselines --folds 0,1 --missing mask {tiny}"));
     work.write("spec.toml", "folds = [0, 1]\n[search]\nmodel.top_n = [2, 8]\n");
     work.ok(&format!("sweep --data pool --out sweep --spec spec.toml --missing mask {tiny}"));
     assert!(work.text("sweep/trials/0001/trial.toml").contains("missing = \"mask\""));
     masks(&work, "sweep/trials/0001/seed-0/fold-0/validation.npz", "train");
+    let last = work.json("sweep/summary.json")["final_model"].as_str().unwrap().to_owned();
+    assert!(last.contains(" --all --missing mask --epochs-from sweep/trials/"), "{last}");
+    // A trial alone has no pool in its command.
+    work.ok(&format!("sweep --data pool --out planned --spec spec.toml --missing mask --plan {tiny}"));
+    work.ok("trial planned/trials/0001 --device cpu");
+    work.ok("report planned/trials/0001 --out trial.html");
+    let hint = format!("blendfuse analyze planned/trials/0001 --data {} --missing mask", work.path("pool").display());
+    assert!(work.text("trial.html").contains(&hint), "{hint}");
     let line = format!("train --data pool --out joined --fold 0 --missing mask --set data.concatenate=true {tiny}");
     let said = work.run(&line);
     assert!(said.code == 1 && said.stderr.contains("data.concatenate joins all of them"), "{}", said.stderr);
@@ -125,7 +138,7 @@ fn inspect_counts_incomplete_clips() {
     let work = with_missing_rows();
     let said = work.run("inspect pool");
     assert_eq!(said.code, 1);
-    assert!(said.stdout.contains("0 of them in all; --missing drop"), "{}", said.stdout);
+    assert!(said.stdout.contains("0 of them without any; --missing drop"), "{}", said.stdout);
     let report = work.ok("inspect pool --missing mask --json").json();
     assert_eq!((&report["problems"], &report["clips"]["without_any"]), (&serde_json::json!([]), &0.into()));
     assert!(report["clips"]["incomplete"].as_u64().unwrap() > 500, "{report}");
@@ -141,7 +154,11 @@ fn a_clip_without_any_row_is_told() {
     let found = format!("found 1 of 486 clips without a row in any encoder: {clip}");
     work.fails("train --data pool --out run --fold 0 --device cpu --missing mask", &[&found, "add rows"]);
     let said = work.run("inspect pool --missing mask");
-    assert!(said.code == 1 && said.stdout.contains("clips have no row in any encoder"), "{}", said.stdout);
+    assert!(
+        said.code == 1 && said.stdout.contains("- 2 clips without a row in any encoder, the first"),
+        "{}",
+        said.stdout
+    );
 }
 
 /// Test clips by their own statistics: over those that have the encoder, also where none of them has it.
