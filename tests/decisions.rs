@@ -9,6 +9,9 @@ use ndarray::{Array2, array};
 use proptest::prelude::*;
 use std::fs;
 
+#[path = "decisions/official.rs"]
+mod official;
+
 const OFFICIAL: SalienceRule = SalienceRule::Official;
 const RATIO: SalienceRule = SalienceRule::Ratio;
 const ANG: usize = 0;
@@ -481,8 +484,8 @@ fn evaluate_reports_every_figure_as_json() {
         serde_json::json!({"class": "hap", "support": 2, "precision": 1.0, "recall": 1.0, "f1": 1.0})
     );
     let warnings = String::from_utf8_lossy(&assert.get_output().stderr);
-    assert!(warnings.contains("1 of 4 labelled clips have no prediction and count as wrong: d\n"), "{warnings}");
-    assert!(warnings.contains("1 of 4 predictions are for clips without a label and do not count: e\n"), "{warnings}");
+    assert!(warnings.contains("1 of 4 labelled clips without a prediction, counted as wrong: d\n"), "{warnings}");
+    assert!(warnings.contains("1 of 4 predictions for clips without a label, not scored: e\n"), "{warnings}");
 }
 
 #[test]

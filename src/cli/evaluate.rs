@@ -8,7 +8,7 @@ use crate::data::Split;
 use crate::host::ui::Ui;
 use crate::outln;
 use crate::scoring::decision::Decision;
-use crate::scoring::metrics::{self, Case, ClassReport, Confusion, Measures, RankBy, RatioReport, Task, Truth};
+use crate::scoring::metrics::{self, Case, ClassReport, Confusion, Figures, Measures, RatioReport, Task, Truth};
 use crate::scoring::submission;
 use anyhow::{Result, ensure};
 use files::{join, of_split, read_scores, truths};
@@ -76,20 +76,6 @@ struct Report {
     confusion: Confusion,
 }
 
-/// What the labels and the files give; the rest is `null`.
-#[derive(Serialize)]
-struct Figures {
-    presence: f64,
-    /// This and the mean: where a label has exactly two positive classes
-    salience: Option<f64>,
-    mean: Option<f64>,
-    accuracy: f64,
-    uar: f64,
-    macro_f1: f64,
-    log_loss: Option<f64>,
-    ece: Option<f64>,
-}
-
 #[derive(Serialize)]
 struct Baseline {
     name: String,
@@ -132,14 +118,11 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
     }
     if !missing.is_empty() {
         let (n, of) = (missing.len(), clips.len());
-        ui.warn(format!("{n} of {of} labelled clips have no prediction and count as wrong: {}", first_few(&missing)));
+        ui.warn(format!("{n} of {of} labelled clips without a prediction, counted as wrong: {}", first_few(&missing)));
     }
     if !unlabelled.is_empty() {
         let (n, of) = (unlabelled.len(), submitted.len());
-        ui.warn(format!(
-            "{n} of {of} predictions are for clips without a label and do not count: {}",
-            first_few(&unlabelled)
-        ));
+        ui.warn(format!("{n} of {of} predictions for clips without a label, not scored: {}", first_few(&unlabelled)));
     }
     let scores = args.scores.as_ref().map(|path| read_scores(path, &classes)).transpose()?;
     let case = |(clip, decision): (&Labelled, &Option<Decision>)| {
@@ -155,7 +138,7 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
     let unscored = cases.iter().filter(|case| case.scored.is_none()).count();
     if let (Some(path), 1..) = (&args.scores, unscored) {
         ui.warn(format!(
-            "{}: found no scores of {unscored} of {} labelled clips; they count as wrong, and there is no log loss and no ECE",
+            "{}: found no scores for {unscored} of {} labelled clips, counted as wrong; log loss and ECE need scores for every clip",
             path.display(),
             cases.len()
         ));
@@ -194,35 +177,6 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
     })
 }
 
-impl Figures {
-    fn of(measures: &Measures, task: &Task) -> Self {
-        let has_pairs = task.pairs > 0;
-        Self {
-            presence: measures.presence,
-            salience: has_pairs.then_some(measures.salience),
-            mean: has_pairs.then(|| measures.score().mean()),
-            accuracy: measures.accuracy,
-            uar: measures.uar,
-            macro_f1: measures.macro_f1,
-            log_loss: measures.log_loss,
-            ece: measures.ece,
-        }
-    }
-
-    fn get(&self, metric: RankBy) -> Option<f64> {
-        match metric {
-            RankBy::Mean => self.mean,
-            RankBy::Presence => Some(self.presence),
-            RankBy::Salience => self.salience,
-            RankBy::Accuracy => Some(self.accuracy),
-            RankBy::Uar => Some(self.uar),
-            RankBy::MacroF1 => Some(self.macro_f1),
-            RankBy::LogLoss => self.log_loss,
-            RankBy::Ece => self.ece,
-        }
-    }
-}
-
 /// Single classes that are predicted though the scores have a larger one: the two files are of different models.
 fn disagreement(
     clips: &[Labelled],
@@ -246,8 +200,8 @@ fn disagreement(
     }
     (!differing.is_empty()).then(|| {
         format!(
-            "the predicted class of {} of {singles} clips with a single class is not the one with the largest score: {}; are they \
-             of the same model? Accuracy, UAR, macro F1, log loss and ECE are of the scores, the other figures of the predictions",
+            "{} of {singles} single-class predictions are not the class with the largest score: {}; the files may be of different \
+             models. Accuracy, UAR, macro F1, log loss and ECE are of the scores, all other figures of the predictions",
             differing.len(),
             first_few(&differing)
         )

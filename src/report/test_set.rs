@@ -3,7 +3,7 @@
 use super::experiment::Experiment;
 use super::page::{Cell, Row, Table, folded};
 use crate::host::files::read_json;
-use crate::scoring::metrics::{RankBy, Task};
+use crate::scoring::metrics::{Figures, RankBy, Task};
 use anyhow::{Result, ensure};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -30,18 +30,6 @@ struct Baseline {
     name: String,
     #[serde(flatten)]
     figures: Figures,
-}
-
-#[derive(Deserialize)]
-struct Figures {
-    presence: f64,
-    salience: Option<f64>,
-    mean: Option<f64>,
-    accuracy: f64,
-    uar: f64,
-    macro_f1: f64,
-    log_loss: Option<f64>,
-    ece: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -86,21 +74,6 @@ impl TestSet {
             );
         }
         Ok(())
-    }
-}
-
-impl Figures {
-    fn get(&self, metric: RankBy) -> Option<f64> {
-        match metric {
-            RankBy::Mean => self.mean,
-            RankBy::Presence => Some(self.presence),
-            RankBy::Salience => self.salience,
-            RankBy::Accuracy => Some(self.accuracy),
-            RankBy::Uar => Some(self.uar),
-            RankBy::MacroF1 => Some(self.macro_f1),
-            RankBy::LogLoss => self.log_loss,
-            RankBy::Ece => self.ece,
-        }
     }
 }
 

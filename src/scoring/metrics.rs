@@ -3,11 +3,13 @@
 //!
 //! Everywhere `predictions[i]` belongs to `truths[i]`, and `None` is a clip without a prediction: wrong.
 
+mod figures;
 mod measures;
 mod rank_by;
 mod task;
 
 pub use crate::data::labels::is_blemore;
+pub use figures::Figures;
 pub use measures::{Case, Measures, Scored, cases, largest};
 pub use rank_by::RankBy;
 pub use task::{Task, larger_told};

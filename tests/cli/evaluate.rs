@@ -26,7 +26,7 @@ fn scores_of_another_model_are_told() {
     let work = files();
     let line = "evaluate --predictions p.json --metadata labels.csv";
     let said = work.ok(&format!("{line} --scores s.npz"));
-    let told = "the predicted class of 1 of 3 clips with a single class is not the one with the largest score: \
+    let told = "1 of 3 single-class predictions are not the class with the largest score: \
                 b (predicted y, largest score x)";
     assert!(said.stderr.contains("warning") && said.stderr.contains(told), "{}", said.stderr);
     assert!(!work.ok(line).stderr.contains("largest score"));

@@ -54,7 +54,7 @@ fn training_clips_can_be_predicted_by_a_model_file() {
     work.write("half.json", &serde_json::json!({ "predictions": half }).to_string());
     let said = work.ok("-q evaluate --predictions half.json --metadata pool/train_metadata.csv --json");
     assert_eq!(said.json()["without_prediction"], 243);
-    assert!(said.stderr.starts_with("warning: 243 of 486 labelled clips have no prediction"), "{}", said.stderr);
+    assert!(said.stderr.starts_with("warning: 243 of 486 labelled clips without a prediction"), "{}", said.stderr);
 }
 
 #[test]

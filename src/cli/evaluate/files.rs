@@ -3,6 +3,7 @@
 use super::{Args, Labelled};
 use crate::data::npz::NpzReader;
 use crate::data::{Clip, Split, labels};
+use crate::host::ui::count;
 use crate::scoring::decision::Decision;
 use crate::scoring::metrics;
 use crate::scoring::submission;
@@ -58,10 +59,10 @@ pub(super) fn read_scores(path: &Path, classes: &[String]) -> Result<HashMap<Str
     let (names, scores) = (npz.strings("filenames")?, npz.matrix("scores")?);
     ensure!(
         scores.dim() == (names.len(), classes.len()),
-        "{file}: found scores {:?} for {} clips, expected one row per clip and {} columns, one per class of the labels",
+        "{file}: found scores of shape {:?} for {}, expected one row per clip and {}, one per class of the labels",
         scores.dim(),
-        names.len(),
-        classes.len()
+        count(names.len(), "clip"),
+        count(classes.len(), "column")
     );
     if npz.has("classes") {
         let found = npz.strings("classes")?;

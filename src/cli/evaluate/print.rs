@@ -1,8 +1,9 @@
 //! The comparison for a terminal.
 
-use super::{Figures, Report};
+use super::Report;
+use crate::host::ui::count;
 use crate::outln;
-use crate::scoring::metrics::{self, ClassReport, Confusion, RankBy, RatioReport};
+use crate::scoring::metrics::{self, ClassReport, Confusion, Figures, RankBy, RatioReport};
 use crate::scoring::scores::LabelScores;
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -12,12 +13,12 @@ const TERMINAL: usize = 100;
 pub(super) fn print(report: &Report) {
     let task = &report.task;
     let what = match report.split {
-        "all" => "clips".to_owned(),
-        "train" => "training clips".to_owned(),
-        split => format!("{split} clips"),
+        "all" => "clip",
+        "train" => "training clip",
+        _ => "test clip",
     };
     let blends = if task.has_blends() { format!(", {} of them blends of two", task.pairs) } else { String::new() };
-    outln!("{} {what}{blends}", report.clips);
+    outln!("{}{blends}", count(report.clips, what));
     if task.larger > 0 {
         outln!("{}", metrics::larger_told(task));
     }

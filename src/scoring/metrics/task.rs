@@ -4,6 +4,7 @@ use super::RankBy;
 use super::Truth;
 use crate::data::DataInfo;
 use crate::data::labels::is_blemore;
+use crate::host::ui::count;
 use serde::{Deserialize, Serialize};
 
 /// The kind of a task, from its labels.
@@ -53,7 +54,7 @@ impl DataInfo {
 /// How clips with three or more classes are scored, for people.
 pub fn larger_told(task: &Task) -> String {
     format!(
-        "{} clips have three or more positive classes: set accuracy (presence) counts their two largest, salience leaves them out",
-        task.larger
+        "{} with three or more positive classes: set accuracy (presence) counts the two largest of each, salience leaves them out",
+        count(task.larger, "clip")
     )
 }
