@@ -1,9 +1,7 @@
 //! Clips that lack encoders: what a run makes of the encoders there are, and that nothing comes from those that are not.
 
-use blendfuse::config::Config;
-use blendfuse::data::FoldChoice;
 use blendfuse::data::npz::NpzReader;
-use blendfuse::data::{LoadOptions, Pool, synth};
+use blendfuse::data::{FoldChoice, Pool};
 use blendfuse::engine::Engine;
 use blendfuse::host::ui::Ui;
 use blendfuse::model::infer::Network;
@@ -11,24 +9,21 @@ use blendfuse::model::{Dims, Mode, Standard};
 use blendfuse::runs::RunFolder;
 use blendfuse::train::Trainer;
 use ndarray::Array2;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 #[path = "common/device.rs"]
 mod common;
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use tiny::{Run, config};
 
 const FILES: [&str; 3] = ["model.safetensors", "last.safetensors", "validation.npz"];
 
-/// A tiny pool, made once; present: (row, encoder) → has it, where it may lack some.
+/// The tiny pool; present: (row, encoder) → has it, where it may lack some.
 fn pool(present: Option<fn(usize, usize) -> bool>) -> Pool {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let ui = Ui::default().silent();
-    let folder = FOLDER.get_or_init(|| {
-        let folder = TempDir::new().expect("a temporary folder");
-        synth::write(&folder.path().join("pool"), synth::Preset::Tiny, 3, ui).expect("it can be written");
-        folder
-    });
-    let mut pool = Pool::load(&folder.path().join("pool"), &LoadOptions::default(), ui).expect("it was just written");
+    let mut pool = tiny::pool();
     let shape = (pool.clips.len(), pool.encoders.len());
     pool.present = present.map(|present| Array2::from_shape_fn(shape, |(row, k)| present(row, k)));
     pool
@@ -43,22 +38,12 @@ fn all(_: usize, _: usize) -> bool {
     true
 }
 
-fn config(settings: &[&str]) -> Config {
-    let sizes = ["model.projection=24", "model.gate_hidden=12", "model.fused=32", "model.head_hidden=16"];
-    let settings: Vec<String> = sizes.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();
-    Config::load(None, &settings).expect("known keys")
-}
-
 /// Two epochs; the files of the run in the order of [`FILES`].
-fn trained(engine: &Arc<Engine>, pool: Pool, settings: &[&str]) -> (TempDir, Vec<Vec<u8>>) {
-    let config = config(&[&["train.max_epochs=2"], settings].concat());
-    let folder = TempDir::new().expect("a temporary folder");
-    let ui = Ui::default().silent();
-    let mut trainer = Trainer::new(engine, pool, &config, FoldChoice::Fold(1), None, ui).expect("it fits");
-    let mut run = RunFolder::create(&folder.path().join("run"), &config).expect("it is new");
-    trainer.run(&mut run).expect("it trains");
-    let files = FILES.map(|file| std::fs::read(run.path.join(file)).expect("written"));
-    (folder, files.into())
+fn trained(engine: &Arc<Engine>, pool: Pool, settings: &[&str]) -> (Run, Vec<Vec<u8>>) {
+    let run = Run::new(engine, pool, &[&["train.max_epochs=2"], settings].concat(), FoldChoice::Fold(1));
+    run.result.as_ref().expect("it trains");
+    let files = FILES.map(|file| std::fs::read(run.file(file)).expect("written"));
+    (run, files.into())
 }
 
 fn is_same(a: &[Vec<u8>], b: &[Vec<u8>], what: &str) {
@@ -126,8 +111,8 @@ fn weights_are_those_of_the_encoders_there_are() {
     for engine in [Arc::new(Engine::Cpu), common::device()] {
         for attention in ["gate", "uniform", "mean"] {
             let setting = format!("model.attention={attention}");
-            let (folder, _) = trained(&engine, pool(Some(scattered)), &[&setting]);
-            let mut npz = NpzReader::open(&folder.path().join("run/validation.npz")).expect("written");
+            let (run, _) = trained(&engine, pool(Some(scattered)), &[&setting]);
+            let mut npz = NpzReader::open(&run.file("validation.npz")).expect("written");
             let [w, a] = ["w", "a"].map(|array| npz.matrix(array).expect("written"));
             let mut fewer = 0;
             for ((w, a), &row) in w.rows().into_iter().zip(a.rows()).zip(&rows) {
@@ -155,12 +140,9 @@ fn encoder_dropout_is_for_training() {
         for (attention, kept) in [("gate", 5), ("uniform", 8)] {
             let setting = format!("model.attention={attention}");
             let (_plain, without) = trained(&engine, pool(None), &[&setting]);
-            let (folder, with) = trained(&engine, pool(None), &[&setting, "model.encoder_dropout=0.4"]);
+            let (run, with) = trained(&engine, pool(None), &[&setting, "model.encoder_dropout=0.4"]);
             assert!(without[0] != with[0], "{attention}: it changed nothing");
-            let w = NpzReader::open(&folder.path().join("run/validation.npz"))
-                .expect("written")
-                .matrix("w")
-                .expect("written");
+            let w = NpzReader::open(&run.file("validation.npz")).expect("written").matrix("w").expect("written");
             for w in w.rows() {
                 assert_eq!(w.iter().filter(|&&w| w > 0.0).count(), kept, "{attention}: {w}");
             }
@@ -215,5 +197,5 @@ fn an_encoder_without_training_clips_is_told() {
     let ui = Ui::default().silent();
     let made = Trainer::new(&Arc::new(Engine::Cpu), pool, &config(&[]), FoldChoice::All, None, ui);
     let message = format!("{:#}", made.err().expect("one row has no variance"));
-    assert!(message.contains(&format!("encoder `{name}`: found 1 training clips that have it")), "{message}");
+    assert!(message.contains(&format!("encoder `{name}`: found 1 training clip that have it")), "{message}");
 }

@@ -1,67 +1,31 @@
 //! Whole runs: they learn, they repeat to the bit, the GPU follows the CPU, and a run that breaks says where.
 
 use blendfuse::check;
-use blendfuse::config::Config;
-use blendfuse::data::FoldChoice;
-use blendfuse::data::{LoadOptions, Pool, Split, synth};
-use blendfuse::engine::Call;
+use blendfuse::data::{FoldChoice, Split};
 use blendfuse::engine::Engine;
 use blendfuse::host::ui::Ui;
-use blendfuse::kernel::Role;
 use blendfuse::kernel::buffer::AnyBuffer;
+use blendfuse::kernel::{Call, Role};
 use blendfuse::model::checkpoint::Checkpoint;
 use blendfuse::model::infer::Network;
 use blendfuse::model::weights::Trained;
 use blendfuse::model::{Dims, Extent, Features, Mode, Model, Windows};
-use blendfuse::runs::{EpochLog, RunFolder, RunSummary};
+use blendfuse::runs::{EpochLog, RunFolder};
 use blendfuse::train::Trainer;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 #[path = "common/device.rs"]
 mod common;
+#[path = "common/tiny.rs"]
+mod tiny;
 
-/// A tiny pool, made once.
-fn pool() -> Pool {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let ui = Ui::default().silent();
-    let folder = FOLDER.get_or_init(|| {
-        let folder = TempDir::new().expect("a temporary folder");
-        synth::write(&folder.path().join("pool"), synth::Preset::Tiny, 3, ui).expect("it can be written");
-        folder
-    });
-    Pool::load(&folder.path().join("pool"), &LoadOptions::default(), ui).expect("it was just written")
-}
-
-fn config(settings: &[&str]) -> Config {
-    let mut all = vec!["model.projection=24", "model.gate_hidden=12", "model.fused=32", "model.head_hidden=16"];
-    all.extend(settings);
-    Config::load(None, &all.iter().map(|setting| (*setting).to_owned()).collect::<Vec<_>>()).expect("known keys")
-}
+use tiny::{Run, config, pool};
 
 const PRECISIONS: [&str; 2] = ["engine.precision=f32", "engine.precision=mixed"];
 
-struct Run {
-    folder: TempDir,
-    result: anyhow::Result<RunSummary>,
-}
-
 impl Run {
-    fn new(engine: &Arc<Engine>, pool: Pool, settings: &[&str], selection: FoldChoice) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let config = config(settings);
-        let ui = Ui::default().silent();
-        let mut trainer = Trainer::new(engine, pool, &config, selection, None, ui).expect("it fits");
-        let mut run = RunFolder::create(&folder.path().join("run"), &config).expect("it is new");
-        let result = trainer.run(&mut run);
-        Self { folder, result }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join("run").join(name)
-    }
-
     fn losses(&self) -> Vec<f64> {
         let text = std::fs::read_to_string(self.file("metrics.jsonl")).expect("a log");
         let loss = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["loss"].as_f64();
@@ -241,7 +205,7 @@ fn numbers_that_are_not_finite_say_where_they_began() {
 fn resuming_with_another_fold_is_refused() {
     let engine = Arc::new(Engine::Cpu);
     let run = Run::new(&engine, pool(), &["train.max_epochs=1"], FoldChoice::Fold(3));
-    let folder = RunFolder::open(&run.folder.path().join("run")).expect("it was saved");
+    let folder = RunFolder::open(&run.file("")).expect("it was saved");
     let last = || folder.last().expect("readable").expect("saved");
     assert_eq!(Trainer::selection_of(&last().header).expect("a state"), FoldChoice::Fold(3));
     let config = config(&["train.max_epochs=1"]);
