@@ -5,7 +5,7 @@ use crate::config::{Config, Decode};
 use crate::cv::{self};
 use crate::data::Reading;
 use crate::host::files;
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use crate::outln;
 use crate::runs::{CvRun, CvSummary, Leading};
 use crate::scoring::decode::Thresholds;
@@ -31,7 +31,7 @@ pub struct Args {
     #[command(flatten)]
     cv: CvArgs,
     /// For each scored fold, choose epoch and thresholds on the next fold instead (in ascending order, after the last the first) and
-    /// train on the others; needs at least 3 folds
+    /// train on the others; needs at least 3 folds. Not an option of `baselines` and `sweep`: confirm a sweep's best trial with it
     #[arg(long)]
     nested: bool,
     /// Print the summary as JSON
@@ -112,7 +112,7 @@ fn print(summary: &CvSummary, decode: &Decode, out: &Path) {
     outln!("{}\n", scores::tables(&rows, &task));
     outln!("{}\n", verdicts::estimates(&rows));
     if let Some(Leading { metric, value }) = summary.leading {
-        outln!("{:<12}{} over {} runs", metric.title(), value.text(), summary.runs.len());
+        outln!("{:<12}{} over {}", metric.title(), value.text(), count(summary.runs.len(), "run"));
     }
     if let Some(optimism) = &summary.nested {
         outln!(
