@@ -32,11 +32,10 @@ pub mod host;
 
 pub mod config;
 
-pub mod kernel;
-
-pub mod gpu;
 #[macro_use]
+pub mod kernel;
 pub mod engine;
+pub mod gpu;
 pub mod kernels;
 
 pub mod data;

@@ -308,6 +308,18 @@ fn bad_features_are_refused() {
     fails(dir.path(), &LoadOptions::default(), &expected, "NaN");
     features(dir.path(), "features/two.npz", &["c", "b", "a"], |_| vec![f32::NEG_INFINITY]);
     fails(dir.path(), &LoadOptions::default(), &["found 3 NaN or infinite", "first in clip `a`"], "infinite");
+    // Finite in the file, but not in float32.
+    for (values, found) in [
+        ([1e300, -1e39, 1.0], "found 2 features too large for float32 (3.4e38) in encoder `two`"),
+        ([1e300, 1.0, f64::NAN], "found 1 NaN or infinite feature and 1 feature too large for float32 (3.4e38)"),
+    ] {
+        let x = values.iter().flat_map(|x: &f64| x.to_le_bytes()).collect::<Vec<_>>();
+        let arrays = [("X", npy("<f8", "False", "(3, 1)", &x)), ("filenames", npy("|S1", "False", "(3,)", b"cba"))];
+        archive(&dir.path().join("features/two.npz"), &arrays, zip::CompressionMethod::Stored);
+        fails(dir.path(), &LoadOptions::default(), &[found], "too large");
+        let problems = Survey::of(dir.path(), None, QUIET).unwrap().problems;
+        assert!(problems.len() == 1 && problems[0].starts_with("two: found ") && problems[0].contains("too large"));
+    }
     features(dir.path(), "features/two.npz", &["c", "b", "a", "b"], |_| vec![1.0]);
     fails(dir.path(), &LoadOptions::default(), &["two.npz: found clip `b` again"], "duplicate");
 }
@@ -549,7 +561,7 @@ fn a_survey_counts_everything_and_lists_every_problem() {
     assert_eq!(clips.classes.iter().map(|class| class.blends).collect::<Vec<_>>(), [0, 1, 0, 1, 0, 0]);
     let problems = survey.problems.join("\n");
     assert_eq!(survey.problems.len(), 3, "{problems}");
-    for problem in ["zero.npz: found a file that is not", "two: found no row for 1 clips, the first `c`", "in clip `b`"]
+    for problem in ["zero.npz: found a file that is not", "two: found no row for 1 clip, the first `c`", "in clip `b`"]
     {
         assert!(problems.contains(problem), "{problem} is not in\n{problems}");
     }
@@ -564,8 +576,7 @@ fn inspect_prints_tables_or_json_and_fails_on_problems() {
     let dir = pool(METADATA);
     let output = inspect(dir.path(), &[]).success();
     let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
-    for expected in
-        ["one", "unknown", "3 training clips of 2 actors: 2 singles, 1 blends", "clips per fold: 0: 2, 1: 1"]
+    for expected in ["one", "unknown", "3 training clips of 2 actors: 2 singles, 1 blend", "clips per fold: 0: 2, 1: 1"]
     {
         assert!(text.contains(expected), "{expected} is not in\n{text}");
     }
@@ -578,9 +589,9 @@ fn inspect_prints_tables_or_json_and_fails_on_problems() {
     features(dir.path(), "features/two.npz", &["a", "b"], |_| vec![1.0]);
     let output = inspect(dir.path(), &["--json"]).code(1);
     let json: serde_json::Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
-    assert_eq!(json["problems"], serde_json::json!(["two: found no row for 1 clips, the first `c`"]));
+    assert_eq!(json["problems"], serde_json::json!(["two: found no row for 1 clip, the first `c`"]));
     let error = String::from_utf8(output.get_output().stderr.clone()).unwrap();
-    assert!(error.contains("found 1 problem(s)"), "{error}");
+    assert!(error.contains("found 1 problem,"), "{error}");
 }
 
 // ---------------------------------------------------------------- fixtures

@@ -2,7 +2,7 @@
 
 use super::models::Models;
 use super::{Runs, cka};
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use anyhow::{Result, ensure};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,9 +42,9 @@ fn over_common_rows(h: &Array3<f32>, present: ArrayView2<bool>, names: &[&str]) 
         let (a, b) = pairs[0];
         ensure!(
             rows.len() >= 2,
-            "found {} training clips with rows in both `{}` and `{}`, expected at least 2 to compare their embeddings; leave \
+            "found {} with rows in both `{}` and `{}`, expected at least 2 to compare their embeddings; leave \
              out --data, or leave out encoders that few clips have with data.encoders",
-            rows.len(),
+            count(rows.len(), "training clip"),
             names[a],
             names[b]
         );
@@ -70,7 +70,7 @@ pub fn measure(models: &mut Models, runs: &Runs, ui: Ui) -> Result<Similarity> {
     for (i, run) in runs.finished.iter().enumerate() {
         let rows = &models.rows[i].training.clone();
         let mut network = models.network(i)?;
-        ui.say(format!("CKA: {}, {} training clips", run.name, rows.len()));
+        ui.say(format!("CKA: {}, {}", run.name, count(rows.len(), "training clip")));
         let (h, output) = network.embed(rows)?;
         let present = network.present(rows);
         drop(network);

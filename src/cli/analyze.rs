@@ -9,7 +9,7 @@ use crate::analysis::{
 };
 use crate::data::FoldChoice;
 use crate::data::Reading;
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use crate::model::checkpoint::EncoderInfo;
 use crate::outln;
 use crate::scoring::gate;
@@ -67,8 +67,8 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let runs = Runs::find(&args.dir)?;
     let chosen = chosen(&args.encoders, &runs.encoders()?)?;
     if !runs.ended {
-        let (dir, there) = (args.dir.display(), runs.finished.len());
-        ui.warn(format!("{dir}: the cross-validation has not ended; these are the {there} runs that have"));
+        let (dir, there) = (args.dir.display(), count(runs.finished.len(), "finished run"));
+        ui.warn(format!("{dir}: the cross-validation has not ended; this is an analysis of {there}"));
     }
     if !runs.unfinished.is_empty() {
         ui.warn(format!("left out, since their training has not ended: {}", runs.unfinished.join(", ")));
@@ -175,21 +175,21 @@ fn print(analysis: &Analysis) {
         }
     }
 
-    let kind = if analysis.held_out { "validation" } else { "training" };
+    let clips = count(analysis.clips, if analysis.held_out { "validation clip" } else { "training clip" });
     let weight = analysis.weight.title();
-    outln!("{} {kind} clips of {} runs; weights: {weight}", analysis.clips, analysis.runs.len());
+    outln!("{clips} of {}; weights: {weight}", count(analysis.runs.len(), "run"));
     let known: Vec<f64> = analysis.stability.iter().filter_map(|pair| pair.spearman).collect();
     if !known.is_empty() {
         let (mean, least) = (known.iter().sum::<f64>() / known.len() as f64, known.iter().copied().fold(1.0, f64::min));
-        let pairs = known.len();
-        outln!("stability of the ranking, Spearman's ρ of two runs: mean {mean:.3}, least {least:.3} ({pairs} pairs)");
+        let pairs = count(known.len(), "pair");
+        outln!("stability of the ranking, Spearman's ρ of two runs: mean {mean:.3}, least {least:.3} ({pairs})");
     }
     if let Some(correlation) = analysis.correlation {
         let text = |figure: Option<f64>| figure.map_or("–".to_owned(), |figure| format!("{figure:.3}"));
         let (pearson, spearman) = (text(correlation.pearson), text(correlation.spearman));
         outln!(
-            "CKA against co-selection: Pearson's r {pearson}, Spearman's ρ {spearman} ({} pairs)",
-            correlation.pairs
+            "CKA against co-selection: Pearson's r {pearson}, Spearman's ρ {spearman} ({})",
+            count(correlation.pairs, "pair")
         );
     }
     if let Some(planted) = &analysis.planted {

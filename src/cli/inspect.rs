@@ -3,7 +3,7 @@
 use crate::data::Missing;
 use crate::data::labels::{Kind, group_word};
 use crate::data::scan::{ClipSurvey, EncoderSurvey, Survey};
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use crate::outln;
 use crate::scoring::metrics::{self, Score, Task, Truth};
 use anyhow::{Result, ensure};
@@ -72,11 +72,12 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     } else {
         print(&report);
     }
-    let count = report.survey.problems.len();
+    let problems = report.survey.problems.len();
     ensure!(
-        count == 0,
-        "{}: found {count} problem(s), expected none; fix what is listed before training",
-        args.data.display()
+        problems == 0,
+        "{}: found {}, expected none; fix what is listed before training",
+        args.data.display(),
+        count(problems, "problem")
     );
     Ok(())
 }
@@ -101,7 +102,7 @@ fn print(report: &Report) {
         outln!("{}", encoder_table(&survey.encoders));
     }
     let width: usize = survey.encoders.iter().filter_map(|encoder| encoder.width).sum();
-    outln!("{} encoders, {width} columns", survey.encoders.len());
+    outln!("{}, {}", count(survey.encoders.len(), "encoder"), count(width, "column"));
     if !survey.unused.is_empty() {
         outln!("left out by encoders.toml: {}", survey.unused.join(", "));
     }
@@ -118,9 +119,9 @@ fn print(report: &Report) {
     print_clips(&survey.clips, &report.task);
     if survey.clips.incomplete > 0 {
         outln!(
-            "{} clips lack a row in some encoder, {} of them in all; --missing drop leaves them out, --missing mask keeps those \
+            "{} without a row in some encoder, {} of them without any; --missing drop leaves them out, --missing mask keeps those \
              that have a row",
-            survey.clips.incomplete,
+            count(survey.clips.incomplete, "clip"),
             survey.clips.without_any
         );
     }
@@ -157,19 +158,15 @@ fn encoder_table(encoders: &[EncoderSurvey]) -> Table {
 fn print_clips(clips: &ClipSurvey, task: &Task) {
     let classes: Vec<String> = clips.classes.iter().map(|class| class.name.clone()).collect();
     let word = group_word(&classes);
-    let groups = |count: usize| match count {
-        0 => String::new(),
-        1 => format!(" of 1 {word}"),
-        _ => format!(" of {count} {word}s"),
-    };
+    let groups = |groups: usize| if groups == 0 { String::new() } else { format!(" of {}", count(groups, word)) };
     let kinds = match task.has_blends() {
-        true => format!(": {} singles, {} blends", clips.singles, clips.blends),
+        true => format!(": {}, {}", count(clips.singles, "single"), count(clips.blends, "blend")),
         false => String::new(),
     };
-    outln!("{} training clips{}{kinds}", clips.train, groups(clips.train_groups));
+    outln!("{}{}{kinds}", count(clips.train, "training clip"), groups(clips.train_groups));
     let labelled =
         if clips.test_labelled > 0 { format!(", {} with labels", clips.test_labelled) } else { String::new() };
-    outln!("{} test clips{}{labelled}", clips.test, groups(clips.test_groups));
+    outln!("{}{}{labelled}", count(clips.test, "test clip"), groups(clips.test_groups));
     if !clips.folds.is_empty() {
         let folds: Vec<String> = clips.folds.iter().map(|(fold, count)| format!("{fold}: {count}")).collect();
         outln!("clips per fold: {}", folds.join(", "));

@@ -4,7 +4,7 @@ use super::device::DeviceArgs;
 use crate::data::labels::is_blemore;
 use crate::data::npz::NpzWriter;
 use crate::data::{Reading, Split};
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use crate::outln;
 use crate::predict::{Predictions, predict};
 use crate::scoring::decode::Thresholds;
@@ -81,7 +81,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let Thresholds { alpha, beta } = predictions.thresholds;
     let thresholds = if predictions.blends { format!(", alpha {alpha:.4}, beta {beta:.4}") } else { String::new() };
     let runs = if predictions.members > 1 { format!(", mean of {} runs", predictions.members) } else { String::new() };
-    outln!("{} clips{thresholds}{runs}", predictions.names.len());
+    outln!("{}{thresholds}{runs}", count(predictions.names.len(), "clip"));
     for path in written {
         outln!("written {}", path.display());
     }

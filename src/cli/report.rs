@@ -1,7 +1,7 @@
 //! `blendfuse report`: folders of results → one page.
 
 use crate::host::files::write_atomically;
-use crate::host::ui::{self, Ui};
+use crate::host::ui::{self, Ui, count};
 use crate::outln;
 use crate::report::{self, Folder, Missing, Report, TestSet};
 use anyhow::Result;
@@ -60,7 +60,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         outln!("{} ({:.2} MB)", out.display(), html.len() as f64 / 1e6);
     }
     if let (Some(folder), Some(written)) = (&args.figures, &written) {
-        outln!("{} ({} files)", folder.display(), written.files.len());
+        outln!("{} ({})", folder.display(), count(written.files.len(), "file"));
     }
     Ok(())
 }

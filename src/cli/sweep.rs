@@ -3,7 +3,7 @@
 use super::device::DeviceArgs;
 use crate::cv;
 use crate::data::Reading;
-use crate::host::ui::{self, Ui};
+use crate::host::ui::{self, Ui, count};
 use crate::outln;
 use crate::scoring::scores;
 use crate::sweep::plan::{Common, Plan};
@@ -107,7 +107,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         cv::jobs(&*args.device.open_untuned(ui)?, args.jobs.map(usize::from))?;
     }
     let folders = folder::prepare(out, &plan, data, &args.reading)?;
-    ui.say(format!("{} trials in {}", folders.len(), out.join("trials").display()));
+    ui.say(format!("{} in {}", count(folders.len(), "trial"), out.join("trials").display()));
     let jobs = args.jobs.map(|jobs| ["--jobs".to_owned(), jobs.to_string()]);
     let runner = Runner {
         out,
@@ -180,8 +180,10 @@ fn failures(summary: &SweepSummary) -> Option<Error> {
         format!("trial {:04}, {}: {}", trial.id, trial.name, trial.error.as_deref().unwrap_or("unknown"))
     };
     let mut lines: Vec<String> = failed.map(line).collect();
-    let count = lines.len();
+    let failed = lines.len();
     let last = lines.pop()?;
     let causes = lines.into_iter().rev().fold(anyhow!(last), Error::context);
-    Some(causes.context(format!("{count} of {} trials failed; --retry runs them again", summary.trials.len())))
+    Some(
+        causes.context(format!("{failed} of {} failed; --retry runs them again", count(summary.trials.len(), "trial"))),
+    )
 }

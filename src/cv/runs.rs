@@ -3,9 +3,9 @@
 use super::Options;
 use crate::config::{Config, Train};
 use crate::data::FoldChoice;
-use crate::engine::{AvailableMemory, Engine};
+use crate::engine::{Engine, Room};
 use crate::host::files;
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use crate::model::Mode;
 use crate::model::checkpoint::Header;
 use crate::model::fit::Request;
@@ -128,7 +128,7 @@ pub(super) fn train_all(
 
 /// Runs that the machine has memory for at the same time, at least 1.
 fn affordable(engine: &Engine, pool: &SharedPool, config: &Config) -> Result<usize> {
-    let Some(AvailableMemory::Host(room)) = engine.available_memory() else { return Ok(usize::MAX) };
+    let Some(Room::Host(room)) = engine.room() else { return Ok(usize::MAX) };
     let dims = pool.dims(config)?;
     let (clips, capacity) = (pool.clips.len(), pool.capacity(config));
     let plan = Request { engine, config, dims: &dims, clips, capacity, mode: Mode::Training }.fit()?.plan;
@@ -165,9 +165,9 @@ fn train(
     let summary = trainer.run(&mut folder)?;
     let went_on = if after > 0 { format!(", gone on after epoch {after}") } else { String::new() };
     Ok(format!(
-        "seed {seed}, fold {fold}: {}  ({} epochs, {:.1} s{went_on})",
+        "seed {seed}, fold {fold}: {}  ({}, {:.1} s{went_on})",
         summary.figures().unwrap_or_default(),
-        summary.epochs,
+        count(summary.epochs as usize, "epoch"),
         begun.elapsed().as_secs_f64()
     ))
 }

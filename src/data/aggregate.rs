@@ -127,10 +127,17 @@ fn summarise(
         if good.is_empty() {
             return missing(Reason::NotFinite);
         }
+        let is_large = |x: &f64| x.is_finite() && !(*x as f32).is_finite();
+        let (large, lost) = (frames.iter().any(is_large), frames.iter().any(|x| !x.is_finite()));
+        let what = match (large, lost) {
+            (false, _) => "NaN or infinite values",
+            (true, false) => "values too large for float32 (3.4e38)",
+            (true, true) => "values that are NaN, infinite or too large for float32 (3.4e38)",
+        };
         ensure!(
             drop_bad_frames,
-            "{}: found NaN or infinite values in {} of {} frames, first in frame {}, column {}, expected finite numbers; \
-             mend them, or leave such frames out with --drop-bad-frames",
+            "{}: found {what} in {} of {} frames, first in frame {}, column {}, expected finite numbers; \
+             fix them, or leave such frames out with --drop-bad-frames",
             path.display(),
             bad.len() - good.len(),
             bad.len(),

@@ -2,6 +2,7 @@
 
 use super::source::Index;
 use super::{Clip, Encoder};
+use crate::host::ui::count;
 use ndarray::{Array2, Axis};
 use std::collections::BTreeSet;
 
@@ -9,27 +10,40 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug)]
 pub struct NonFinite {
     pub count: usize,
+    /// Of these, finite in the file and too large for float32
+    pub too_large: usize,
     /// Rows of the matrix that have one, in their order; at least one
     pub rows: Vec<usize>,
     /// Column of the first one in the first of them
     pub column: usize,
 }
 
-/// `None` if all are finite.
-pub fn non_finite(features: &Array2<f32>) -> Option<NonFinite> {
-    let (mut count, mut rows, mut first) = (0, Vec::new(), None);
+/// `None` if all are finite. `too_large`: how many were before they became float32.
+pub fn non_finite(features: &Array2<f32>, too_large: usize) -> Option<NonFinite> {
+    let (mut total, mut rows, mut first) = (0, Vec::new(), None);
     for (row, values) in features.outer_iter().enumerate() {
         let bad = values.iter().filter(|x| !x.is_finite()).count();
         if bad > 0 {
-            count += bad;
+            total += bad;
             rows.push(row);
             first = first.or_else(|| values.iter().position(|x| !x.is_finite()));
         }
     }
-    Some(NonFinite { count, rows, column: first? })
+    Some(NonFinite { count: total, too_large, rows, column: first? })
 }
 
 impl NonFinite {
+    /// `2 NaN or infinite features`, `1 feature too large for float32 (3.4e38)`, or both
+    pub fn what(&self) -> String {
+        let lost = || count(self.count - self.too_large, "NaN or infinite feature");
+        let large = || format!("{} too large for float32 (3.4e38)", count(self.too_large, "feature"));
+        match self.too_large {
+            0 => lost(),
+            all if all == self.count => large(),
+            _ => format!("{} and {}", lost(), large()),
+        }
+    }
+
     /// The first one: its clip, its row in the file and its column.
     pub fn place(&self, clips: &[&Clip], index: &Index) -> String {
         let clip = &clips[self.rows[0]].name;

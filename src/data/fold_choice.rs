@@ -1,6 +1,7 @@
 //! Which training clips a run learns from, which ones choose its epoch and thresholds, and which ones score it.
 
 use super::{Pool, Split};
+use crate::host::ui::count;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -38,9 +39,9 @@ impl FoldChoice {
         let folds: BTreeSet<u32> = rows.iter().filter_map(|&row| pool.clips[row].fold).collect();
         ensure!(
             folds.len() > 2,
-            "--nested: found {} folds, expected at least 3 (one is scored, another chooses epoch and thresholds, the others \
+            "--nested: found {}, expected at least 3 (one is scored, another chooses epoch and thresholds, the others \
              train); make more with `blendfuse folds`, or leave out --nested",
-            folds.len()
+            count(folds.len(), "fold")
         );
         let next = folds.iter().find(|other| **other > fold).or_else(|| folds.first());
         Ok(Self::Nested { fold, choice: *next.expect("there are three") })

@@ -8,6 +8,7 @@ use super::Clip;
 use super::labels::table::{TEST, Table, filled};
 use super::labels::{self, Labels};
 use crate::host::files::write_atomically;
+use crate::host::ui::count;
 use anyhow::{Context as _, Result, ensure};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
@@ -40,9 +41,9 @@ pub fn make(path: &Path, folds: usize, seed: u64) -> Result<Folded> {
     let units = units(&labels.clips, &rows);
     let grouped = labels.clips.iter().zip(&rows).filter(|(clip, row)| row.is_some() && clip.group.is_some()).count();
     let what = match grouped {
-        0 => "clips",
-        _ if grouped == rows.iter().flatten().count() => "groups",
-        _ => "groups and clips without one",
+        0 => "clip",
+        _ if grouped == rows.iter().flatten().count() => "group",
+        _ => "group or clip without one",
     };
     ensure!(
         !units.is_empty(),
@@ -51,9 +52,9 @@ pub fn make(path: &Path, folds: usize, seed: u64) -> Result<Folded> {
     );
     ensure!(
         folds <= units.len(),
-        "{}: found {} {what}, expected at least {folds} for {folds} folds, for none is split; ask for fewer with --folds",
+        "{}: found {}, expected at least {folds} for {folds} folds, since none is split; ask for fewer with --folds",
         path.display(),
-        units.len()
+        count(units.len(), what)
     );
     let dealt = deal(&units, &rows, strata.len(), folds, seed);
     let rows = rows.iter().zip(dealt).map(|(stratum, fold)| Some(((*stratum)?, fold?))).collect();

@@ -6,8 +6,9 @@ use super::names;
 use super::npz::NpzReader;
 use super::source::{Index, Source, Sources};
 use super::{Clip, Encoder, LoadOptions, Pool, Reading, Split, missing, warnings};
-use crate::config::{Data, MAX_ENCODERS, Standardize};
-use crate::host::ui::Ui;
+use crate::config::{Data, Standardize};
+use crate::host::ui::{Ui, count};
+use crate::kernels::gate_forward::MAX_ENCODERS;
 use anyhow::{Result, bail, ensure};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -164,8 +165,8 @@ pub(super) fn with_unlabelled(labels: Option<Labels>, indices: &[Index], ui: Ui)
         unlabelled.iter().filter(|(_, folder)| folder.ends_with("features/train")).map(|(name, _)| *name).collect();
     if !in_train.is_empty() && !known.is_empty() {
         ui.warn(format!(
-            "{} clips of features/train are in no labels file and count as test clips: {}",
-            in_train.len(),
+            "features/train: {} in no labels file, taken as test clips: {}",
+            count(in_train.len(), "clip"),
             few(&in_train.into_iter().collect::<Vec<_>>())
         ));
     }
@@ -190,21 +191,22 @@ fn read_encoders(
     let columns: usize = indices.iter().map(|index| index.width).sum();
     let bytes = (columns * clips.len() * size_of::<f32>()) as f64;
     ui.say(format!(
-        "loading {} clips × {columns} columns of {} encoders ({:.1} MB)",
-        clips.len(),
-        sources.len(),
+        "loading {} × {} of {} ({:.1} MB)",
+        count(clips.len(), "clip"),
+        count(columns, "column"),
+        count(sources.len(), "encoder"),
         bytes / 1e6
     ));
     let bar = ui.bar(columns as u64, "columns");
     let read = |(source, index): (&Source, &Index)| -> Result<(Encoder, Option<NonFinite>)> {
-        let features = read_rows(index, &rows)?;
-        let bad = non_finite(&features);
+        let (features, too_large) = read_rows(index, &rows)?;
+        let bad = non_finite(&features, too_large);
         if let (Some(bad), false) = (&bad, drop_bad) {
             bail!(
-                "{}: found {} NaN or infinite features in encoder `{}`, {}, expected finite numbers; fix them, drop such \
+                "{}: found {} in encoder `{}`, {}, expected finite numbers; fix them, drop such \
                  clips with --drop-bad-clips, or leave the encoder out with encoders.toml",
                 index.place_of(&all[bad.rows[0]].name).0.display(),
-                bad.count,
+                bad.what(),
                 source.name,
                 bad.place(&all, index)
             );
@@ -224,7 +226,12 @@ fn read_encoders(
         let by_encoder: Vec<String> = by_encoder.map(|(encoder, count)| format!("{} {count}", encoder.name)).collect();
         let (found, of) = (names.len(), clips.len());
         ui.warn(format!(
-            "dropped {found} of {of} clips with NaN or infinite features: {} (by encoder: {})",
+            "dropped {found} of {of} clips with {}: {} (by encoder: {})",
+            if bad.iter().flatten().all(|bad| bad.too_large == 0) {
+                "NaN or infinite features"
+            } else {
+                "features that are NaN, infinite or too large for float32"
+            },
             few(&names),
             few(&by_encoder)
         ));
@@ -233,16 +240,16 @@ fn read_encoders(
     Ok(encoders)
 }
 
-/// One encoder's features (N, D_k), row `rows[name]` for every clip in `rows`.
-pub(super) fn read_rows(index: &Index, rows: &HashMap<&str, usize>) -> Result<Array2<f32>> {
-    let mut features = Array2::zeros((rows.len(), index.width));
+/// One encoder's features (N, D_k), row `rows[name]` for every clip in `rows`, and how many are too large for float32.
+pub(super) fn read_rows(index: &Index, rows: &HashMap<&str, usize>) -> Result<(Array2<f32>, usize)> {
+    let (mut features, mut too_large) = (Array2::zeros((rows.len(), index.width)), 0);
     for (path, names) in &index.files {
         let places: Vec<Option<usize>> = names.iter().map(|name| rows.get(name.as_str()).copied()).collect();
         if places.iter().any(Option::is_some) {
-            NpzReader::open(path)?.matrix_into("X", &places, features.view_mut())?;
+            too_large += NpzReader::open(path)?.matrix_into("X", &places, features.view_mut())?;
         }
     }
-    Ok(features)
+    Ok((features, too_large))
 }
 
 /// The first few names, and how many more.

@@ -2,6 +2,7 @@
 
 use super::Clip;
 use super::source::Index;
+use crate::host::ui::count;
 use anyhow::{Result, ensure};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -46,9 +47,9 @@ pub fn check(dir: &Path, clips: &[Clip], indices: &[Index]) -> Result<()> {
 impl Pair<'_> {
     pub fn text(&self) -> String {
         format!(
-            "the names of {} clips differ only by a suffix: found `{}` in the labels and `{}` in {}, expected the same name in \
+            "the names of {} differ only by a suffix: found `{}` in the labels and `{}` in {}, expected the same name in \
              both; remove the suffix from one of them",
-            self.count,
+            count(self.count, "clip"),
             self.label,
             self.feature,
             self.file.display()

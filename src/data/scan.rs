@@ -8,7 +8,7 @@ use super::load::{check_count, read_rows, with_unlabelled};
 use super::missing::{Missing, missing, without_any};
 use super::source::{Index, Source, Sources};
 use super::{Clip, Modality, Split, names, warnings};
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use anyhow::{Result, ensure};
 use ndarray::Array2;
 use serde::Serialize;
@@ -114,16 +114,18 @@ impl Survey {
         let labels = labels.flatten();
         let label_kind = labels.as_ref().map(|labels| labels.kind);
         let mut warnings = labels.as_ref().map_or(Vec::new(), warnings::of);
-        if let Some(labels) = &labels {
-            keep(names::check(dir, &labels.clips, &readable), &mut problems);
-        }
+        // Other names are one problem, not one per encoder.
+        let is_joined = labels
+            .as_ref()
+            .is_none_or(|labels| keep(names::check(dir, &labels.clips, &readable), &mut problems).is_some());
         let labels = with_unlabelled(labels, &readable, ui);
 
         let bar = ui.bar(sources.used.len() as u64, "encoders");
         let mut encoders = Vec::new();
         for (source, index) in sources.used.iter().zip(&indices) {
             let lacking = if policy == Missing::Error { &mut problems } else { &mut warnings };
-            index.iter().for_each(|index| tell_missing(source, index, &labels.clips, lacking));
+            let index_of_joined = index.iter().filter(|_| is_joined);
+            index_of_joined.for_each(|index| tell_missing(source, index, &labels.clips, lacking));
             let survey = index.as_ref().map(|index| survey_encoder(source, index, &labels.clips, &mut problems));
             encoders.push(survey.unwrap_or_else(|| unread(source)));
             bar.inc(1);
@@ -142,8 +144,8 @@ impl Survey {
         let empty = without_any(&lacking);
         clips.incomplete = lacking.concat().into_iter().collect::<BTreeSet<_>>().len();
         clips.without_any = empty.len();
-        if let (Missing::Mask, [first, ..]) = (policy, &empty[..]) {
-            problems.push(format!("{} clips have no row in any encoder, the first `{first}`", empty.len()));
+        if let (true, Missing::Mask, [first, ..]) = (is_joined, policy, &empty[..]) {
+            problems.push(format!("{} without a row in any encoder, the first `{first}`", count(empty.len(), "clip")));
         }
         Ok(Self { encoders, unused: sources.unused, label_kind, exclusive, clips, warnings, problems, targets })
     }
@@ -152,7 +154,7 @@ impl Survey {
 fn tell_missing(source: &Source, index: &Index, clips: &[Clip], lines: &mut Vec<String>) {
     let missing = missing(std::slice::from_ref(index), clips).concat();
     if let [first, ..] = missing[..] {
-        lines.push(format!("{}: found no row for {} clips, the first `{first}`", source.name, missing.len()));
+        lines.push(format!("{}: found no row for {}, the first `{first}`", source.name, count(missing.len(), "clip")));
     }
 }
 
@@ -170,11 +172,10 @@ fn survey_encoder(source: &Source, index: &Index, clips: &[Clip], problems: &mut
         missing_rows: Some(missing.len()),
         ..unread(source)
     };
-    let Some(features) = keep(read_rows(index, &rows), problems) else { return survey };
-    let bad = non_finite(&features);
+    let Some((features, too_large)) = keep(read_rows(index, &rows), problems) else { return survey };
+    let bad = non_finite(&features, too_large);
     if let Some(bad) = &bad {
-        let (name, count, place) = (&source.name, bad.count, bad.place(&present, index));
-        problems.push(format!("{name}: found {count} NaN or infinite features, {place}"));
+        problems.push(format!("{}: found {}, {}", source.name, bad.what(), bad.place(&present, index)));
     }
     survey.non_finite = Some(bad.map_or(0, |bad| bad.count));
     let rows = if train_rows.is_empty() { (0..present.len()).collect() } else { train_rows };

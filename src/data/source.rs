@@ -3,6 +3,7 @@
 use super::Modality;
 use super::encoders::{self, EncoderList};
 use super::npz::NpzReader;
+use crate::host::ui::count;
 use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -110,8 +111,9 @@ impl Source {
             let names = reader.strings("filenames")?;
             ensure!(
                 rows == names.len(),
-                "{path_name}: found {rows} rows in `X` and {} names in `filenames`, expected as many; save it again",
-                names.len()
+                "{path_name}: found {} in `X` and {} in `filenames`, expected as many; save it again",
+                count(rows, "row"),
+                count(names.len(), "name")
             );
             ensure!(
                 columns > 0,
@@ -120,7 +122,8 @@ impl Source {
             let first = *width.get_or_insert(columns);
             ensure!(
                 first == columns,
-                "{path_name}: found {columns} columns, expected {first} as in {}; make both with the same encoder",
+                "{path_name}: found {}, expected {first} as in {}; make both with the same encoder",
+                count(columns, "column"),
                 self.files[0].display()
             );
             files.push((path.clone(), names));

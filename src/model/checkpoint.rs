@@ -4,6 +4,7 @@ use crate::config::{Config, recorded};
 pub use crate::data::EncoderInfo;
 use crate::data::encoders;
 use crate::host::files::write_atomically;
+use crate::host::ui::count;
 use crate::model::features::Standard;
 use crate::model::layout::{Place, Tensor};
 use crate::model::{Dims, Model};
@@ -72,7 +73,8 @@ impl Header {
         let (expected, found) = (self.encoders.len(), pool.encoders.len());
         ensure!(
             expected == found,
-            "the checkpoint was trained on {expected} encoders, the pool has {found}; list the same ones in encoders.toml"
+            "the checkpoint was trained on {}, the pool has {found}; list the same ones in encoders.toml",
+            count(expected, "encoder")
         );
         Ok(())
     }

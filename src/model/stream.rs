@@ -109,7 +109,7 @@ impl Stream {
                     _ => source.gather_into(source.sizes().map(|len| vec![0; len]).collect(), order, first),
                 };
                 for (buffer, bits) in features.iter().zip(&batch) {
-                    engine.write_bits(buffer, 0, bits);
+                    buffer.write_bits(engine, 0, bits);
                 }
                 let next = first + count;
                 if next < order.len() {

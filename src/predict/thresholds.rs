@@ -5,6 +5,7 @@
 
 use super::members::Member;
 use crate::config::{Blends, Threshold};
+use crate::host::ui::count;
 use crate::runs::ValidationClips;
 use crate::scoring::decode::Thresholds;
 use crate::scoring::metrics::{self, Truth};
@@ -42,7 +43,7 @@ pub(super) fn thresholds(members: &[Member]) -> Result<(Thresholds, Option<Strin
     }
     let truths: Vec<Truth> = clips.values().map(|clip| clip.truth.clone()).collect();
     let (found, _) = first.config.decode.search(scores.view(), &truths, first.neutral);
-    Ok((found, Some(format!("thresholds: searched on the out-of-fold scores of {} clips", clips.len()))))
+    Ok((found, Some(format!("thresholds: searched on the out-of-fold scores of {}", count(clips.len(), "clip")))))
 }
 
 /// Of one member, as its training found or was given them.
@@ -74,9 +75,9 @@ fn out_of_fold(members: &[Member]) -> Result<BTreeMap<String, HeldOut>> {
         let own = ValidationClips::read(run)?;
         ensure!(
             own.scores.ncols() == member.header.classes.len(),
-            "{}: found scores of {} classes, expected {}; it is of another run",
+            "{}: found scores of {}, expected {}; it is of another run",
             ValidationClips::file(run).display(),
-            own.scores.ncols(),
+            count(own.scores.ncols(), "class"),
             member.header.classes.len()
         );
         for (row, name) in own.names.iter().enumerate() {

@@ -162,7 +162,7 @@ fn label_table(methods: &[Named], from: bool) -> Markup {
     let rows = methods.iter().map(cells).collect();
     let caption =
         "Metrics of the largest class, mean ± standard deviation over runs; log loss and ECE are better when lower.";
-    html! { (Table { name: "label scores", caption, groups: &[], columns: &columns, rows }) }
+    html! { (Table { name: "label-scores", caption, groups: &[], columns: &columns, rows }) }
 }
 
 /// Every fold's scores on one axis; nothing to see of a single run.

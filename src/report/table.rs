@@ -135,7 +135,8 @@ impl Render for Table<'_> {
         }
         let (csv, latex) = (export::csv::file(self), export::latex::file(self));
         let save = |name: &str| uri::link(&format!("{name}.csv"), "text/csv;charset=utf-8", "CSV", &csv);
-        let name = export::note(&format!("table-{}", self.name), Content::Table { csv: csv.clone(), latex });
+        let name =
+            export::note(&format!("table-{}", export::slug(self.name)), Content::Table { csv: csv.clone(), latex });
         let columns = self.shown();
         let hidden = self.rows.iter().skip(SHOWN).filter(|row| !row.strong).count();
         html! {

@@ -8,6 +8,7 @@ use super::spec::Spec;
 use super::survey::Survey;
 use crate::config::{Config, Layer, TopN};
 use crate::data::DataInfo;
+use crate::host::ui::count;
 use anyhow::{Context as _, Error, Result, anyhow, ensure};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -67,7 +68,9 @@ impl Plan {
             }
         }
         if failing > 0 {
-            return Err(told(problems).context(format!("{source}: {failing} of {} trials cannot run", drafts.len())));
+            return Err(
+                told(problems).context(format!("{source}: {failing} of {} cannot run", count(drafts.len(), "trial")))
+            );
         }
         let set = common.into_iter().map(|setting| (setting.key, setting.value)).collect();
         Ok(Self { spec: Spec { set, ..spec }, data: survey.data.clone(), trials: planned(&trials)? })

@@ -5,7 +5,7 @@ use super::folder::{State, TrialFolder};
 use super::plan::Plan;
 use super::summary::{Status, SweepSummary, TrialSummary};
 use crate::host::files::{write_atomically, write_json};
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use crate::scoring::metrics::RankBy;
 use anyhow::{Context as _, Result};
 use indicatif::HumanDuration;
@@ -42,7 +42,10 @@ impl Runner<'_> {
         for (position, &id) in todo.iter().enumerate() {
             let left = todo.len() - position;
             if self.budget.is_some_and(|budget| budget.allows(left, run, begun.elapsed()) == 0) {
-                self.ui.say(format!("the budget is used up with {left} trials left; the same command goes on"));
+                self.ui.say(format!(
+                    "the budget is used up with {} left; repeat the command to resume",
+                    count(left, "trial")
+                ));
                 break;
             }
             let folder = &self.folders[id];

@@ -4,6 +4,7 @@ use crate::config::{Config, Standardize};
 use crate::data::{Clip, Encoder, EncoderInfo, FoldChoice, Parts, Pool, Split};
 use crate::engine::Engine;
 use crate::host::fnv::fnv1a;
+use crate::host::ui::count;
 use crate::model::infer::{Network, Placed};
 use crate::model::{Dims, Mode, Standard};
 use anyhow::{Result, ensure};
@@ -36,9 +37,10 @@ fn check_encoders(pool: &Pool, train: &[usize], selection: FoldChoice) -> Result
         let found = pool.rows_with(k, train).len();
         ensure!(
             found >= 2,
-            "encoder `{}`: found {found} training clips that have it ({selection}), expected at least 2; add its rows, or leave it \
+            "encoder `{}`: found {} that have it ({selection}), expected at least 2; add its rows, or leave it \
              out with data.encoders",
-            encoder.name
+            encoder.name,
+            count(found, "training clip")
         );
     }
     Ok(())
@@ -63,8 +65,8 @@ impl SharedPool {
             let train = &parts.train;
             ensure!(
                 train.len() >= 2,
-                "found {} training clips, expected at least 2; add clips or choose another fold",
-                train.len()
+                "found {}, expected at least 2; add clips or choose another fold",
+                count(train.len(), "training clip")
             );
             check_encoders(&pool, train, selection)?;
             let standard = Standard::of(&pool, train);

@@ -161,7 +161,7 @@ fn clips_without_a_usable_frame() {
     work.write("openface/t.csv", "success,AU01_r\n1,100\n");
     work.write("labels.csv", "filename,fold,calm\na,0,1\nb,1,1\nc,0,1\nd,1,1\nt,test,\n");
     let aggregate = "aggregate --input openface --columns AU01_r --encoder au";
-    let why = "no frame: d; no frame with success == 1: c; a NaN or infinite value in every frame: e";
+    let why = "no frame: d; no frame with success == 1: c; a value that is NaN, infinite or too large for float32 in every frame: e";
     let found = format!("openface: found 3 of 6 clips without a usable frame: {why}");
     work.fails(aggregate, &[&found, "--missing drop", "--missing mean --labels train_metadata.csv"]);
 
@@ -201,6 +201,9 @@ fn frames_that_are_not_finite() {
     let found =
         ["a.npy: found NaN or infinite values in 1 of 5 frames, first in frame 5, column 2", "--drop-bad-frames"];
     work.fails("aggregate --input frames --encoder clip", &found);
+    let only_large = "aggregate --input large --encoder clip";
+    work.frames("large/b.npy", &[EVEN[0], [1e39, 0.0]]);
+    work.fails(only_large, &["b.npy: found values too large for float32 (3.4e38) in 1 of 2 frames"]);
     let said = work.ok("aggregate --input frames --encoder clip --drop-bad-frames");
     assert!(said.stdout.contains("10, 8 of them used"), "{}", said.stdout);
     for clip in ["a", "b"] {

@@ -238,7 +238,7 @@ fn an_unfinished_cross_validation() {
     fs::remove_file(work.path("cv/seed-0/fold-1/summary.json")).unwrap();
     let said = work.ok("analyze cv");
     assert!(
-        said.stderr.contains("the cross-validation has not ended; these are the 2 runs that have"),
+        said.stderr.contains("the cross-validation has not ended; this is an analysis of 2 finished runs"),
         "{}",
         said.stderr
     );

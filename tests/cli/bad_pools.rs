@@ -31,7 +31,7 @@ fn pool() -> Workspace {
 fn refused(work: &Workspace, messages: &[&str], inspected: &[&str]) {
     work.fails(&format!("train --data pool --out run --fold 0 --device cpu {SMALL}"), messages);
     let said = work.run("-q inspect pool");
-    said.is_failure("inspect pool", &["pool: found ", "problem(s)", "fix what is listed"]);
+    said.is_failure("inspect pool", &["pool: found ", " problem", "fix what is listed"]);
     for message in inspected {
         assert!(said.stdout.contains(message), "expected {message:?} in\n{}", said.stdout);
     }
@@ -126,7 +126,7 @@ fn rows_that_are_missing() {
     let work = pool();
     features(&work.path("pool"), "features/two.npz", &CLIPS[1..], |row| vec![row as f32, 1.0]);
     let expected = ["pool: found 1 of 6 clips without a row in some encoder", "two lacks 1 (a)", "--allow-missing"];
-    refused(&work, &expected, &["two: found no row for 1 clips, the first `a`"]);
+    refused(&work, &expected, &["two: found no row for 1 clip, the first `a`"]);
     let line = format!("-q train --data pool --out run --fold 1 --device cpu --allow-missing {SMALL}");
     let said = work.ok(&line);
     let warning = said.progress().next().unwrap();
@@ -237,7 +237,7 @@ fn too_few_clips() {
         &METADATA.lines().take(4).map(|line| format!("{line}\n")).collect::<String>(),
     );
     let line = format!("train --data pool --out run --device cpu --fold 0 {SMALL}");
-    work.fails(&line, &["found 1 training clips, expected at least 2"]);
+    work.fails(&line, &["found 1 training clip, expected at least 2"]);
     let work = pool();
     work.ok(&format!("train --data pool --out run --device cpu --fold 0 {SMALL}"));
     work.fails(

@@ -198,10 +198,10 @@ fn clips_of_three_classes_are_counted() {
         label
     });
     let crossed = work.ok(&format!("cv --data pool --out cv --folds 0,1 --device cpu {SMALL}"));
-    assert!(crossed.stdout.contains("243 clips have three or more positive classes"), "{}", crossed.stdout);
+    assert!(crossed.stdout.contains("243 clips with three or more positive classes"), "{}", crossed.stdout);
     assert!(crossed.stdout.contains("alpha and beta searched over 20 values"), "{}", crossed.stdout);
     let page = work.ok("report cv --out report.html");
     assert_eq!(page.code, 0);
     let page = fs::read_to_string(work.path("report.html")).unwrap();
-    assert!(page.contains("243 clips have three or more") && page.contains("whose set of classes is found"));
+    assert!(page.contains("243 clips with three or more") && page.contains("whose set of classes is found"));
 }

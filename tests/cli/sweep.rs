@@ -99,7 +99,7 @@ fn the_same_command_goes_on_and_runs_nothing_twice() {
     work.write("grid.toml", GRID);
     let said = sweep(&work, "--spec grid.toml --budget 1");
     assert_eq!(statuses(&work), ["done", "pending"]);
-    assert!(said.stderr.contains("the budget is used up with 1 trials left"), "{}", said.stderr);
+    assert!(said.stderr.contains("the budget is used up with 1 trial left"), "{}", said.stderr);
     assert!(said.stdout.contains("1 done, 0 failed, 1 to run"), "{}", said.stdout);
     assert_eq!(work.table("sweep/leaderboard.csv").len(), 1);
     let first = trials(&work, &[0]);

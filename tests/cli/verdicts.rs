@@ -228,7 +228,7 @@ fn a_report_claims_only_what_a_test_shows() {
     let moved = labels.replace(",0\n", ",x\n").replace(",1\n", ",0\n").replace(",x\n", ",1\n");
     work.write("pool/train_metadata.csv", &moved);
     cv("moved", "--folds 0,1");
-    assert!(report("a moved").contains("clips are in other folds"));
+    assert!(report("a moved").contains("clips in different folds"));
 }
 
 /// What ranks the trials is what is tested, also where another metric leads for the labels.

@@ -3,7 +3,7 @@
 use super::{QUIET, fails, features};
 use blendfuse::data::labels::{self, Kind};
 use blendfuse::data::scan::Survey;
-use blendfuse::data::{Clip, LoadOptions, Pool, Reading, Split, folds, shared_groups};
+use blendfuse::data::{Clip, LoadOptions, Missing, Pool, Reading, Split, folds, shared_groups};
 use std::fs::{read_to_string, write};
 use std::path::Path;
 use tempfile::TempDir;
@@ -183,8 +183,10 @@ fn names_that_differ_by_a_suffix_say_so() {
     // A test split would otherwise be made of all training clips.
     let options = LoadOptions { split: Some(Split::Test), ..LoadOptions::default() };
     fails(pool(labels).path(), &options, &expected, "no test clips");
-    let problems = Survey::of(pool(labels).path(), None, QUIET).unwrap().problems.join("\n");
-    assert!(problems.contains(expected[0]), "{problems}");
+    for missing in [Missing::Error, Missing::Mask] {
+        let problems = Survey::with(pool(labels).path(), None, missing, QUIET).unwrap().problems;
+        assert!(problems.len() == 1 && problems[0].contains(expected[0]), "told once: {problems:?}");
+    }
 
     let dir = pool("filename,fold,label\na,0,x\nb,1,y\nc,0,y\nd,1,x\n");
     features(dir.path(), "features/two.npz", &["a", "b.mov", "c.mov", "d.mov"], |row| vec![row as f32]);

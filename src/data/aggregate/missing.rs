@@ -39,7 +39,7 @@ impl std::fmt::Display for Reason {
             Self::NoFile => "no file",
             Self::NoFrame => "no frame",
             Self::NoSuccess => "no frame with success == 1",
-            Self::NotFinite => "a NaN or infinite value in every frame",
+            Self::NotFinite => "a value that is NaN, infinite or too large for float32 in every frame",
         })
     }
 }
@@ -71,7 +71,7 @@ impl Rows {
         );
         match options.missing {
             Missing::Error => bail!(
-                "{input}: found {count} of {of} clips without a usable frame: {why}; mend them, leave them out with \
+                "{input}: found {count} of {of} clips without a usable frame: {why}; fix them, leave them out with \
                  --missing drop, or fill their rows with the training clips' mean: --missing mean --labels train_metadata.csv"
             ),
             Missing::Drop => {

@@ -5,6 +5,7 @@ use super::array::{self, Array};
 use anyhow::{Context as _, Result, bail, ensure};
 use half::f16;
 use ndarray::{Array2, ArrayViewMut2};
+use std::cell::Cell;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -82,11 +83,12 @@ impl NpzReader {
     }
 
     /// Reads a matrix of float16, float32 or float64, in either order, into chosen rows of `target` (N, D): row i of the
-    /// file goes to row `places[i]`, or nowhere. Holds one block of about a megabyte beside `target`.
+    /// file goes to row `places[i]`, or nowhere. Holds one block of about a megabyte beside `target`. Returns how many of these
+    /// values are finite in the file, but too large for float32.
     ///
     /// # Errors
     /// If the array is missing, pickled, not such a matrix, damaged, or not as wide as `target` or as long as `places`.
-    pub fn matrix_into(&mut self, name: &str, places: &[Option<usize>], target: ArrayViewMut2<f32>) -> Result<()> {
+    pub fn matrix_into(&mut self, name: &str, places: &[Option<usize>], target: ArrayViewMut2<f32>) -> Result<usize> {
         let mut entry = self.entry(name)?;
         let (rows, columns) = entry.matrix_shape()?;
         ensure!(
@@ -96,13 +98,19 @@ impl NpzReader {
             places.len(),
             target.ncols()
         );
+        let too_large = Cell::new(0);
+        let narrow = |x: f64| {
+            too_large.set(too_large.get() + usize::from(x.is_finite() && !(x as f32).is_finite()));
+            x as f32
+        };
         match (entry.kind, entry.item_size) {
             ('f', 2) => entry.scatter(places, target, f16::to_f32)?,
             ('f', 4) => entry.scatter(places, target, |x: f32| x)?,
-            ('f', 8) => entry.scatter(places, target, |x: f64| x as f32)?,
+            ('f', 8) => entry.scatter(places, target, narrow)?,
             _ => bail!(entry.wrong_type(array::FLOATS)),
         }
-        entry.finish()
+        entry.finish()?;
+        Ok(too_large.get())
     }
 
     fn entry(&mut self, name: &str) -> Result<Array<ZipFile<'_, BufReader<File>>>> {

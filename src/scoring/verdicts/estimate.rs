@@ -1,6 +1,7 @@
 //! A score over all out-of-fold predictions, with its interval.
 
 use super::system::{System, ThresholdsFrom, Unit};
+use crate::host::ui::count;
 use crate::scoring::metrics::RankBy;
 use crate::scoring::stats::{self, MIN_GROUPS, NoInterval};
 use serde::{Deserialize, Serialize};
@@ -58,18 +59,18 @@ impl Estimate {
 }
 
 /// `47 groups`, or `100 clips (no groups are known)`
-pub fn units(unit: Unit, count: usize) -> String {
+pub fn units(unit: Unit, n: usize) -> String {
     match unit {
-        Unit::Groups => format!("{count} groups"),
-        Unit::Clips => format!("{count} clips (no groups are known)"),
+        Unit::Groups => count(n, "group"),
+        Unit::Clips => format!("{} (no groups are known)", count(n, "clip")),
     }
 }
 
 pub(super) fn reason(why: NoInterval, unit: Unit) -> String {
     match (why, unit) {
         (NoInterval::FewGroups(1), Unit::Groups) => format!("all clips are of one group; it takes {MIN_GROUPS}"),
-        (NoInterval::FewGroups(count), Unit::Groups) => format!("{count} groups; it takes {MIN_GROUPS}"),
-        (NoInterval::FewGroups(count), Unit::Clips) => format!("{count} clips; it takes {MIN_GROUPS}"),
+        (NoInterval::FewGroups(n), Unit::Groups) => format!("{}; it takes {MIN_GROUPS}", count(n, "group")),
+        (NoInterval::FewGroups(n), Unit::Clips) => format!("{}; it takes {MIN_GROUPS}", count(n, "clip")),
         (NoInterval::NoSpread, _) => "every resample has the same score".into(),
     }
 }

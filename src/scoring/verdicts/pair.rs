@@ -2,6 +2,7 @@
 
 use super::estimate::{reason, units};
 use super::system::{FoldScores, System, ThresholdsFrom, Unit};
+use crate::host::ui::count;
 use crate::scoring::metrics::RankBy;
 use crate::scoring::stats;
 use ndarray::{Axis, concatenate};
@@ -102,7 +103,7 @@ fn check_folds(a: &System, b: &System) -> Result<(), String> {
     let (of_a, of_b) = (fold_of(a), fold_of(b));
     let moved = of_a.iter().filter(|(name, fold)| of_b.get(*name).is_some_and(|other| other != *fold)).count();
     if moved > 0 {
-        return Err(format!("{moved} clips are in other folds"));
+        return Err(format!("{} in different folds", count(moved, "clip")));
     }
     if !of_a.keys().any(|name| of_b.contains_key(name)) {
         return Err("they have no clip in common".into());
@@ -137,7 +138,7 @@ fn common(a: &System, b: &System) -> Result<(System, System, usize), String> {
         ));
     }
     if relabelled > 0 {
-        return Err(format!("{relabelled} clips have other labels"));
+        return Err(format!("{} with different labels", count(relabelled, "clip")));
     }
     Ok((System { runs: of_a, ..a.clone() }, System { runs: of_b, ..b.clone() }, left_out))
 }
@@ -166,16 +167,15 @@ impl Comparison {
 
     /// `47 groups, 2456 clips, 5 folds, 1 seed`
     pub fn on(&self) -> String {
-        let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let left_out = match self.left_out {
             0 => String::new(),
-            n => format!("; {n} clips that only one of them has are left out"),
+            n => format!("; left out: {} that only one of them has", count(n, "clip")),
         };
         let clips = match self.unit {
-            Unit::Groups => format!("{}, {}", units(self.unit, self.units), counted(self.clips, "clip")),
+            Unit::Groups => format!("{}, {}", units(self.unit, self.units), count(self.clips, "clip")),
             Unit::Clips => units(self.unit, self.units),
         };
-        format!("{clips}, {}, {}{left_out}", counted(self.folds, "fold"), counted(self.seeds, "seed"))
+        format!("{clips}, {}, {}{left_out}", count(self.folds, "fold"), count(self.seeds, "seed"))
     }
 }
 

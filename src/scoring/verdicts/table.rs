@@ -2,6 +2,7 @@
 
 use super::estimate::{Estimate, units};
 use super::system::ThresholdsFrom;
+use crate::host::ui::count;
 use crate::scoring::scores::Row;
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -30,8 +31,8 @@ pub fn estimates(rows: &[Row]) -> String {
     whys.dedup();
     let without = if whys.is_empty() { String::new() } else { format!("\nno interval: {}", whys.join("; ")) };
     format!(
-        "{table}\n{} clips scored together{seeds}{thresholds}; interval: bootstrap over {}{without}",
-        first.clips,
+        "{table}\n{} scored together{seeds}{thresholds}; interval: bootstrap over {}{without}",
+        count(first.clips, "clip"),
         units(first.unit, first.units)
     )
 }
