@@ -5,7 +5,7 @@ mod common;
 
 use blendfuse::check::Case;
 use blendfuse::config::Precision;
-use blendfuse::kernel::Call;
+use blendfuse::engine::Call;
 use blendfuse::kernels;
 use blendfuse::model::Mode;
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};

@@ -25,7 +25,6 @@ const RIGHT_BY_K = false;
 var<private> chunk: Chunk;
 
 // A lane puts neighbouring columns one after the other, so that it writes whole words (src/tiles.rs sees to that).
-const PUTS_WORDS = true;
 var<private> even: f32;
 
 fn outputs() -> vec2<u32> { return vec2(p.width, chunk.length); }

@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::config::{Precision, TopN};
     use crate::data::synth::Preset;
-    use crate::kernel::Call;
+    use crate::engine::Call;
     use crate::model::{self, Extent, Features, Model, Windows};
 
     /// D of the paper's encoders, and elements of their projections.

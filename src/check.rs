@@ -7,10 +7,11 @@ mod cases;
 
 pub use cases::{Case, cases};
 
+use crate::engine::Call;
 use crate::engine::Engine;
 use crate::kernel::buffer::AnyBuffer;
 use crate::kernel::step::Step;
-use crate::kernel::{Call, Role, Slot};
+use crate::kernel::{Role, Slot};
 use anyhow::Result;
 use half::f16;
 use std::sync::Arc;
@@ -84,25 +85,25 @@ fn lockstep(cpu: &Engine, device: &Engine, ours: &[Call], theirs: &[Call], step:
     let (reference, tested) = (&ours[0], &theirs[0]);
     let mut outputs = Vec::new();
     for (slot, (from, to)) in reference.kernel.slots.iter().zip(reference.buffers.iter().zip(&tested.buffers)) {
-        let before = from.read_bits(cpu)?;
+        let before = cpu.read_bits(from)?;
         if slot.role == Role::Read {
-            to.write_bits(device, 0, &before);
+            device.write_bits(to, 0, &before);
             continue;
         }
         let start = if slot.role == Role::Write { vec![POISON; before.len()] } else { before.clone() };
-        from.write_bits(cpu, 0, &start);
+        cpu.write_bits(from, 0, &start);
         outputs.push(Output { slot, from, to, before, start, first: Vec::new() });
     }
     cpu.run(ours, step);
     let mut comparisons = Vec::new();
     for (tiles, calls) in device.variants(tested) {
         for output in &outputs {
-            output.to.write_bits(device, 0, &output.start);
+            device.write_bits(output.to, 0, &output.start);
         }
         device.run(calls.as_ref().map_or(theirs, std::slice::from_ref), step);
         for output in &mut outputs {
-            let found = output.to.read_bits(device)?;
-            let (elements, error) = difference(output.slot, &output.from.read_bits(cpu)?, &found);
+            let found = device.read_bits(output.to)?;
+            let (elements, error) = difference(output.slot, &cpu.read_bits(output.from)?, &found);
             if output.first.is_empty() {
                 output.first.clone_from(&found);
             }
@@ -119,7 +120,7 @@ fn lockstep(cpu: &Engine, device: &Engine, ours: &[Call], theirs: &[Call], step:
         }
     }
     for Output { from, before, .. } in outputs {
-        restore(cpu, from, from.read_bits(cpu)?, &before);
+        restore(cpu, from, cpu.read_bits(from)?, &before);
     }
     Ok(comparisons)
 }
@@ -143,7 +144,7 @@ fn restore(cpu: &Engine, buffer: &AnyBuffer, mut bits: Vec<u32>, before: &[u32])
             *bits = before;
         }
     }
-    buffer.write_bits(cpu, 0, &bits);
+    cpu.write_bits(buffer, 0, &bits);
 }
 
 /// Number of elements written, and ‖found − expected‖/‖expected‖ over them.

@@ -13,6 +13,12 @@ pub use word_or_number::{Threshold, TopN};
 
 use serde::{Deserialize, Serialize};
 
+/// `data.exclusive` that stands for the class called `neutral` or `neu`.
+pub const AUTOMATIC: &str = "auto";
+
+/// Encoders of a model at most: the gate's WGSL has room for so many.
+pub const MAX_ENCODERS: usize = 256;
+
 /// `[data]`: which of a pool's encoders a model is made of, and how its classes blend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -1,30 +1,23 @@
 //! Where kernels run: a GPU through wgpu, or the CPU through the twins. One model, several executors.
 
+#[macro_use]
+pub mod call;
+mod device;
+
+pub use call::Call;
+pub use device::DeviceInfo;
+
 use crate::gpu::tuning_cache::{self, Cache};
-use crate::gpu::{Gpu, adapter};
+use crate::gpu::{Gpu, Note, adapter};
 use crate::host::system;
-use crate::host::ui::Ui;
-use crate::kernel::buffer::{Buffer, Data, NoMemory};
+use crate::kernel::buffer::{AnyBuffer, Buffer, Data, NoMemory};
 use crate::kernel::memory::Memory;
 use crate::kernel::real::Element;
 use crate::kernel::step::Step;
-use crate::kernel::{Call, Run};
 use anyhow::{Result, bail};
-use std::sync::{Arc, LazyLock, Mutex, RwLock};
+use call::Run;
+use std::sync::{Arc, LazyLock, RwLock};
 use std::time::Duration;
-
-/// A device as `summary.json` names it.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct DeviceInfo {
-    pub name: String,
-    pub backend: String,
-    pub driver: String,
-    #[serde(rename = "type")]
-    pub kind: String,
-}
-
-/// Of the whole program: a run that shares the cores with others has fewer.
-static THREADS: LazyLock<usize> = LazyLock::new(rayon::current_num_threads);
 
 /// An executor of kernels and owner of buffers.
 pub enum Engine {
@@ -32,14 +25,14 @@ pub enum Engine {
     /// Twins in f32: the built-in CPU engine
     Cpu,
     /// Twins in f64: what gradients are checked with
-    Wide,
-    /// Holds and computes nothing: notes the label and the bytes of every buffer
-    Planned(Mutex<Vec<(String, u64)>>),
+    CpuF64,
+    /// Holds and computes nothing: counts the bytes of every buffer
+    DryRun(Arc<Memory>),
 }
 
 /// Memory that an engine's buffers may take, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
+pub enum AvailableMemory {
     /// Memory of a device
     Device(u64),
     /// Free memory of this machine, beside what the program holds already
@@ -47,60 +40,15 @@ pub enum Room {
 }
 
 impl Engine {
-    /// Opens the device that `--device` names: `auto`, `cpu`, `gpu`, `software`, `gpu:NAME` or `gpu:INDEX`.
-    ///
-    /// # Errors
-    /// No such adapter, or one whose limits are too small; the message lists what there is.
-    pub fn open(device: &str, ui: Ui) -> Result<Self> {
-        LazyLock::force(&THREADS);
-        if device == "cpu" {
-            return Ok(Self::Cpu);
-        }
-        let adapters = adapter::all();
-        let found = match device {
-            "auto" => {
-                for unusable in adapter::hardware(&adapters).filter(|found| !adapter::is_usable(found)) {
-                    let name = unusable.get_info().name;
-                    let error = adapter::required_limits(&name, &unusable.limits()).expect_err("it is not usable");
-                    ui.warn(format!("not taken: {error}"));
-                }
-                match adapter::hardware(&adapters).find(|found| adapter::is_usable(found)) {
-                    Some(found) => found,
-                    None => return Ok(Self::Cpu),
-                }
-            }
-            // One that is there but not usable is opened, too, for the error that names its limit.
-            "gpu" => match adapter::hardware(&adapters)
-                .find(|found| adapter::is_usable(found))
-                .or(adapter::hardware(&adapters).next())
-            {
-                Some(found) => found,
-                None => bail!(
-                    "--device gpu: found no hardware adapter ({}); install the GPU's Vulkan driver, or use --device cpu",
-                    listing(&adapters)
-                ),
-            },
-            "software" => match adapters.iter().find(|a| adapter::is_software(&a.get_info())) {
-                Some(found) => found,
-                None => bail!(
-                    "--device software: found no software adapter ({}); install one (Debian/Ubuntu: mesa-vulkan-drivers), or use --device cpu",
-                    listing(&adapters)
-                ),
-            },
-            _ => named(device, &adapters)?,
-        };
-        Ok(Self::Gpu(Box::new(Gpu::open(found)?)))
-    }
-
     /// Lets a GPU measure for a second or two which tiles suit it, while kernels are bound, and remember them in the
     /// user's cache folder. What cannot be remembered is only warned of.
-    pub fn tune(&self, ui: Ui) {
+    pub fn tune(&self, report: impl Fn(Note) + Send + 'static) {
         let Self::Gpu(gpu) = self else { return };
         // Software drivers compile slowly, and their first choice is nearly always right: `blendfuse tune` finds the rest.
         let budget = if adapter::is_software(&gpu.info) { Duration::ZERO } else { Duration::from_secs(2) };
         match tuning_cache::folder() {
-            Ok(folder) => gpu.tune(Cache::new(&folder, &gpu.info), Some(budget), ui),
-            Err(error) => ui.warn(format!("tiles are not tuned: {error}")),
+            Ok(folder) => gpu.tune(Cache::new(&folder, &gpu.info), Some(budget), report),
+            Err(error) => report(Note::Warning(format!("tiles are not tuned: {error}"))),
         }
     }
 
@@ -110,45 +58,18 @@ impl Engine {
             Self::Gpu(gpu) if call.kernel.is_product() => gpu
                 .tiles_for(call.kernel)
                 .into_iter()
-                .map(|tiles| (Some(tiles.name), Some(gpu.with_tiles(call, tiles))))
+                .map(|tiles| (Some(tiles.name), Some(call.with_tiles(gpu, tiles))))
                 .collect(),
             _ => vec![(None, None)],
         }
     }
 
-    /// What computes, for files.
-    pub fn info(&self) -> DeviceInfo {
-        match self {
-            Self::Gpu(gpu) => DeviceInfo {
-                name: gpu.info.name.clone(),
-                backend: gpu.info.backend.to_string(),
-                driver: format!("{} {}", gpu.info.driver, gpu.info.driver_info).trim().to_owned(),
-                kind: format!("{:?}", gpu.info.device_type),
-            },
-            Self::Cpu | Self::Wide | Self::Planned(_) => {
-                DeviceInfo { name: self.describe(), backend: "cpu".into(), driver: "none".into(), kind: "Cpu".into() }
-            }
-        }
-    }
-
-    /// One line for logs: what computes.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Gpu(gpu) => {
-                format!("{} ({}, {} {})", gpu.info.name, gpu.info.backend, gpu.info.driver, gpu.info.driver_info)
-            }
-            Self::Cpu => format!("built-in CPU engine ({} threads)", *THREADS),
-            Self::Wide => "built-in CPU engine in f64".into(),
-            Self::Planned(_) => "none".into(),
-        }
-    }
-
     /// Memory there is; `None` where the device does not tell: then a buffer that has no room says so.
-    pub fn room(&self) -> Option<Room> {
+    pub fn available_memory(&self) -> Option<AvailableMemory> {
         match self {
-            Self::Gpu(gpu) if gpu.room.is_some() => gpu.room.map(Room::Device),
+            Self::Gpu(gpu) if gpu.room.is_some() => gpu.room.map(AvailableMemory::Device),
             Self::Gpu(gpu) if !adapter::is_software(&gpu.info) => None,
-            _ => system::free_memory().map(Room::Host),
+            _ => system::free_memory().map(AvailableMemory::Host),
         }
     }
 
@@ -156,7 +77,7 @@ impl Engine {
     pub fn max_elements(&self) -> usize {
         match self {
             Self::Gpu(gpu) => usize::try_from(gpu.max_binding() / 4).unwrap_or(usize::MAX),
-            Self::Cpu | Self::Wide | Self::Planned(_) => usize::MAX,
+            Self::Cpu | Self::CpuF64 | Self::DryRun(_) => usize::MAX,
         }
     }
 
@@ -167,19 +88,17 @@ impl Engine {
     pub fn buffer<T: Element>(&self, label: &str, len: usize) -> Result<Buffer<T>> {
         Ok(match self {
             Self::Gpu(gpu) => gpu.buffer(label, len)?,
-            Self::Planned(buffers) => {
-                let bytes = 4 * len.max(1) as u64;
-                buffers.lock().expect("nothing panics meanwhile").push((label.to_owned(), bytes));
-                let _lease = Arc::<Memory>::default().lease(bytes);
-                Buffer { label: label.into(), len, data: Data::Planned, _lease }
+            Self::DryRun(memory) => {
+                let _lease = memory.lease(4 * len.max(1) as u64);
+                Buffer { label: label.into(), len, data: Data::DryRun, _lease }
             }
             Self::Cpu => self.on_host(label, len, Data::Cpu(Arc::new(RwLock::new(zeros(label, len)?)))),
-            Self::Wide => self.on_host(label, len, Data::Wide(Arc::new(RwLock::new(zeros(label, len)?)))),
+            Self::CpuF64 => self.on_host(label, len, Data::CpuF64(Arc::new(RwLock::new(zeros(label, len)?)))),
         })
     }
 
     fn on_host<T: Element>(&self, label: &str, len: usize, data: Data<T>) -> Buffer<T> {
-        let element = if matches!(data, Data::Wide(_)) { size_of::<T::Of<f64>>() } else { size_of::<T>() };
+        let element = if matches!(data, Data::CpuF64(_)) { size_of::<T::Of<f64>>() } else { size_of::<T>() };
         Buffer { label: label.into(), len, data, _lease: self.memory().lease((len * element) as u64) }
     }
 
@@ -188,7 +107,8 @@ impl Engine {
         static HOST: LazyLock<Arc<Memory>> = LazyLock::new(Arc::default);
         match self {
             Self::Gpu(gpu) => &gpu.memory,
-            Self::Cpu | Self::Wide | Self::Planned(_) => &HOST,
+            Self::DryRun(memory) => memory,
+            Self::Cpu | Self::CpuF64 => &HOST,
         }
     }
 
@@ -208,8 +128,8 @@ impl Engine {
         match self {
             Self::Gpu(gpu) => gpu.write(buffer, offset, values),
             Self::Cpu => fill(&mut buffer.borrow_mut::<f32>()[offset..], values.iter().map(|v| v.widen::<f32>())),
-            Self::Wide => fill(&mut buffer.borrow_mut::<f64>()[offset..], values.iter().map(|v| v.widen::<f64>())),
-            Self::Planned(_) => {}
+            Self::CpuF64 => fill(&mut buffer.borrow_mut::<f64>()[offset..], values.iter().map(|v| v.widen::<f64>())),
+            Self::DryRun(_) => {}
         }
     }
 
@@ -222,8 +142,27 @@ impl Engine {
         Ok(match self {
             Self::Gpu(gpu) => gpu.read(buffer, offset, len)?,
             Self::Cpu => buffer.borrow::<f32>()[offset..offset + len].iter().map(|&v| T::narrow::<f32>(v)).collect(),
-            Self::Wide => buffer.borrow::<f64>()[offset..offset + len].iter().map(|&v| T::narrow::<f64>(v)).collect(),
-            Self::Planned(_) => panic!("{}: a plan holds nothing", buffer.label),
+            Self::CpuF64 => buffer.borrow::<f64>()[offset..offset + len].iter().map(|&v| T::narrow::<f64>(v)).collect(),
+            Self::DryRun(_) => panic!("{}: a dry run holds nothing", buffer.label),
+        })
+    }
+
+    /// As [`Engine::write`], of values as their bits.
+    pub fn write_bits(&self, buffer: &AnyBuffer, offset: usize, bits: &[u32]) {
+        match buffer {
+            AnyBuffer::F32(buffer) => self.write(buffer, offset, bytemuck::cast_slice::<_, f32>(bits)),
+            AnyBuffer::U32(buffer) => self.write(buffer, offset, bits),
+        }
+    }
+
+    /// All of a buffer as [`Engine::read`] gives it, as bits.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub fn read_bits(&self, buffer: &AnyBuffer) -> Result<Vec<u32>> {
+        Ok(match buffer {
+            AnyBuffer::F32(buffer) => bytemuck::cast_vec(self.read(buffer, 0, buffer.len)?),
+            AnyBuffer::U32(buffer) => self.read(buffer, 0, buffer.len)?,
         })
     }
 
@@ -234,7 +173,7 @@ impl Engine {
     pub fn wait(&self) -> Result<()> {
         match self {
             Self::Gpu(gpu) => gpu.wait(),
-            Self::Cpu | Self::Wide | Self::Planned(_) => Ok(()),
+            Self::Cpu | Self::CpuF64 | Self::DryRun(_) => Ok(()),
         }
     }
 
@@ -248,7 +187,7 @@ impl Engine {
                 }),
                 step,
             ),
-            Self::Cpu | Self::Wide | Self::Planned(_) => {
+            Self::Cpu | Self::CpuF64 | Self::DryRun(_) => {
                 for call in calls {
                     match &call.run {
                         Run::Cpu(twin) => twin(step),
@@ -274,27 +213,4 @@ fn fill<T>(target: &mut [T], values: impl Iterator<Item = T>) {
     for (target, value) in target.iter_mut().zip(values) {
         *target = value;
     }
-}
-
-fn named<'a>(device: &str, adapters: &'a [wgpu::Adapter]) -> Result<&'a wgpu::Adapter> {
-    let wanted = device.strip_prefix("gpu:").filter(|wanted| !wanted.is_empty());
-    let Some(wanted) = wanted else {
-        bail!("--device {device}: expected auto, cpu, gpu, software, gpu:NAME or gpu:INDEX; see `blendfuse devices`");
-    };
-    let found = match wanted.parse::<usize>() {
-        Ok(index) => adapters.get(index),
-        Err(_) => adapters.iter().find(|a| a.get_info().name.to_lowercase().contains(&wanted.to_lowercase())),
-    };
-    match found {
-        Some(found) => Ok(found),
-        None => bail!("--device {device}: found no such adapter ({}); see `blendfuse devices`", listing(adapters)),
-    }
-}
-
-fn listing(adapters: &[wgpu::Adapter]) -> String {
-    if adapters.is_empty() {
-        return "this machine has none at all".into();
-    }
-    let names: Vec<_> = adapters.iter().enumerate().map(|(i, a)| format!("gpu:{i} {}", a.get_info().name)).collect();
-    format!("this machine has {}", names.join(", "))
 }

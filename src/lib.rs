@@ -32,10 +32,11 @@ pub mod host;
 
 pub mod config;
 
-#[macro_use]
 pub mod kernel;
-pub mod engine;
+
 pub mod gpu;
+#[macro_use]
+pub mod engine;
 pub mod kernels;
 
 pub mod data;

@@ -24,8 +24,8 @@ pub use plan::Plan;
 pub use windows::{Window, Windows};
 
 use crate::config::{Config, TemperatureMode};
+use crate::engine::Call;
 use crate::engine::Engine;
-use crate::kernel::Call;
 use crate::kernel::buffer::Buffer;
 use crate::kernels::shared::half::pack;
 use anyhow::Result;
@@ -194,6 +194,12 @@ impl Model {
             });
             self.engine.write(&self.activations.w, 0, &shares.collect::<Vec<_>>());
         }
+    }
+
+    /// Bytes of everything that a checkpoint holds.
+    pub fn weight_bytes(&self) -> u64 {
+        let copies: u64 = self.halves.iter().map(Buffer::bytes).sum();
+        self.weights.bytes() + copies + self.running.bytes() + self.fuse_running.bytes()
     }
 
     /// Buffer and offset of a tensor that the device holds.

@@ -14,9 +14,9 @@ pub(crate) use validation::mean_loss;
 
 use crate::config::{Blends, Config, TemperatureMode, Threshold};
 use crate::data::{FoldChoice, Parts, Pool, Split};
+use crate::engine::Call;
 use crate::engine::Engine;
 use crate::host::ui::Ui;
-use crate::kernel::Call;
 use crate::model::checkpoint::{Checkpoint, Header, Snapshot};
 use crate::model::infer::Network;
 use crate::model::{LOSS_SLOTS, Standard};

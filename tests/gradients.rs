@@ -2,8 +2,8 @@
 
 use blendfuse::check::{Case, cases};
 use blendfuse::config::Precision;
+use blendfuse::engine::Call;
 use blendfuse::engine::Engine;
-use blendfuse::kernel::Call;
 use blendfuse::kernel::step::Step;
 use blendfuse::model::layout::Place;
 use blendfuse::model::{Features, Mode, Model};
@@ -24,7 +24,7 @@ struct Setup {
 
 impl Setup {
     fn new(case: &Case) -> (Self, Features) {
-        let engine = Arc::new(Engine::Wide);
+        let engine = Arc::new(Engine::CpuF64);
         let (model, features) = case.build(&engine, Mode::Gradients).expect("memory is enough");
         let calls = model.gradients(&features, case.sources, case.targets);
         (Self { engine, model, step: case.step(), calls }, features)

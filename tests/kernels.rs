@@ -3,8 +3,8 @@
 use blendfuse::bench::{copy, multiply_add};
 use blendfuse::check::{self, Case};
 use blendfuse::config::Precision;
+use blendfuse::engine::Call;
 use blendfuse::engine::Engine;
-use blendfuse::kernel::Call;
 use blendfuse::kernel::buffer::Buffer;
 use blendfuse::kernel::step::Step;
 use blendfuse::kernels::project_update_half;
@@ -115,7 +115,8 @@ fn weights_round_to_f16_as_on_the_host() {
 /// What the kernels on f16 compute is what those on f32, unfused, make of the rounded values: in f64 to its last digits.
 #[test]
 fn mixed_kernels_are_the_others_on_rounded_values() {
-    for (engine, bound) in [(Arc::new(Engine::Wide), 1e-13), (Arc::new(Engine::Cpu), 1e-6), (common::device(), 1e-6)] {
+    for (engine, bound) in [(Arc::new(Engine::CpuF64), 1e-13), (Arc::new(Engine::Cpu), 1e-6), (common::device(), 1e-6)]
+    {
         for case in check::cases().iter().filter(|case| ["ragged", "one head, BCE, AdamW"].contains(&case.name)) {
             compare_on_rounded_values(&engine, case, bound);
         }
@@ -197,7 +198,7 @@ fn take_rounded(engine: &Engine, [mixed, exact]: [&Model; 2], [halves, features]
 /// As precise as the engine has them.
 fn values(engine: &Engine, buffer: &Buffer<f32>) -> Vec<f64> {
     match engine {
-        Engine::Wide => (0..buffer.len).map(|i| buffer.wide(i)).collect(),
+        Engine::CpuF64 => (0..buffer.len).map(|i| buffer.wide(i)).collect(),
         _ => engine.read(buffer, 0, buffer.len).expect("device").into_iter().map(f64::from).collect(),
     }
 }

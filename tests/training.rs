@@ -2,10 +2,11 @@
 
 use blendfuse::check;
 use blendfuse::data::{FoldChoice, Split};
+use blendfuse::engine::Call;
 use blendfuse::engine::Engine;
 use blendfuse::host::ui::Ui;
+use blendfuse::kernel::Role;
 use blendfuse::kernel::buffer::AnyBuffer;
-use blendfuse::kernel::{Call, Role};
 use blendfuse::model::checkpoint::Checkpoint;
 use blendfuse::model::infer::Network;
 use blendfuse::model::weights::Trained;

@@ -3,7 +3,6 @@
 use blendfuse::check::{Case, cases};
 use blendfuse::config::TopN;
 use blendfuse::engine::Engine;
-use blendfuse::host::ui::Ui;
 use std::sync::Arc;
 
 /// The default network on 8 encoders, 64 rows.
@@ -16,7 +15,7 @@ pub fn eight_encoders() -> Case {
 /// `BLENDFUSE_TEST_DEVICE` names the adapter, as `--device`.
 pub fn engines() -> Vec<Arc<Engine>> {
     let device = std::env::var("BLENDFUSE_TEST_DEVICE").unwrap_or_else(|_| "software".into());
-    let adapter =
-        Engine::open(&device, Ui::default()).inspect_err(|error| eprintln!("only the CPU is measured: {error}"));
+    let adapter = Engine::open(&device, |warning| eprintln!("{warning}"))
+        .inspect_err(|error| eprintln!("only the CPU is measured: {error}"));
     [Some(Engine::Cpu), adapter.ok()].into_iter().flatten().map(Arc::new).collect()
 }

@@ -1,9 +1,10 @@
 //! What the device can do at most: bytes copied and multiply-adds done in a second.
 
 use super::{copy, multiply_add, timing};
+use crate::engine::Call;
 use crate::engine::Engine;
+use crate::kernel::Cost;
 use crate::kernel::step::Step;
-use crate::kernel::{Call, Cost};
 use crate::kernels::shared::matmul::matmul;
 use anyhow::Result;
 use ndarray::Array2;
@@ -39,7 +40,7 @@ impl Ceilings {
     pub fn measure(engine: &Engine, seconds: f64) -> Result<Self> {
         let fma = match engine {
             Engine::Gpu(_) => multiply_adds(engine, seconds)?,
-            Engine::Cpu | Engine::Wide | Engine::Planned(_) => Some(product(seconds)),
+            Engine::Cpu | Engine::CpuF64 | Engine::DryRun(_) => Some(product(seconds)),
         };
         Ok(Self { copy_gb_s: copied(engine, seconds)?, fma_gflop_s: fma })
     }

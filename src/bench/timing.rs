@@ -1,9 +1,10 @@
 //! How long steps take: whole ones as training runs them, and kernel by kernel.
 
 use super::workload::Loaded;
+use crate::engine::Call;
 use crate::engine::Engine;
+use crate::engine::call::Run;
 use crate::kernel::step::Step;
-use crate::kernel::{Call, Run};
 use anyhow::Result;
 use serde::Serialize;
 use std::time::Instant;

@@ -2,8 +2,8 @@
 
 use crate::config::{Config, Precision, TopN};
 use crate::data::{Encoder, Modality};
+use crate::engine::Call;
 use crate::engine::Engine;
-use crate::kernel::Call;
 use crate::kernel::step::Step;
 use crate::model::upload;
 use crate::model::{self, Dims, Extent, Features, Model, Standard, Windows};

@@ -2,12 +2,11 @@
 
 use super::device::DeviceArgs;
 use crate::bench::{Report, Run, Workload, bench};
-use crate::config::{Config, Precision, TopN};
+use crate::config::{Config, MAX_ENCODERS, Precision, TopN};
 use crate::data::synth::Preset;
 use crate::host::files::Partial;
 use crate::host::ui::Ui;
 use crate::kernel::Cost;
-use crate::kernels::gate_forward::MAX_ENCODERS;
 use crate::outln;
 use anyhow::Result;
 use clap::ValueEnum as _;

@@ -1,6 +1,7 @@
 //! `--device`, the same for every command that computes.
 
 use crate::engine::Engine;
+use crate::gpu::Note;
 use crate::host::ui::Ui;
 use anyhow::{Result, bail};
 use std::sync::Arc;
@@ -26,14 +27,14 @@ impl DeviceArgs {
     pub fn open(&self, ui: Ui) -> Result<Arc<Engine>> {
         let engine = self.open_untuned(ui)?;
         if !self.no_tune {
-            engine.tune(ui);
+            engine.tune(move |note| tell(note, ui));
         }
         Ok(engine)
     }
 
     /// As `open`, with the default tiles.
     pub fn open_untuned(&self, ui: Ui) -> Result<Arc<Engine>> {
-        let engine = Engine::open(&self.device, ui)?;
+        let engine = Engine::open(&self.device, |warning| ui.warn(warning))?;
         ui.say(format!("device: {}", engine.describe()));
         Ok(Arc::new(engine))
     }
@@ -51,5 +52,13 @@ impl DeviceArgs {
             );
         }
         Self { device: "software".into(), no_tune: true }.open_untuned(ui)
+    }
+}
+
+/// What tuning says, for people.
+pub fn tell(note: Note, ui: Ui) {
+    match note {
+        Note::Warning(text) => ui.warn(text),
+        Note::Detail(text) => ui.detail(text),
     }
 }

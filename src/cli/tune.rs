@@ -1,7 +1,7 @@
 //! `blendfuse tune`: measures which tiles suit a device, in its own time.
 
 use super::bench::{Widths, widths};
-use super::device::DeviceArgs;
+use super::device::{DeviceArgs, tell};
 use crate::bench::{Mode, Workload};
 use crate::config::Config;
 use crate::data::synth::Preset;
@@ -45,7 +45,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     }
     let device = args.device.open_gpu(ui)?;
     let Engine::Gpu(gpu) = &*device else { unreachable!("open_gpu opens nothing else") };
-    gpu.tune(Cache::new(&folder, &gpu.info), None, ui);
+    gpu.tune(Cache::new(&folder, &gpu.info), None, move |note| tell(note, ui));
     let defaults = Config::default();
     let widths = args.widths.map_or_else(|| args.preset.widths(), |widths| widths.list);
     let workload =

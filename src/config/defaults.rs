@@ -1,7 +1,6 @@
 //! The default of every key: what the paper reports, and the choices made where it leaves something open.
 
 use super::*;
-use crate::data::labels::AUTOMATIC;
 
 impl Default for Data {
     fn default() -> Self {

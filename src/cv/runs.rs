@@ -3,7 +3,7 @@
 use super::Options;
 use crate::config::{Config, Train};
 use crate::data::FoldChoice;
-use crate::engine::{Engine, Room};
+use crate::engine::{AvailableMemory, Engine};
 use crate::host::files;
 use crate::host::ui::{Ui, count};
 use crate::model::Mode;
@@ -128,7 +128,7 @@ pub(super) fn train_all(
 
 /// Runs that the machine has memory for at the same time, at least 1.
 fn affordable(engine: &Engine, pool: &SharedPool, config: &Config) -> Result<usize> {
-    let Some(Room::Host(room)) = engine.room() else { return Ok(usize::MAX) };
+    let Some(AvailableMemory::Host(room)) = engine.available_memory() else { return Ok(usize::MAX) };
     let dims = pool.dims(config)?;
     let (clips, capacity) = (pool.clips.len(), pool.capacity(config));
     let plan = Request { engine, config, dims: &dims, clips, capacity, mode: Mode::Training }.fit()?.plan;

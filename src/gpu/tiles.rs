@@ -1,6 +1,8 @@
 //! Tiles of matrix kernels: texts that can stand for shaders/shared/matmul.wgsl, equal in every bit and unlike in speed.
 
+use crate::kernel::{Kernel, Puts};
 use std::borrow::Cow;
+use wgpu::naga;
 
 /// The tile that a kernel's own text names; also what hardware takes until something faster was measured.
 const TILED: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/shared/matmul.wgsl"));
@@ -63,5 +65,29 @@ impl Tiles {
     /// True for the text of shaders/shared/matmul.wgsl.
     pub fn is_product(shared: &str) -> bool {
         shared == TILED
+    }
+}
+
+impl Kernel {
+    /// The whole WGSL text: what it shares, then its own.
+    pub fn text(&self, tiles: &Tiles) -> String {
+        self.shared.iter().map(|&shared| tiles.of(shared)).chain([self.source.into()]).collect()
+    }
+
+    /// True where tiles make a difference.
+    pub fn is_product(&self) -> bool {
+        self.shared.iter().any(|shared| Tiles::is_product(shared))
+    }
+
+    /// True for tiles that the kernel can take: one that joins neighbouring columns in a word wants them in one lane.
+    pub fn takes(&self, tiles: &Tiles) -> bool {
+        tiles.puts_neighbours() || self.puts == Puts::Values
+    }
+
+    /// Parses the text; panics with the compiler's message, since the text is ours.
+    pub fn parse(&self, tiles: &Tiles) -> naga::Module {
+        let text = self.text(tiles);
+        naga::front::wgsl::parse_str(&text)
+            .unwrap_or_else(|e| panic!("{}", e.emit_to_string_with_path(&text, self.name)))
     }
 }

@@ -4,13 +4,19 @@ use super::ahead::Ahead;
 use super::tuning_cache::Cache;
 use super::{Dispatch, Gpu, adapter};
 use crate::gpu::tiles::{self, Tiles};
-use crate::host::ui::Ui;
 use crate::kernel::buffer::{AnyBuffer, Buffer};
 use crate::kernel::step::Step;
-use crate::kernel::{Call, Grid, Kernel, Role, Run};
+use crate::kernel::{Grid, Kernel, Role};
 use std::collections::BTreeMap;
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
+
+/// What tuning says while it works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    Warning(String),
+    Detail(String),
+}
 
 /// One search: what a kernel took with each of the tiles, the fastest first.
 #[derive(Clone, Debug)]
@@ -29,7 +35,7 @@ pub(super) struct Tuning {
 
 struct Search {
     cache: Cache,
-    ui: Ui,
+    report: Box<dyn Fn(Note) + Send>,
     /// Time that it may still take; `None`: as long as it needs
     left: Option<Duration>,
     /// Takes the products that the cache does not hold: its driver's may not hold them either
@@ -79,11 +85,11 @@ impl Gpu {
     /// Takes what the cache holds for this device, and measures what it does not as kernels are bound, for at most
     /// `budget`; what comes later keeps the untuned choice. Without a budget everything is measured anew.
     /// A cache that cannot be used is warned of and rebuilt.
-    pub fn tune(&self, cache: Cache, budget: Option<Duration>, ui: Ui) {
+    pub fn tune(&self, cache: Cache, budget: Option<Duration>, report: impl Fn(Note) + Send + 'static) {
         let mut chosen = match budget {
             None => BTreeMap::new(),
             Some(_) => cache.read().unwrap_or_else(|error| {
-                ui.warn(format!("{error:#}; it is ignored and rebuilt"));
+                report(Note::Warning(format!("{error:#}; it is ignored and rebuilt")));
                 BTreeMap::new()
             }),
         };
@@ -93,7 +99,8 @@ impl Gpu {
         // What is measured was compiled before it is measured.
         let unmeasured = budget == Some(Duration::ZERO) && adapter::is_lavapipe(&self.info);
         let ahead = unmeasured.then(|| Ahead::new(self.adapter.clone()));
-        tuning.search = Some(Search { cache, ui, left: budget, ahead, unsaved: false, measured: Vec::new() });
+        tuning.search =
+            Some(Search { cache, report: Box::new(report), left: budget, ahead, unsaved: false, measured: Vec::new() });
     }
 
     /// Writes choices that the cache does not hold yet; where that fails, says so.
@@ -102,20 +109,13 @@ impl Gpu {
         if std::mem::take(&mut search.unsaved)
             && let Err(error) = search.cache.write(chosen)
         {
-            search.ui.warn(format!("{error:#}; tiles are measured again next time"));
+            (search.report)(Note::Warning(format!("{error:#}; tiles are measured again next time")));
         }
     }
 
     /// What was measured since tuning began.
     pub fn measured(&self) -> Vec<Measured> {
         self.tuning().search.as_ref().map(|search| search.measured.clone()).unwrap_or_default()
-    }
-
-    /// The call with other tiles; the same where the kernel has none.
-    pub(crate) fn with_tiles(&self, call: &Call, tiles: &'static Tiles) -> Call {
-        let Run::Gpu(dispatch) = &call.run else { panic!("{}: not bound on a GPU", call.kernel.name) };
-        let dispatch = self.dispatch(call.kernel, tiles, &dispatch.params, &call.buffers, dispatch.grid);
-        Call { kernel: call.kernel, cost: call.cost, buffers: call.buffers.clone(), run: Run::Gpu(dispatch) }
     }
 
     fn tuning(&self) -> MutexGuard<'_, Tuning> {
@@ -154,7 +154,7 @@ impl Gpu {
         }
         chosen.insert(product.clone(), fastest);
         if let Some(times) = times {
-            search.ui.detail(format!("tuning: {product}: {}", fastest.name));
+            (search.report)(Note::Detail(format!("tuning: {product}: {}", fastest.name)));
             search.measured.push(Measured { product, times });
         }
         fastest

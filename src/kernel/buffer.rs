@@ -1,9 +1,7 @@
 //! A typed array on one engine.
 
-use crate::engine::Engine;
 use crate::kernel::memory::Lease;
 use crate::kernel::real::{Element, Real};
-use anyhow::Result;
 use std::sync::{Arc, RwLock};
 
 /// `len` elements on the engine that made it; cloning shares the same memory.
@@ -18,10 +16,10 @@ pub struct Buffer<T: Element> {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Data<T: Element> {
-    Planned,
+    DryRun,
     Gpu(wgpu::Buffer),
     Cpu(Host<T, f32>),
-    Wide(Host<T, f64>),
+    CpuF64(Host<T, f64>),
 }
 
 /// Why a buffer could not be made: there is no memory left.
@@ -57,7 +55,7 @@ impl HostReal for f32 {
 impl HostReal for f64 {
     fn host<T: Element>(buffer: &Buffer<T>) -> &RwLock<Vec<T::Of<f64>>> {
         match &buffer.data {
-            Data::Wide(host) => host,
+            Data::CpuF64(host) => host,
             _ => panic!("{}: not a buffer of the f64 CPU engine", buffer.label),
         }
     }
@@ -65,9 +63,19 @@ impl HostReal for f64 {
 
 impl<T: Element> Buffer<T> {
     /// The front of the same memory under another name, for what comes to life after this is dead.
-    pub fn again(&self, label: &str, len: usize) -> Self {
+    pub fn alias(&self, label: &str, len: usize) -> Self {
         assert!(len <= self.len, "{label}: {len} elements in the place of {}, which has {}", self.label, self.len);
         Self { label: label.into(), len, ..self.clone() }
+    }
+
+    /// Bytes that it takes, an alias as much as what it lies in.
+    pub fn bytes(&self) -> u64 {
+        self._lease.bytes()
+    }
+
+    /// True where both lie in the same memory, as [`Buffer::alias`] makes them.
+    pub fn shares_memory(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self._lease, &other._lease)
     }
 
     /// The wgpu buffer behind it; panics for a CPU buffer.
@@ -136,25 +144,6 @@ impl AnyBuffer {
         self.len() == 0
     }
 
-    /// As [`Engine::write`], of values as their bits.
-    pub fn write_bits(&self, engine: &Engine, offset: usize, bits: &[u32]) {
-        match self {
-            Self::F32(buffer) => engine.write(buffer, offset, bytemuck::cast_slice::<_, f32>(bits)),
-            Self::U32(buffer) => engine.write(buffer, offset, bits),
-        }
-    }
-
-    /// All of it as [`Engine::read`] gives it, as bits.
-    ///
-    /// # Errors
-    /// Where the device is lost.
-    pub fn read_bits(&self, engine: &Engine) -> Result<Vec<u32>> {
-        Ok(match self {
-            Self::F32(buffer) => bytemuck::cast_vec(engine.read(buffer, 0, buffer.len)?),
-            Self::U32(buffer) => engine.read(buffer, 0, buffer.len)?,
-        })
-    }
-
     /// The wgpu buffer behind it; panics for a CPU buffer.
     pub(crate) fn gpu(&self) -> &wgpu::Buffer {
         match self {
@@ -170,7 +159,7 @@ impl AnyBuffer {
         }
     }
 
-    /// True where both lie in the same memory, as [`Buffer::again`] makes them.
+    /// True where both lie in the same memory, as [`Buffer::alias`] makes them.
     pub fn shares_memory(&self, other: &Self) -> bool {
         let lease = |buffer: &Self| match buffer {
             Self::F32(buffer) => buffer._lease.clone(),

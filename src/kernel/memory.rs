@@ -39,6 +39,12 @@ impl Memory {
     }
 }
 
+impl Lease {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         self.memory.now.fetch_sub(self.bytes, Ordering::Relaxed);

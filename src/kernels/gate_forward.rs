@@ -7,9 +7,6 @@ use crate::kernel::real::{Real, dot, relu};
 use crate::kernel::step::Step;
 use rayon::prelude::*;
 
-/// Most encoders that the WGSL has room for.
-pub const MAX_ENCODERS: usize = 256;
-
 kernel! {
     gate_forward [relu];
     // bias0, weight1, bias1, temperature: offsets in small; masked: 1 where rows may lack encoders

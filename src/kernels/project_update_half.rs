@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 kernel! {
     project_update_half [step, chunk, term, matmul, adam_element, unpack_half, pack_half];
+    puts Words;
     // columns: D of the window; words: that in words; features: words of x; longest: columns of the longest chunk
     params p {
         rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, words: u32, features: u32, longest: u32,

@@ -2,7 +2,7 @@
 
 use super::pass::Pass;
 use crate::config::Optimizer;
-use crate::kernel::Call;
+use crate::engine::Call;
 use crate::kernel::buffer::Buffer;
 use crate::kernels::*;
 

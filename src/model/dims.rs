@@ -1,7 +1,6 @@
 //! Sizes and switches of one network: the letters of `lib.rs` with their values.
 
-use crate::config::{Attention, Config, FusionNorm, Heads, Precision};
-use crate::kernels::gate_forward::MAX_ENCODERS;
+use crate::config::{Attention, Config, FusionNorm, Heads, MAX_ENCODERS, Precision};
 use crate::kernels::shared::half;
 use anyhow::{Result, bail};
 

@@ -142,7 +142,7 @@ impl Features {
         for (k, encoder) in encoders.into_iter().enumerate() {
             let (window, chunk) = windows.first_chunk(k);
             let bits = encoder.as_slice().expect("pools are in C order");
-            self.windows[window].x.write_bits(engine, chunk.x as usize, bits);
+            engine.write_bits(&self.windows[window].x, chunk.x as usize, bits);
         }
     }
 

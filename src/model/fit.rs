@@ -3,7 +3,7 @@
 use super::plan::{Plan, bytes};
 use super::{Dims, Mode, Windows};
 use crate::config::{Config, Features};
-use crate::engine::{Engine, Room};
+use crate::engine::{AvailableMemory, Engine};
 use anyhow::{Error, Result, anyhow};
 
 /// What is to be placed.
@@ -144,11 +144,11 @@ impl Request<'_> {
 
     /// Bytes there are for what is planned.
     fn room(&self, plan: &Plan) -> Option<u64> {
-        self.engine.room().map(|room| match room {
-            Room::Device(bytes) => bytes,
+        self.engine.available_memory().map(|room| match room {
+            AvailableMemory::Device(bytes) => bytes,
             // The host's copy is given up piece by piece as features become resident.
-            Room::Host(bytes) if !plan.streamed => bytes + 4 * (self.clips * self.dims.columns()) as u64,
-            Room::Host(bytes) => bytes,
+            AvailableMemory::Host(bytes) if !plan.streamed => bytes + 4 * (self.clips * self.dims.columns()) as u64,
+            AvailableMemory::Host(bytes) => bytes,
         })
     }
 }

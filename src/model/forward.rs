@@ -3,7 +3,7 @@
 use super::pass::Pass;
 use super::{LAYER_ENCODERS, LAYER_FUSE, LAYER_PROJECT, PART, Training};
 use crate::config::PresenceLoss;
-use crate::kernel::Call;
+use crate::engine::Call;
 use crate::kernel::step::threshold;
 use crate::kernels::*;
 

@@ -6,8 +6,8 @@ mod preselection;
 
 use crate::config;
 use crate::data::{self, Pool};
+use crate::engine::Call;
 use crate::engine::Engine;
-use crate::kernel::Call;
 use crate::kernel::buffer::{Buffer, NoMemory};
 use crate::kernel::step::Step;
 use crate::kernels::shared::matmul::matrix;

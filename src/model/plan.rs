@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use anyhow::Result;
 use std::fmt::{Display, Formatter};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Bytes of the device's buffers, by purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,31 +36,25 @@ impl Plan {
         mode: Mode,
         streamed: bool,
     ) -> Result<Self> {
-        let engine = Arc::new(Engine::Planned(Mutex::default()));
+        let engine = Arc::new(Engine::DryRun(Arc::default()));
         let extent = Extent::of_epoch(dims, clips, capacity);
-        Model::new(engine.clone(), config, dims.clone(), windows.clone(), extent, mode)?;
-        let mut plan = Self { streamed, ..Self::default() };
-        plan.add(&engine, |plan, label| match label.split_once(' ') {
-            Some(("weights", _)) => &mut plan.weights,
-            Some(("m" | "v", _)) => &mut plan.moments,
-            Some(("grads", _)) => &mut plan.gradients,
-            _ => &mut plan.activations,
-        });
+        let model = Model::new(engine.clone(), config, dims.clone(), windows.clone(), extent, mode)?;
+        let mut plan = Self { streamed, weights: model.weight_bytes(), ..Self::default() };
+        if let Some(training) = &model.training {
+            plan.moments = training.m.bytes() + training.v.bytes();
+            plan.gradients = training.grads.bytes();
+        }
+        let network = engine.memory().now();
+        plan.activations = network - plan.weights - plan.moments - plan.gradients;
         let rows = if streamed { capacity } else { clips };
-        Features::new(&engine, dims, windows, rows)?;
+        let features = Features::new(&engine, dims, windows, rows)?;
+        plan.features = engine.memory().now() - network;
+        drop(features);
         if streamed {
             let row: usize = windows.list.iter().map(|window| window.row).sum();
-            plan.features = 4 * (super::stream::BATCHES * rows * (row + dims.classes)) as u64;
+            plan.features += 4 * (super::stream::BATCHES * rows * (row + dims.classes)) as u64;
         }
-        plan.add(&engine, |plan, _| &mut plan.features);
         Ok(plan)
-    }
-
-    fn add(&mut self, engine: &Engine, purpose: impl for<'p> Fn(&'p mut Self, &str) -> &'p mut u64) {
-        let Engine::Planned(buffers) = engine else { unreachable!("it plans") };
-        for (label, bytes) in buffers.lock().expect("nothing panics meanwhile").drain(..) {
-            *purpose(self, &label) += bytes;
-        }
     }
 
     pub fn total(&self) -> u64 {

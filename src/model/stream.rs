@@ -109,7 +109,7 @@ impl Stream {
                     _ => source.gather_into(source.sizes().map(|len| vec![0; len]).collect(), order, first),
                 };
                 for (buffer, bits) in features.iter().zip(&batch) {
-                    buffer.write_bits(engine, 0, bits);
+                    engine.write_bits(buffer, 0, bits);
                 }
                 let next = first + count;
                 if next < order.len() {

@@ -49,6 +49,15 @@ impl Trained {
         })
     }
 
+    /// Bytes on the device.
+    pub fn bytes(&self) -> u64 {
+        self.buffers().map(Buffer::bytes).sum()
+    }
+
+    fn buffers(&self) -> impl Iterator<Item = &Buffer<f32>> {
+        self.project.iter().chain([&self.fuse, &self.small])
+    }
+
     /// Buffer and offset of a tensor; `None` for what is not trained or not kept.
     pub fn place(&self, place: Place) -> Option<(&Buffer<f32>, usize)> {
         match place {

@@ -5,11 +5,11 @@
 
 use super::Trainer;
 use super::state::State;
+use crate::engine::Call;
+use crate::kernel::Role;
 use crate::kernel::buffer::{AnyBuffer, Buffer};
 use crate::kernel::step::Step;
-use crate::kernel::{Call, Role};
 use crate::model::Model;
-use crate::model::layout::Place;
 use crate::runs::RunFolder;
 use anyhow::{Result, bail};
 
@@ -182,22 +182,24 @@ fn first_output(model: &Model, call: &Call, step: &Step) -> Result<Option<String
 
 /// A buffer's label, and for buffers of many tensors the one at that element.
 fn tensor_name(model: &Model, buffer: &Buffer<f32>, at: usize) -> String {
-    let Some((what, group)) = buffer.label.split_once(' ') else { return buffer.label.to_string() };
-    let tensor = model.layout.tensors.iter().find(|tensor| {
-        let offset = match tensor.place {
-            Place::Project(window, offset) if group == format!("project.{window}") => offset,
-            Place::Fuse if group == "fuse" => 0,
-            Place::Small(offset) if group == "small" => offset,
-            Place::Running(offset) if group == "running" => offset,
-            Place::FuseRunning(offset) if group == "fuse_running" => offset,
-            _ => return false,
+    let trained = model.training.as_ref().map(|training| (&training.grads, &training.m, &training.v));
+    for tensor in &model.layout.tensors {
+        let here = |place: Option<(&Buffer<f32>, usize)>| {
+            let within = |offset: usize| (offset..offset + tensor.len()).contains(&at);
+            place.is_some_and(|(at, offset)| at.shares_memory(buffer) && within(offset))
         };
-        (offset..offset + tensor.len()).contains(&at)
-    });
-    let name = tensor.map_or(group, |tensor| &tensor.name);
-    match what {
-        "weights" => name.to_owned(),
-        "grads" => format!("the gradient of {name}"),
-        moment => format!("Adam's {moment} of {name}"),
+        if here(model.place(tensor.place)) {
+            return tensor.name.clone();
+        }
+        let Some((grads, m, v)) = trained else { continue };
+        if here(grads.place(tensor.place)) {
+            return format!("the gradient of {}", tensor.name);
+        }
+        for (moment, name) in [(m, "m"), (v, "v")] {
+            if here(moment.place(tensor.place)) {
+                return format!("Adam's {name} of {}", tensor.name);
+            }
+        }
     }
+    buffer.label.to_string()
 }

@@ -1,13 +1,12 @@
 //! The adapter that GPU tests run on.
 
 use blendfuse::engine::Engine;
-use blendfuse::host::ui::Ui;
 use std::sync::Arc;
 
 /// `BLENDFUSE_TEST_DEVICE` (as `--device`), else a software adapter, else a hardware one. Panics where there is none:
 /// a test that cannot run has not passed.
 pub fn device() -> Arc<Engine> {
-    let open = |device: &str| Engine::open(device, Ui::default());
+    let open = |device: &str| Engine::open(device, |warning| eprintln!("{warning}"));
     let engine = match std::env::var("BLENDFUSE_TEST_DEVICE") {
         Ok(device) => open(&device),
         Err(_) => open("software").or_else(|_| open("gpu")),
