@@ -11,19 +11,23 @@ mod files;
 mod folder;
 mod importance;
 mod judged;
+mod labels;
 mod page;
 mod paper;
 mod published;
 mod run;
+mod runs;
 mod scores;
 mod sets;
 mod setting;
 mod setup;
+mod side_by_side;
 mod similarity;
 mod summary;
 mod sweep;
 mod table;
 mod test_set;
+mod trials;
 mod verdicts;
 
 pub use export::{Exhibit, Written, write};
@@ -31,10 +35,10 @@ pub use files::Missing;
 pub use folder::{Folder, Kind};
 pub use test_set::TestSet;
 
-use crate::scoring::metrics::Task;
 use anyhow::Result;
 use experiment::Experiment;
 use judged::Judged;
+use labels::{Group, each_group};
 use maud::{Markup, html};
 use page::{Section, command, page};
 
@@ -50,32 +54,43 @@ pub struct Report {
 ///
 /// # Errors
 /// Test clips of other classes than the folders'.
-pub fn report(folders: &[Folder], tests: &[TestSet], command: &str) -> Result<Report> {
+pub fn report(mut folders: Vec<Folder>, tests: &[TestSet], command: &str) -> Result<Report> {
+    let own = folders.iter_mut().filter_map(|folder| folder.experiment.as_mut());
+    own.enumerate().for_each(|(colour, experiment)| experiment.colour = colour);
     let experiments: Vec<&Experiment> = folders.iter().filter_map(|folder| folder.experiment.as_ref()).collect();
     tests.iter().try_for_each(|test| test.check(&experiments))?;
-    let ((html, missing), exhibits) = export::collect(|| html(folders, tests, command));
+    let ((html, missing), exhibits) = export::collect(|| html(&folders, tests, command));
     Ok(Report { html, missing, exhibits })
 }
 
 fn html(folders: &[Folder], tests: &[TestSet], command: &str) -> (String, Vec<Missing>) {
     let experiments: Vec<&Experiment> = folders.iter().filter_map(|folder| folder.experiment.as_ref()).collect();
     let judged: Vec<Option<Judged>> = experiments.iter().map(|experiment| Judged::of(experiment)).collect();
-    let task = task(folders);
+    let groups = labels::groups(folders);
+    let known = |group: &Group| -> Vec<(&Experiment, &Judged)> {
+        let all = experiments.iter().zip(&judged).filter(|(experiment, _)| group.has(experiment));
+        all.filter_map(|(experiment, judged)| Some((*experiment, judged.as_ref()?))).collect()
+    };
     // Published figures are of BlEmoRE's clips: beside those of another task they would mean nothing.
-    let (beside_paper, lacking) =
-        if task.is_none_or(|task| task.blemore) { paper::section(folders) } else { (html! {}, Vec::new()) };
-    let blemore = task.is_none_or(|task| task.blemore);
+    let of_blemore =
+        || groups.iter().filter(|group| group.is_blemore()).flat_map(|group| group.folders.iter().copied());
+    let (beside_paper, lacking) = paper::section(&of_blemore().collect::<Vec<_>>());
+    let blemore = groups.iter().all(Group::is_blemore);
     let missing: Vec<Missing> = folders.iter().flat_map(|folder| folder.missing.clone()).chain(lacking).collect();
     let pairs = verdicts::pairs(folders, &experiments);
     let section = |id, title, body| Section { id, title, body };
     let mut sections = vec![
-        section("summary", "Summary", summary::section(folders, &experiments, &judged, &pairs, &missing)),
-        section("scores", "Scores", scores::section(folders, &experiments, task.as_ref())),
+        section("summary", "Summary", summary::section(folders, &groups, &experiments, &judged, &pairs, &missing)),
+        section("scores", "Scores", each_group(&groups, scores::section)),
         section("test", "Test clips", test_set::section(tests)),
         section("comparisons", "Comparisons", verdicts::section(&pairs)),
-        section("curves", "Learning curves", curves::section(&experiments)),
-        section("emotions", if blemore { "Emotions" } else { "Classes" }, sets::section(&experiments, &judged)),
-        section("calibration", "Calibration", calibration::section(&experiments)),
+        section("curves", "Learning curves", each_group(&groups, |group| curves::section(&group.experiments))),
+        section(
+            "emotions",
+            if blemore { "Emotions" } else { "Classes" },
+            each_group(&groups, |group| sets::section(&group.experiments, &known(group))),
+        ),
+        section("calibration", "Calibration", each_group(&groups, |group| calibration::section(&group.experiments))),
         section("encoders", "Encoders", encoders::section(&experiments)),
         section("importance", "Importance", importance::section(&experiments)),
         section("similarity", "Similarity", similarity::section(&experiments)),
@@ -87,16 +102,6 @@ fn html(folders: &[Folder], tests: &[TestSet], command: &str) -> (String, Vec<Mi
     let names: Vec<&str> = folders.iter().map(|folder| folder.name.as_str()).collect();
     let kinds: Vec<String> = folders.iter().map(what).collect();
     (page(&names.join(" · "), &kinds.join(" · "), &sections), missing)
-}
-
-/// What the labels of all folders can give; `None` where no file tells any.
-fn task(folders: &[Folder]) -> Option<Task> {
-    let add = |a: Task, b: Task| Task {
-        blemore: a.blemore || b.blemore,
-        pairs: a.pairs.max(b.pairs),
-        larger: a.larger.max(b.larger),
-    };
-    folders.iter().filter_map(|folder| folder.task).reduce(add)
 }
 
 /// `cross-validation, 5 folds, 2456 clips of blemore, encoders: 8 multimodal`

@@ -39,7 +39,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let named = args.folders.iter().zip(names(&args.folders));
     let folders: Vec<Folder> = named.map(|(path, name)| Folder::read(path, &name)).collect::<Result<_>>()?;
     let tests: Vec<TestSet> = args.test.iter().map(|path| TestSet::read(path)).collect::<Result<_>>()?;
-    let Report { html, missing, exhibits } = report::report(&folders, &tests, &ui::command())?;
+    let Report { html, missing, exhibits } = report::report(folders, &tests, &ui::command())?;
     let written = args.figures.as_ref().map(|folder| report::write(&exhibits, folder, args.force)).transpose()?;
     if let Some(out) = &args.out {
         write_atomically(out, |file| Ok(file.write_all(html.as_bytes())?))?;

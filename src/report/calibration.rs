@@ -4,40 +4,43 @@ use super::chart::{Anchor, Drawing, Frame, Ink, Scale, axes};
 use super::experiment::Experiment;
 use super::page::{Grid, experiment_key, figure, legend};
 use crate::runs::ValidationClips;
-use crate::scoring::metrics::Task;
+use crate::scoring::metrics::{Case, ECE_BINS, RankBy, Task, cases};
 use maud::{Markup, html};
 
+/// Bins of all scores; the largest ones have those of ECE.
 const BINS: usize = 10;
 const WIDTH: f64 = 360.0;
 const FRAME: Frame = Frame { left: 48.0, top: 26.0, right: 350.0, bottom: 250.0 };
 /// Height of the histogram below.
 const COUNTS: f64 = 46.0;
 
-/// Scores in equal bins from 0 to 1.
-pub struct Reliability {
+/// Scores in bins of equal width from 0 to 1.
+struct Reliability {
+    /// How many there are, empty ones too
+    bin_count: usize,
     /// Those that hold any
-    pub bins: Vec<Bin>,
-    pub count: usize,
-    /// Expected calibration error: |score − observed|, mean over bins weighed by their count
-    pub ece: f64,
+    bins: Vec<Bin>,
+    count: usize,
+    /// |score − observed|, mean over bins weighed by their count: of largest scores this is ECE
+    distance: f64,
 }
 
-pub struct Bin {
-    /// 0 to 9
-    pub place: usize,
-    pub count: usize,
+struct Bin {
+    /// From 0
+    place: usize,
+    count: usize,
     /// Mean score
-    pub score: f64,
+    score: f64,
     /// Mean of what was observed
-    pub observed: f64,
+    observed: f64,
 }
 
 impl Reliability {
     /// Of (score, observed) pairs, both in [0, 1].
-    pub fn of(pairs: impl Iterator<Item = (f64, f64)>) -> Self {
-        let mut sums = [(0, 0.0, 0.0); BINS];
+    fn of(bin_count: usize, pairs: impl Iterator<Item = (f64, f64)>) -> Self {
+        let mut sums = vec![(0, 0.0, 0.0); bin_count];
         for (score, observed) in pairs {
-            let sum = &mut sums[((score * BINS as f64) as usize).min(BINS - 1)];
+            let sum = &mut sums[((score * bin_count as f64) as usize).min(bin_count - 1)];
             *sum = (sum.0 + 1, sum.1 + score, sum.2 + observed);
         }
         let bin = |(place, &(count, score, observed)): (usize, &(usize, f64, f64))| {
@@ -47,59 +50,61 @@ impl Reliability {
         let bins: Vec<Bin> = sums.iter().enumerate().filter_map(bin).collect();
         let count = bins.iter().map(|bin| bin.count).sum();
         let errors = bins.iter().map(|bin| bin.count as f64 * (bin.score - bin.observed).abs());
-        Self { ece: errors.sum::<f64>() / f64::from(u32::try_from(count).unwrap_or(u32::MAX)).max(1.0), count, bins }
+        Self { distance: errors.sum::<f64>() / (count as f64).max(1.0), count, bins, bin_count }
     }
 
-    /// Each clip's largest score, and whether that emotion is among those shown.
-    pub fn of_top<'a>(all: impl Iterator<Item = &'a ValidationClips>) -> Self {
-        Self::of(all.flat_map(|scored| {
-            scored.scores.rows().into_iter().zip(&scored.truths).map(|(row, truth)| {
-                let top = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).expect("a class");
-                (f64::from(row[top]), f64::from(u8::from(truth.iter().any(|share| share.0 == top))))
-            })
-        }))
+    /// Each clip's largest score, and whether that class is the label's largest, in the bins of ECE.
+    fn of_top<'a>(all: impl Iterator<Item = &'a ValidationClips>) -> Self {
+        let cases = all.flat_map(|scored| cases(scored.scores.view(), scored.targets.view()));
+        let pair = |case: Case| {
+            let hit = case.predicted == Some(case.truth);
+            Some((case.scored?.confidence, f64::from(u8::from(hit))))
+        };
+        Self::of(ECE_BINS, cases.filter_map(pair))
     }
 
-    /// Every score, and the share that the label gives the emotion.
-    pub fn of_all<'a>(all: impl Iterator<Item = &'a ValidationClips>) -> Self {
+    /// Every score, and the share that the label gives the class.
+    fn of_all<'a>(all: impl Iterator<Item = &'a ValidationClips>) -> Self {
         let wide = |x: &f32| f64::from(*x);
-        Self::of(all.flat_map(move |scored| scored.scores.iter().map(wide).zip(scored.targets.iter().map(wide))))
+        Self::of(BINS, all.flat_map(move |scored| scored.scores.iter().map(wide).zip(scored.targets.iter().map(wide))))
     }
 }
 
 pub fn section(experiments: &[&Experiment]) -> Markup {
-    let known: Vec<(usize, &Experiment)> =
-        experiments.iter().copied().enumerate().filter(|(_, e)| e.scored().next().is_some()).collect();
+    let known: Vec<&Experiment> = experiments.iter().copied().filter(|e| e.scored().next().is_some()).collect();
     if known.is_empty() {
         return html! {};
     }
-    let tops: Vec<_> = known.iter().map(|(i, e)| (*i, Reliability::of_top(e.scored()))).collect();
-    let alls: Vec<_> = known.iter().map(|(i, e)| (*i, Reliability::of_all(e.scored()))).collect();
-    let told = |all: &[(usize, Reliability)]| {
-        let of = |(i, r): &(usize, Reliability)| {
-            format!("{}: ECE {:.3} over {} scores", experiments[*i].name, r.ece, r.count)
-        };
-        all.iter().map(of).collect::<Vec<_>>().join("; ")
+    let tops: Vec<_> = known.iter().map(|e| (e.colour, Reliability::of_top(e.scored()))).collect();
+    let alls: Vec<_> = known.iter().map(|e| (e.colour, Reliability::of_all(e.scored()))).collect();
+    let told = |of: &dyn Fn(&Experiment) -> Option<String>| {
+        let named = known.iter().filter_map(|experiment| Some((experiment, of(experiment)?)));
+        let told = named.map(|(e, text)| if experiments.len() > 1 { format!("{}: {text}", e.name) } else { text });
+        told.collect::<Vec<_>>().join("; ")
     };
-    let tasks: Vec<Task> = known.iter().map(|(_, experiment)| experiment.task()).collect();
+    let ece = told(&|experiment| Some(format!("ECE {}", experiment.spread(RankBy::Ece, false)?.text())));
+    let distances = told(&|experiment| {
+        let (_, all) = alls.iter().find(|(colour, _)| *colour == experiment.colour)?;
+        Some(format!("mean distance from the diagonal {:.3} over {} scores", all.distance, all.count))
+    });
+    let tasks: Vec<Task> = known.iter().map(|experiment| experiment.task()).collect();
     let (blemore, blends) = (tasks.iter().all(|task| task.blemore), tasks.iter().any(Task::has_blends));
     let (class, scores) =
         if blemore { ("emotion", "Scores of all emotions") } else { ("class", "Scores of all classes") };
     let top_caption = html! {
-        "Each clip's largest score against the share of clips that do show that " (class) ". "
-        @if blends { "Where half of the clips are blends of two, a score near one half can be as sure as it gets, so points above the \
-                      diagonal are no fault. " }
-        (told(&tops)) "."
+        "Each clip's largest score against the share of clips whose label has that " (class) " as its largest, in " (ECE_BINS) " bins. "
+        @if blends { "Labels of blends are themselves below 1, so points above the diagonal are no fault. " }
+        @if !ece.is_empty() { (ece) " (mean over runs, as in the tables)." }
     };
     let all_caption = html! {
         "Every " (class) "'s score against the mean share its label gives it: scores that mean what they say lie on the diagonal. "
-        (told(&alls)) "."
+        (distances) "."
     };
     let key = || experiment_key(experiments, Ink::Line);
     html! {
         (legend(experiments))
         (Grid(vec![
-            figure("Largest score of a clip", top_caption, chart("Reliability of the largest score", "shows it", &tops).with_key(key())),
+            figure("Largest score of a clip", top_caption, chart("Reliability of the largest score", "share that is right", &tops).with_key(key())),
             figure(scores, all_caption, chart("Reliability of all scores", "share in the label", &alls).with_key(key())),
         ]))
     }
@@ -115,16 +120,18 @@ fn chart(label: &str, what: &str, all: &[(usize, Reliability)]) -> Drawing {
     for (i, one) in all {
         drawing.curve(Ink::Line(*i), one.bins.iter().map(|bin| (x.at(bin.score), y.at(bin.observed))));
         for bin in &one.bins {
-            drawing.circle(Ink::Dot(*i), (x.at(bin.score), y.at(bin.observed)), 4.0).tip(tip(bin));
+            drawing.circle(Ink::Dot(*i), (x.at(bin.score), y.at(bin.observed)), 4.0).tip(tip(bin, one.bin_count));
         }
     }
     let most = all.iter().flat_map(|(_, one)| &one.bins).map(|bin| bin.count).max().unwrap_or(1);
-    let width = (x.at(0.1) - x.at(0.0)) / all.len() as f64;
     for (place, (i, one)) in all.iter().enumerate() {
+        let width = (x.at(1.0 / one.bin_count as f64) - x.at(0.0)) / all.len() as f64;
         for bin in &one.bins {
             let height = COUNTS * bin.count as f64 / most as f64;
-            let left = x.at(bin.place as f64 / BINS as f64) + width * place as f64 + 1.0;
-            drawing.rect(Ink::Bar(*i), (left, floor - height), (width - 2.0, height.max(1.0))).tip(tip(bin));
+            let left = x.at(bin.place as f64 / one.bin_count as f64) + width * place as f64 + 1.0;
+            drawing
+                .rect(Ink::Bar(*i), (left, floor - height), (width - 2.0, height.max(1.0)))
+                .tip(tip(bin, one.bin_count));
         }
     }
     let below = ((FRAME.left + FRAME.right) / 2.0, floor + 16.0);
@@ -132,10 +139,37 @@ fn chart(label: &str, what: &str, all: &[(usize, Reliability)]) -> Drawing {
     drawing
 }
 
-fn tip(bin: &Bin) -> String {
-    let (low, high) = (bin.place as f64 / BINS as f64, (bin.place + 1) as f64 / BINS as f64);
+fn tip(bin: &Bin, bin_count: usize) -> String {
+    let [low, high] = [bin.place, bin.place + 1].map(|edge| edge as f64 / bin_count as f64);
     format!(
-        "scores {low:.1} to {high:.1}: {} of them\nmean score {:.3}\nobserved {:.3}",
+        "scores {low:.2} to {high:.2}: {} of them\nmean score {:.3}\nobserved {:.3}",
         bin.count, bin.score, bin.observed
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scoring::metrics::Measures;
+    use ndarray::{Array2, array};
+
+    /// Nine clips of three classes, one of them a blend.
+    fn clips() -> ValidationClips {
+        let score = |row: usize, class: usize| ((row * 7 + class * 5) % 11 + 1) as f32;
+        let mut scores = Array2::from_shape_fn((9, 3), |(row, class)| score(row, class));
+        scores.rows_mut().into_iter().for_each(|mut row| row /= row.sum());
+        let mut targets = Array2::from_shape_fn((9, 3), |(row, class)| f32::from(u8::from(row % 3 == class)));
+        targets.row_mut(8).assign(&array![0.3, 0.0, 0.7]);
+        let truths = targets.rows().into_iter().map(|row| crate::scoring::metrics::truth(&row.to_vec())).collect();
+        let names = (0..9).map(|row| row.to_string()).collect();
+        ValidationClips { names, scores, targets, truths, w: Array2::zeros((9, 1)), a: None, groups: None }
+    }
+
+    #[test]
+    fn the_largest_scores_have_the_calibration_error_of_the_tables() {
+        let clips = clips();
+        let ece = Measures::of(&cases(clips.scores.view(), clips.targets.view()), 3).ece.unwrap();
+        assert!(ece > 0.05, "{ece}");
+        assert!((Reliability::of_top([&clips].into_iter()).distance - ece).abs() < 1e-12);
+    }
 }

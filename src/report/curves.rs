@@ -3,7 +3,7 @@
 use super::chart::lines::{Line, Look, Panel, lines};
 use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
-use super::page::{Grid, experiment_key, figure, legend};
+use super::page::{Grid, capital, experiment_key, figure, legend};
 use super::run::Run;
 use crate::runs::EpochLog;
 use maud::{Markup, html};
@@ -110,14 +110,11 @@ pub fn section(experiments: &[&Experiment]) -> Markup {
     }
 }
 
-fn capital(title: &str) -> String {
-    title[..1].to_uppercase() + &title[1..]
-}
-
 /// `None` where no run has such a value, or all have the same at every epoch.
 fn draw(curve: &Curve, experiments: &[&Experiment]) -> Option<Drawing> {
     let mut all = Vec::new();
-    for (colour, experiment) in experiments.iter().enumerate() {
+    for experiment in experiments {
+        let colour = experiment.colour;
         if let Some(value) = curve.dashed {
             all.extend(of_experiment(experiment, value, colour, Look::ThinDashed, Look::Dashed));
         }

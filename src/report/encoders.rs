@@ -1,11 +1,11 @@
-//! What the gate does with the encoders: figures 3 to 6 of the paper.
+//! What the gate does with the encoders, as figures 3 to 6 of the paper show it.
 
 use super::chart::Ink;
 use super::chart::bars::{Bar, bars};
 use super::chart::boxes::{Distribution, boxes};
 use super::chart::heatmap::{self, heatmap};
 use super::experiment::Experiment;
-use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, published};
+use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, numbered, published};
 use crate::analysis::{self, Importance, WeightKind, Weights};
 use crate::data::Modality;
 use crate::host::ui::count;
@@ -101,7 +101,7 @@ fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str, blemore
     };
     let uniform = 1.0 / importance.len() as f64;
     figure(
-        "Figure 3: importance by modality",
+        &numbered(blemore, 3, "importance by modality"),
         caption,
         bars("Importance by modality", "mean weight of an encoder", &drawing, Some((uniform, "1/K"))),
     )
@@ -133,7 +133,7 @@ fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str, blem
     };
     let reference = share.map(|(_, share)| (share, "n/K"));
     figure(
-        "Figure 4: selection frequency",
+        &numbered(blemore, 4, "selection frequency"),
         caption,
         bars("Selection frequency", "share of clips", &drawing, reference).with_key(key(drawn)),
     )
@@ -159,7 +159,7 @@ fn distribution(drawn: &[Importance], k: usize, kind: WeightKind, from: &str, bl
         (published(blemore, "OpenFace is always high, emotion2vec high but broad, CLAP and HiCMAE low."))
     };
     figure(
-        "Figure 6: distribution of weights",
+        &numbered(blemore, 6, "distribution of weights"),
         caption,
         boxes("Distribution of weights", "weight", &drawing, Some((1.0 / k as f64, "1/K"))).with_key(key(drawn)),
     )
@@ -188,11 +188,11 @@ fn stability(weights: &Weights, drawn: &[Importance], of: &str, blemore: bool) -
     let caption = html! {
         "Mean " (weights.kind().title()) ", in percent, over each run's own validation clips." (of) " "
         @if let Some((mean, least)) = mean_and_least(&correlations) {
-            "Between two runs the encoders' ranks agree with Spearman's ρ = " (format!("{mean:.2}")) " on average, " (format!("{least:.2}")) " at least."
+            "Spearman's ρ of the encoders' ranks between two runs: mean " (format!("{mean:.2}")) ", lowest " (format!("{least:.2}")) "."
         }
         (published(blemore, "the ranking is largely the same in all folds."))
     };
-    figure("Figure 5: importance by fold", caption, drawing)
+    figure(&numbered(blemore, 5, "importance by fold"), caption, drawing)
 }
 
 /// Without the seed where all have the same.

@@ -13,13 +13,15 @@ use crate::model::checkpoint::Header;
 use crate::runs::{CvSummary, Optimism};
 use crate::runs::{ValidationClips, Versions};
 use crate::scoring::decode::Thresholds;
-use crate::scoring::metrics::{Measures, Score, Task, cases};
-use crate::scoring::scores::{LabelScores, Row, Scores};
+use crate::scoring::metrics::{Measures, RankBy, Score, Task, cases};
+use crate::scoring::scores::{LabelScores, Row, Scores, Spread};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// A configuration that was trained.
 pub struct Experiment {
+    /// By number, the same everywhere on the page
+    pub colour: usize,
     /// What tells it from the others in the report
     pub name: String,
     pub path: PathBuf,
@@ -117,6 +119,7 @@ impl Experiment {
         let command = runs.iter().find_map(|run| run.summary.as_ref()).map(|summary| summary.command.clone());
         let device = runs.iter().find_map(|run| run.summary.as_ref()).map(|summary| summary.device.clone());
         Self {
+            colour: 0,
             name: name.to_owned(),
             path: path.to_owned(),
             command,
@@ -160,7 +163,8 @@ impl Experiment {
             let labels = LabelScores::of(&scored.iter().map(measures).collect::<Vec<_>>());
             let trivial = cv::trivial(&scored, &self.classes);
             let whole = scored.len() == self.runs.len();
-            if self.trivial.is_empty() {
+            // Older versions tell of these neither accuracy nor UAR.
+            if whole && self.trivial.iter().all(|row| row.labels.is_none()) || self.trivial.is_empty() {
                 self.trivial = trivial;
             }
             // Summaries of older versions have none; what is left of a damaged folder would not be that of all runs.
@@ -197,7 +201,8 @@ impl Experiment {
         };
         let (data, reading) = self.pool_arguments();
         let remedy = format!("blendfuse analyze {} --data {data}{reading}", files::shown(&self.path));
-        let what = format!("CKA of {} (figures 7 and 8)", self.name);
+        let figures = if self.task().blemore { " (figures 7 and 8)" } else { "" };
+        let what = format!("similarity of encoders (CKA) of {}{figures}", self.name);
         missing.push(Missing { damage, ..Missing::new(what, why, Some(remedy)) });
     }
 
@@ -218,6 +223,11 @@ impl Experiment {
         self.data.as_ref().map_or_else(of_clips, DataInfo::task)
     }
 
+    /// A metric over all runs, where its labels give it.
+    pub fn spread(&self, metric: RankBy, honest: bool) -> Option<Spread> {
+        self.row.as_ref()?.spread(metric, honest).filter(|_| metric.applies(&self.task()))
+    }
+
     /// How its scores are decoded.
     pub fn decode(&self) -> Decode {
         self.setting.decode(self.task().has_blends())
@@ -228,11 +238,15 @@ impl Experiment {
         self.runs.iter().filter_map(|run| run.scored.as_ref())
     }
 
+    /// Clips that were held out, each once.
+    pub fn distinct_clips(&self) -> usize {
+        self.scored().flat_map(|scored| &scored.names).collect::<HashSet<_>>().len()
+    }
+
     /// `2456 clips`, or `2456 clips × 3 seeds`: what figures over all runs are made from.
     pub fn clips(&self) -> String {
         let all: usize = self.scored().map(|scored| scored.names.len()).sum();
-        let different: HashSet<&String> = self.scored().flat_map(|scored| &scored.names).collect();
-        match (all, different.len()) {
+        match (all, self.distinct_clips()) {
             (all, different) if all == different => count(all, "clip"),
             (all, different) if all % different == 0 => {
                 format!("{} × {} seeds", count(different, "clip"), all / different)

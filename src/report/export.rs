@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 /// A figure or a table of a page.
 pub struct Exhibit {
-    /// Of its files, without extension: `fig-03-importance-by-modality`, `table-scores`
+    /// Of its files, without extension: `fig-importance-by-modality`, `table-scores`
     pub name: String,
     pub content: Content,
 }
@@ -75,13 +75,12 @@ pub fn note(stem: &str, content: Content) -> String {
     })
 }
 
-/// `Figure 3: importance by modality` → `fig-03-importance-by-modality`
+/// `Figure 3: importance by modality` → `fig-importance-by-modality`: the paper's numbers are in titles beside BlEmoRE's labels
+/// only, and the same figure has the same name for all labels.
 pub fn figure_stem(title: &str) -> String {
     let numbered = title.strip_prefix("Figure ").and_then(|rest| rest.split_once(": "));
-    match numbered.and_then(|(number, rest)| Some((number.parse::<usize>().ok()?, rest))) {
-        Some((number, rest)) => format!("fig-{number:02}-{}", slug(rest)),
-        None => format!("fig-{}", slug(title)),
-    }
+    let numbered = numbered.filter(|(number, _)| number.parse::<usize>().is_ok());
+    format!("fig-{}", slug(numbered.map_or(title, |(_, rest)| rest)))
 }
 
 /// Small letters, digits and hyphens.
@@ -148,7 +147,8 @@ mod tests {
 
     #[test]
     fn names_tell_and_are_unique() {
-        assert_eq!(figure_stem("Figure 3: importance by modality"), "fig-03-importance-by-modality");
+        assert_eq!(figure_stem("Figure 3: importance by modality"), "fig-importance-by-modality");
+        assert_eq!(figure_stem("Importance by modality"), "fig-importance-by-modality");
         assert_eq!(figure_stem("Temperature τ"), "fig-temperature");
         let ((), exhibits) = collect(|| {
             for part in ["cv", "CV!", "ü"] {

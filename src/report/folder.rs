@@ -49,6 +49,8 @@ pub struct Folder {
     pub missing: Vec<Missing>,
     /// What its labels can give, where a file tells
     pub task: Option<Task>,
+    /// C names; empty where no file tells
+    pub classes: Vec<String>,
 }
 
 /// A line of a table, and what was trained for it where that is known.
@@ -129,6 +131,7 @@ impl Folder {
             seconds: None,
             missing: Vec::new(),
             task: None,
+            classes: Vec::new(),
         }
     }
 
@@ -160,6 +163,7 @@ impl Folder {
                 self.read_out_of_fold(&told);
                 self.methods = told.rows.into_iter().map(|row| Method { row, setting: None }).collect();
                 self.task = Some(told.data.task());
+                self.classes = told.data.classes;
                 self.command = Some(told.command);
                 self.versions = Some(told.versions);
                 self.device = Some(told.device);
@@ -212,6 +216,7 @@ impl Folder {
         let Some(experiment) = &self.experiment else { return };
         if !experiment.classes.is_empty() {
             self.task = Some(experiment.task());
+            self.classes.clone_from(&experiment.classes);
         }
         if self.kind != Kind::Sweep {
             (self.command, self.versions) = (experiment.command.clone(), experiment.versions.clone());

@@ -4,6 +4,7 @@ use super::chart::scatter::{Point, scatter};
 use super::encoders::{colour, legend};
 use super::experiment::Experiment;
 use super::page::{Cell, Row, Table, WideGrid, each, figure};
+use super::setting::modalities_unknown;
 use crate::analysis::{Agreement, Analysis, Contribution, Contributions, Lost};
 use crate::data::EncoderInfo;
 use crate::scoring::scores::Spread;
@@ -39,7 +40,7 @@ fn of_experiment(analysis: &Analysis, contributions: &Contributions) -> Markup {
             @if let Some(base) = contributions.base {
                 "Permuted: features exchanged between clips, " (contributions.repeats) " times per run; masked: w = 0, the gate \
                  renormalised over the others; both against a score of " (format!("{:.3}", base.score)) " and a loss of "
-                (format!("{:.4}", base.loss)) ", thresholds fixed to each run's. "
+                (format!("{:.4}", base.loss)) @if contributions.rank_by.needs_thresholds() { ", thresholds fixed to each run's" } ". "
             }
             @if contributions.encoders.iter().any(|encoder| encoder.probe.is_some()) {
                 "Linear probe: ridge regression on that encoder alone, fitted on the training clips; R² of its soft targets on the \
@@ -80,7 +81,8 @@ fn table<'a>(
     let lost = |lost: Option<Lost>, of: fn(Lost) -> Spread| Cell::spread(lost.map(of));
     let row = |one: &&Contribution| {
         let info = analysis.and_then(|analysis| analysis.encoders.iter().find(|encoder| encoder.name == one.name));
-        let modality = info.map(|encoder| encoder.modality.to_string());
+        let known = analysis.is_some_and(|analysis| !modalities_unknown(&analysis.encoders));
+        let modality = info.filter(|_| known).map(|encoder| encoder.modality.to_string());
         Row::from(vec![
             Cell::Text(if one.members.len() > 1 { one.members.join(", ") } else { one.name.clone() }),
             Cell::Text(contributions.family_of(one).unwrap_or_else(|| one.family_name())),
@@ -133,15 +135,24 @@ fn cloud(analysis: &Analysis, contributions: &Contributions) -> Markup {
 }
 
 fn agreement(contributions: &Contributions) -> Table<'static> {
+    let planted = contributions.agreement.iter().any(|agreement| agreement.planted.is_some());
+    let caption = match planted {
+        true => {
+            "Agreement of the measures: Spearman's ρ over the encoders; planted reliability is known of synthetic pools."
+        }
+        false => "Agreement of the measures with the gate weight: Spearman's ρ over the encoders.",
+    };
+    // That the gate weight agrees with itself says nothing.
+    let told = contributions.agreement.iter().filter(|agreement| planted || agreement.measure != "gate_weight");
     let row = |agreement: &Agreement| {
         let measure = Cell::Text(agreement.measure.replace('_', " "));
         Row::from(vec![measure, Cell::number(agreement.gate_weight), Cell::number(agreement.planted)])
     };
     Table {
         name: "agreement-of-importance",
-        caption: "Agreement of the measures: Spearman's ρ over the encoders; planted reliability is known of synthetic pools.",
+        caption,
         groups: &[],
         columns: &["measure", "with gate weight", "with planted reliability"],
-        rows: contributions.agreement.iter().map(row).collect(),
+        rows: told.map(row).collect(),
     }
 }

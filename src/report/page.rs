@@ -84,6 +84,15 @@ impl Render for WideGrid {
     }
 }
 
+/// Title of a figure that the paper has, too: with its number there beside BlEmoRE's labels only.
+pub fn numbered(blemore: bool, number: usize, title: &str) -> String {
+    if blemore { format!("Figure {number}: {title}") } else { capital(title) }
+}
+
+pub fn capital(title: &str) -> String {
+    title[..1].to_uppercase() + &title[1..]
+}
+
 /// What the paper found, beside a figure of BlEmoRE's labels; nothing beside those of another task.
 pub fn published(blemore: bool, text: &str) -> Markup {
     html! { @if blemore { span.paper { "Published: " (text) } } }
@@ -93,24 +102,24 @@ pub fn published(blemore: bool, text: &str) -> Markup {
 pub fn legend(experiments: &[&Experiment]) -> Markup {
     html! {
         @if experiments.len() > 1 {
-            p.legend { @for (i, experiment) in experiments.iter().enumerate() { span { i class=(format!("chip s{i}")) {} (experiment.name) } } }
+            p.legend { @for experiment in experiments { span { i class=(format!("chip s{}", experiment.colour)) {} (experiment.name) } } }
         }
     }
 }
 
 /// The same for a drawing that is saved.
 pub fn experiment_key(experiments: &[&Experiment], ink: fn(usize) -> Ink) -> Vec<(Ink, String)> {
-    let named = experiments.iter().enumerate().map(|(i, experiment)| (ink(i), experiment.name.clone()));
+    let named = experiments.iter().map(|experiment| (ink(experiment.colour), experiment.name.clone()));
     if experiments.len() > 1 { named.collect() } else { Vec::new() }
 }
 
 /// Part of the page about one experiment: its name stands above where there are several.
 pub fn each(experiments: &[&Experiment], part: impl Fn(&Experiment) -> Option<Markup>) -> Markup {
     html! {
-        @for (i, experiment) in experiments.iter().enumerate() {
+        @for experiment in experiments {
             @let body = export::within_one_of(experiments.len(), &experiment.name, || part(experiment));
             @if let Some(body) = body.filter(|body| !body.0.is_empty()) {
-                @if experiments.len() > 1 { h3.of { i class=(format!("chip s{i}")) {} (experiment.name) } }
+                @if experiments.len() > 1 { h3.of { i class=(format!("chip s{}", experiment.colour)) {} (experiment.name) } }
                 (body)
             }
         }

@@ -14,10 +14,13 @@ use maud::{Markup, html};
 /// Keys in which methods may differ that are compared all the same: how, not what, is computed, and with which numbers.
 const NEUTRAL: [&str; 3] = ["train.seed", "engine.precision", "engine.features"];
 
-/// The tables, and what the folders do not hold for them.
-pub fn section(folders: &[Folder]) -> (Markup, Vec<Missing>) {
+/// The tables, and what the folders, all of BlEmoRE's labels, do not hold for them.
+pub fn section(folders: &[&Folder]) -> (Markup, Vec<Missing>) {
     let mut missing = Vec::new();
-    let methods: Vec<Method> = folders.iter().flat_map(Folder::all_methods).collect();
+    if folders.is_empty() {
+        return (html! {}, missing);
+    }
+    let methods: Vec<Method> = folders.iter().flat_map(|folder| folder.all_methods()).collect();
     let data = folders.iter().find_map(|folder| Some(folder.experiment.as_ref()?.pool_arguments()));
     let (data, reading) = data.unwrap_or_else(|| ("DATA".into(), String::new()));
     let mut lacks = |what: &str, why: &str, remedy: String| missing.push(Missing::more(what, why, Some(remedy)));
@@ -45,7 +48,7 @@ pub fn section(folders: &[Folder]) -> (Markup, Vec<Missing>) {
     (body, missing)
 }
 
-fn main_table(folders: &[Folder]) -> Markup {
+fn main_table(folders: &[&Folder]) -> Markup {
     let tick = |is: Option<bool>| Cell::Text(is.map_or("–", |is| if is { "yes" } else { "no" }).into());
     let published = |row: &Published| {
         let figures = [row.presence, row.salience, row.mean].map(Cell::number);
@@ -78,7 +81,7 @@ fn main_table(folders: &[Folder]) -> Markup {
 }
 
 /// All but a sweep's trials, and of those the best of each kind that the table tells apart.
-fn of_main_table(folders: &[Folder]) -> Vec<Method> {
+fn of_main_table(folders: &[&Folder]) -> Vec<Method> {
     let mut all: Vec<Method> = Vec::new();
     for folder in folders {
         if folder.kind != Kind::Sweep {

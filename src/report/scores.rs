@@ -1,11 +1,14 @@
-//! What is reached: every method by both protocols, and every run.
+//! What is reached, on the same labels: every method by the metrics that these give, and every run.
 
 use super::chart::dots::{self, Mark, dots};
 use super::chart::{Drawing, Ink};
-use super::experiment::Experiment;
 use super::folder::{Folder, Kind, Method};
-use super::page::{Cell, Row, Table, WideGrid, each, figure, folded};
-use crate::scoring::metrics::{Measures, RankBy, Score, Task, cases, larger_told};
+use super::labels::Group;
+use super::page::{Cell, Row, Table, WideGrid, each, figure};
+use super::runs;
+use super::side_by_side::OF_BLENDS;
+use super::trials::trials;
+use crate::scoring::metrics::{RankBy, Task, larger_told};
 use crate::scoring::scores::{LabelScores, Scores, Spread};
 use maud::{Markup, html};
 use std::cmp::Ordering;
@@ -13,18 +16,18 @@ use std::cmp::Ordering;
 /// Methods in the chart; the table has them all.
 const DRAWN: usize = 40;
 
-/// A metric's name and value.
-type Metric = (&'static str, fn(&Score) -> f64);
-
-const METRICS: [Metric; 3] =
-    [("presence", |score| score.presence), ("salience", |score| score.salience), ("mean", Score::mean)];
-
-/// `task`: what the labels can give, `None` where no file tells.
-pub fn section(folders: &[Folder], experiments: &[&Experiment], task: Option<&Task>) -> Markup {
+pub fn section(group: &Group) -> Markup {
+    let Group { folders, experiments, .. } = group;
+    let task = group.task.as_ref();
     let by = task.map_or(RankBy::Mean, Task::leading);
     let has_pairs = task.is_none_or(|task| task.pairs > 0);
     let methods = methods(folders, by);
-    let runs: Vec<Markup> = experiments.iter().enumerate().filter_map(|(colour, e)| by_run(e, colour)).collect();
+    let runs: Vec<Markup> = experiments.iter().filter_map(|experiment| runs::by_run(experiment)).collect();
+    let unknown: Vec<&str> = methods
+        .iter()
+        .filter(|named| named.spread(by, false).is_none())
+        .map(|named| named.method.row.name.as_str())
+        .collect();
     html! {
         @if !by.needs_thresholds() { p {
             "Accuracy is the share of clips whose largest score is that of the label's largest class, UAR the mean over the classes of the \
@@ -42,10 +45,13 @@ pub fn section(folders: &[Folder], experiments: &[&Experiment], task: Option<&Ta
              another fold. Score on the fold that chose minus score on the untouched fold, mean over runs: " (optimism.text()) "."
         } } }
         (WideGrid([figure("Scores of all methods", caption(&methods, by), chart(&methods, by))].into_iter().chain(runs).collect()))
+        @if !unknown.is_empty() { p.note {
+            "No " (by.title()) " is known of " (unknown.join(", ")) ": unfinished, or a folder of an older version, which did not measure it."
+        } }
         @if by.needs_thresholds() { (table(&methods, folders.len() > 1)) }
         @if methods.iter().any(|named| named.method.row.labels.is_some()) { (label_table(&methods, folders.len() > 1)) }
         @if has_pairs && !by.needs_thresholds() { (table(&methods, folders.len() > 1)) }
-        (each(experiments, run_table))
+        (each(experiments, runs::table))
         @for folder in folders.iter().filter(|folder| folder.kind == Kind::Sweep) { (trials(folder, folder.rank_by.unwrap_or(by))) }
     }
 }
@@ -55,13 +61,23 @@ struct Named {
     method: Method,
     strong: bool,
     from: String,
+    /// What its labels can give
+    task: Option<Task>,
+}
+
+impl Named {
+    /// A metric, where the labels give it.
+    fn spread(&self, metric: RankBy, honest: bool) -> Option<Spread> {
+        self.method.row.spread(metric, honest).filter(|_| self.task.is_none_or(|task| metric.applies(&task)))
+    }
 }
 
 /// The experiments, then what stands beside them, then what is reached without looking: each once.
-fn methods(folders: &[Folder], by: RankBy) -> Vec<Named> {
+fn methods(folders: &[&Folder], by: RankBy) -> Vec<Named> {
     let mut all = Vec::new();
     for folder in folders {
-        let own = |method| Named { method, strong: folder.methods.is_empty(), from: folder.name.clone() };
+        let (strong, task) = (folder.methods.is_empty(), folder.task);
+        let own = |method| Named { method, strong, from: folder.name.clone(), task };
         all.extend(folder.all_methods().into_iter().map(own));
     }
     let trivial = folders.iter().filter_map(|folder| Some((folder, folder.experiment.as_ref()?)));
@@ -70,13 +86,12 @@ fn methods(folders: &[Folder], by: RankBy) -> Vec<Named> {
             let same = |named: &Named| named.method.row.name == row.name && named.method.row.official == row.official;
             if !all.iter().any(same) {
                 let method = Method { row: row.clone(), setting: None };
-                all.push(Named { method, strong: false, from: folder.name.clone() });
+                all.push(Named { method, strong: false, from: folder.name.clone(), task: folder.task });
             }
         }
     }
     // One's own in their order, the others from the best down.
-    let mean =
-        |named: &Named| named.method.row.spread(by, false).map_or(f64::NEG_INFINITY, |spread| by.merit(spread.mean));
+    let mean = |named: &Named| named.spread(by, false).map_or(f64::NEG_INFINITY, |spread| by.merit(spread.mean));
     all.sort_by(|a, b| {
         b.strong.cmp(&a.strong).then(if a.strong { Ordering::Equal } else { mean(b).total_cmp(&mean(a)) })
     });
@@ -105,7 +120,7 @@ fn chart(methods: &[Named], by: RankBy) -> Drawing {
             dots::Line {
                 label: row.name.clone(),
                 strong: named.strong,
-                marks: row.spread(by, false).map(mark).into_iter().collect(),
+                marks: named.spread(by, false).map(mark).into_iter().collect(),
             }
         };
         let lines: Vec<_> = methods.iter().take(DRAWN).map(line).collect();
@@ -134,13 +149,13 @@ fn chart(methods: &[Named], by: RankBy) -> Drawing {
 fn table(methods: &[Named], from: bool) -> Markup {
     let cells = |named: &Named| {
         let row = &named.method.row;
-        let spreads = |scores: Option<Scores>| scores.map_or([None; 3], |scores| scores.all()).map(Cell::spread);
+        let spreads = |honest| OF_BLENDS.map(|metric| Cell::spread(named.spread(metric, honest)));
         let folder = from.then(|| Cell::Text(named.from.clone()));
         let first = [Some(Cell::Text(row.name.clone())), folder, Some(Cell::Count(row.runs))];
-        let cells = first.into_iter().flatten().chain(spreads(Some(row.official))).chain(spreads(row.honest)).collect();
+        let cells = first.into_iter().flatten().chain(spreads(false)).chain(spreads(true)).collect();
         Row { cells, strong: named.strong }
     };
-    let metrics = ["presence", "salience", "mean"];
+    let metrics = OF_BLENDS.map(RankBy::title);
     let first = if from { &["method", "from", "runs"][..] } else { &["method", "runs"] };
     let columns = [first, &metrics, &metrics].concat();
     let groups = [("", first.len()), ("official", 3), ("honest", 3)];
@@ -154,7 +169,7 @@ fn label_table(methods: &[Named], from: bool) -> Markup {
         let row = &named.method.row;
         let folder = from.then(|| Cell::Text(named.from.clone()));
         let first = [Some(Cell::Text(row.name.clone())), folder, Some(Cell::Count(row.runs))];
-        let spreads = LabelScores::METRICS.map(|metric| Cell::spread(row.spread(metric, false)));
+        let spreads = LabelScores::METRICS.map(|metric| Cell::spread(named.spread(metric, false)));
         Row { cells: first.into_iter().flatten().chain(spreads).collect(), strong: named.strong }
     };
     let first = if from { &["method", "from", "runs"][..] } else { &["method", "runs"] };
@@ -163,144 +178,4 @@ fn label_table(methods: &[Named], from: bool) -> Markup {
     let caption =
         "Metrics of the largest class, mean ± standard deviation over runs; log loss and ECE are better when lower.";
     html! { (Table { name: "label-scores", caption, groups: &[], columns: &columns, rows }) }
-}
-
-/// Every fold's scores on one axis; nothing to see of a single run.
-fn by_run(experiment: &Experiment, colour: usize) -> Option<Markup> {
-    let runs: Vec<_> = experiment.runs.iter().filter(|run| run.official.is_some()).collect();
-    let row = experiment.row.as_ref().filter(|_| runs.len() > 1)?;
-    let mut lines = Vec::new();
-    if !experiment.task().leading().needs_thresholds() {
-        lines.extend(of_labels(experiment, colour));
-    }
-    for (metric, value) in METRICS.into_iter().filter(|_| experiment.task().pairs > 0) {
-        for (kind, filled) in [("official", true), ("honest", false)] {
-            let of = |run: &&super::run::Run| {
-                let judgement = if filled { run.official } else { run.honest }?;
-                let at = value(&judgement.score());
-                Some(Mark {
-                    value: at,
-                    deviation: None,
-                    colour,
-                    filled,
-                    tip: format!("{}: {metric} {at:.3} ({kind})", run.name),
-                })
-            };
-            let marks: Vec<Mark> = runs.iter().filter_map(of).collect();
-            if !marks.is_empty() {
-                lines.push(dots::Line { label: format!("{metric}, {kind}"), strong: metric == "mean", marks });
-            }
-        }
-    }
-    let pairs = experiment.task().pairs > 0;
-    let kinds = if pairs { ": official filled, honest hollow" } else { "" };
-    let caption = format!("{} over {}; each mark is one run{kinds}.", experiment.clips(), experiment.shape());
-    Some(figure(&format!("{}: run by run", row.name), caption, {
-        let key = [(Ink::Dot(colour), "official".to_owned()), (Ink::Ring(colour), "honest".to_owned())];
-        dots("Scores of every run", "score", &lines).with_key(key.into_iter().filter(|_| pairs))
-    }))
-}
-
-/// Accuracy and UAR of every run.
-fn of_labels(experiment: &Experiment, colour: usize) -> Vec<dots::Line> {
-    let measured: Vec<(&str, Measures)> = experiment
-        .runs
-        .iter()
-        .filter_map(|run| {
-            let scored = run.scored.as_ref()?;
-            let cases = cases(scored.scores.view(), scored.targets.view());
-            Some((run.name.as_str(), Measures::of(&cases, scored.scores.ncols())))
-        })
-        .collect();
-    let line = |metric: RankBy| {
-        let mark = |(name, measures): &(&str, Measures)| {
-            let value = metric.value(measures)?;
-            let tip = format!("{name}: {} {value:.3}", metric.title());
-            Some(Mark { value, deviation: None, colour, filled: true, tip })
-        };
-        let marks = measured.iter().filter_map(mark).collect();
-        dots::Line { label: metric.title().to_owned(), strong: metric == RankBy::Uar, marks }
-    };
-    [RankBy::Accuracy, RankBy::Uar].map(line).into()
-}
-
-/// Runs of labels without blends, whose thresholds decide nothing.
-fn label_run_table(experiment: &Experiment) -> Markup {
-    let cells = |run: &super::run::Run| {
-        let measures = run
-            .scored
-            .as_ref()
-            .map(|scored| Measures::of(&cases(scored.scores.view(), scored.targets.view()), scored.scores.ncols()));
-        let best = run.log.iter().rev().find(|epoch| epoch.best).map(|epoch| epoch.epoch as usize);
-        let clips = run.scored.as_ref().map(|scored| scored.names.len());
-        let count = |count: Option<usize>| count.map_or(Cell::None, Cell::Count);
-        let first = [Cell::Text(run.name.clone()), count(clips), Cell::Count(run.log.len()), count(best)];
-        let figures =
-            LabelScores::METRICS.map(|metric| Cell::number(measures.and_then(|measures| metric.value(&measures))));
-        Row::from(first.into_iter().chain(figures).collect::<Vec<_>>())
-    };
-    let rows: Vec<Row> = experiment.runs.iter().map(cells).collect();
-    let columns = [&["run", "clips", "epochs", "best epoch"][..], &LabelScores::METRICS.map(RankBy::title)].concat();
-    let caption = "Every run: validation clips, epochs trained, the epoch that was kept, and scores.";
-    folded("Every run as a table", Table { name: "runs", caption, groups: &[], columns: &columns, rows })
-}
-
-fn run_table(experiment: &Experiment) -> Option<Markup> {
-    if !experiment.task().has_blends() && experiment.scored().next().is_some() {
-        return Some(label_run_table(experiment));
-    }
-    let cells = |run: &super::run::Run| {
-        let judged = |judgement: Option<crate::scoring::judge::Judgement>| {
-            let thresholds = judgement.map(|judgement| judgement.thresholds);
-            [
-                thresholds.map(|t| t.alpha),
-                thresholds.map(|t| t.beta),
-                judgement.map(|judgement| judgement.presence),
-                judgement.and_then(|judgement| judgement.salience),
-                judgement.and_then(|judgement| judgement.mean),
-            ]
-            .map(Cell::number)
-        };
-        let best = run.log.iter().rev().find(|epoch| epoch.best).map(|epoch| epoch.epoch as usize);
-        let clips = run.scored.as_ref().map(|scored| scored.names.len());
-        let count = |count: Option<usize>| count.map_or(Cell::None, Cell::Count);
-        let first = [Cell::Text(run.name.clone()), count(clips), Cell::Count(run.log.len()), count(best)];
-        Row::from(first.into_iter().chain(judged(run.official)).chain(judged(run.honest)).collect::<Vec<_>>())
-    };
-    let rows: Vec<Row> = experiment.runs.iter().map(cells).collect();
-    let judged = ["α", "β", "presence", "salience", "mean"];
-    let columns = [&["run", "clips", "epochs", "best epoch"][..], &judged, &judged].concat();
-    let groups = [("", 4), ("official", 5), ("honest", 5)];
-    let caption = "Every run: validation clips, epochs trained, the epoch that was kept, thresholds and scores.";
-    Some(folded("Every run as a table", Table { name: "runs", caption, groups: &groups, columns: &columns, rows }))
-}
-
-fn trials(folder: &Folder, by: RankBy) -> Markup {
-    let row = |trial: &super::sweep::Trial| {
-        let scores = trial.method.as_ref().map(|method| &method.row);
-        let set: Vec<String> = trial.told.set.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        let spread = |honest| Cell::spread(scores.and_then(|row| row.spread(by, honest)));
-        let figures = if by.needs_thresholds() { vec![spread(false), spread(true)] } else { vec![spread(false)] };
-        let (name, set) = (Cell::Text(trial.told.name.clone()), Cell::Text(set.join(", ")));
-        let seconds = trial.told.seconds.map_or(Cell::None, |seconds| Cell::Count(seconds.round() as usize));
-        let first = [name, set, Cell::Text(trial.told.status.to_string())];
-        Row::from(first.into_iter().chain(figures).chain([seconds]).collect::<Vec<_>>())
-    };
-    let figures = if by.needs_thresholds() { &["official", "honest"][..] } else { &[by.title()] };
-    let columns = [&["trial", "settings", "status"][..], figures, &["seconds"]].concat();
-    let caption = format!(
-        "Every trial, what tells it from the others, and its {}, which ranks them.",
-        match by {
-            RankBy::Mean => "mean score",
-            other => other.title(),
-        }
-    );
-    let table = Table {
-        name: "trials",
-        caption: &caption,
-        groups: &[],
-        columns: &columns,
-        rows: folder.trials.iter().map(row).collect(),
-    };
-    html! { h3 { "Trials of " (folder.name) } (table) }
 }

@@ -9,39 +9,34 @@ use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, legend};
 use crate::scoring::metrics::{self, Task};
 use maud::{Markup, html};
 
-/// Experiments with their decisions, by their place in the report.
-type Known<'a> = Vec<(usize, &'a Experiment, &'a Judged)>;
+/// Experiments with their decisions.
+type Known<'a> = [(&'a Experiment, &'a Judged)];
 
-pub fn section(experiments: &[&Experiment], judged: &[Option<Judged>]) -> Markup {
-    let known: Known = experiments
-        .iter()
-        .zip(judged)
-        .enumerate()
-        .filter_map(|(i, (e, judged))| Some((i, *e, judged.as_ref()?)))
-        .collect();
+/// `known`: those of the experiments that have decisions.
+pub fn section(experiments: &[&Experiment], known: &Known) -> Markup {
     if known.is_empty() {
         return html! {};
     }
-    let parts = |of: fn(&Judged, &[String]) -> Vec<Part>| -> Vec<(usize, &Experiment, Vec<Part>)> {
-        known.iter().map(|(i, experiment, judged)| (*i, *experiment, of(judged, &experiment.classes))).collect()
+    let parts = |of: fn(&Judged, &[String]) -> Vec<Part>| -> Vec<(&Experiment, Vec<Part>)> {
+        known.iter().map(|(experiment, judged)| (*experiment, of(judged, &experiment.classes))).collect()
     };
     let (sets, ratios) = (parts(Judged::by_set), parts(Judged::by_ratio));
-    let tasks: Vec<Task> = known.iter().map(|(_, experiment, _)| experiment.task()).collect();
+    let tasks: Vec<Task> = known.iter().map(|(experiment, _)| experiment.task()).collect();
     let blends = tasks.iter().any(Task::has_blends);
     let caption = html! {
         @if blends { i.chip.full.s5 {} "presence, " i.chip.hollow.s5 {} "salience (blends only), official thresholds. From " }
         @else { "Share of each class's clips whose largest score is that of the class. From " }
-        (clips(&known)) "."
+        (clips(known)) "."
     };
     let by_set = match (blends, tasks.iter().all(|task| task.blemore)) {
         (false, _) => "Recall by class",
         (true, true) => "Accuracy by set of emotions",
         (true, false) => "Accuracy by set of classes",
     };
-    let confusions = known.iter().map(|(_, experiment, judged)| confusion(experiment, judged, experiments.len() > 1));
+    let confusions = known.iter().map(|(experiment, judged)| confusion(experiment, judged, experiments.len() > 1));
     let by_set = figure(by_set, &caption, chart(by_set, &sets));
     let of_blends = html! { (caption) " First and second one in the order of the classes." };
-    let has_ratios = ratios.iter().any(|(_, _, parts)| !parts.is_empty());
+    let has_ratios = ratios.iter().any(|(_, parts)| !parts.is_empty());
     let by_ratio =
         has_ratios.then(|| figure("Accuracy of blends by ratio", of_blends, chart("Accuracy by ratio", &ratios)));
     let figures = [by_set].into_iter().chain(confusions).chain(by_ratio).collect();
@@ -49,34 +44,34 @@ pub fn section(experiments: &[&Experiment], judged: &[Option<Judged>]) -> Markup
         (legend(experiments))
         (WideGrid(figures))
         (each(experiments, |experiment| {
-            let (_, _, judged) = known.iter().find(|(_, known, _)| std::ptr::eq(*known, experiment))?;
+            let (_, judged) = known.iter().find(|(known, _)| std::ptr::eq(*known, experiment))?;
             Some(tables(experiment, judged))
         }))
     }
 }
 
 fn clips(known: &Known) -> String {
-    let mut told: Vec<String> = known.iter().map(|(_, experiment, _)| experiment.clips()).collect();
+    let mut told: Vec<String> = known.iter().map(|(experiment, _)| experiment.clips()).collect();
     told.dedup();
     told.join(" and ")
 }
 
-fn chart(label: &str, all: &[(usize, &Experiment, Vec<Part>)]) -> Drawing {
+fn chart(label: &str, all: &[(&Experiment, Vec<Part>)]) -> Drawing {
     let mut names: Vec<&String> = Vec::new();
-    for part in all.iter().flat_map(|(_, _, parts)| parts) {
+    for part in all.iter().flat_map(|(_, parts)| parts) {
         if !names.contains(&&part.name) {
             names.push(&part.name);
         }
     }
-    let is_blend = all.iter().flat_map(|(_, _, parts)| parts).any(|part| part.blend);
+    let is_blend = all.iter().flat_map(|(_, parts)| parts).any(|part| part.blend);
     let presence = if is_blend { "presence" } else { "recall" };
     let marks = |name: &String| -> Vec<Mark> {
-        let of = |(colour, experiment, parts): &(usize, &Experiment, Vec<Part>)| -> Option<Vec<Mark>> {
+        let of = |(experiment, parts): &(&Experiment, Vec<Part>)| -> Option<Vec<Mark>> {
             let part = parts.iter().find(|part| part.name == *name)?;
             let mark = |value: f64, what: &str, filled| Mark {
                 value,
                 deviation: None,
-                colour: *colour,
+                colour: experiment.colour,
                 filled,
                 tip: format!("{}, {name}: {what} {value:.3} of {} clips", experiment.name, part.clips),
             };
@@ -90,7 +85,7 @@ fn chart(label: &str, all: &[(usize, &Experiment, Vec<Part>)]) -> Drawing {
         names.into_iter().map(|name| dots::Line { label: name.clone(), strong: false, marks: marks(name) }).collect();
     let metrics = [(Ink::Dot(5), "presence".to_owned()), (Ink::Ring(5), "salience".to_owned())];
     let several = all.iter().filter(|_| all.len() > 1);
-    let experiments = several.map(|(colour, experiment, _)| (Ink::Bar(*colour), experiment.name.clone()));
+    let experiments = several.map(|(experiment, _)| (Ink::Bar(experiment.colour), experiment.name.clone()));
     let key = experiments.chain(metrics.into_iter().filter(|_| is_blend));
     dots(label, "share of clips", &lines).with_key(key)
 }
@@ -104,7 +99,7 @@ fn confusion(experiment: &Experiment, judged: &Judged, named: bool) -> Markup {
         let (truth, answer) = (&confusion.truths[i], &confusion.predicted[j]);
         heatmap::Cell {
             shade: share,
-            text: if share >= 0.005 { format!("{:.0}", 100.0 * share) } else { String::new() },
+            text: if share >= 0.005 { format!("{}", (100.0 * share).round()) } else { String::new() },
             tip: format!("{truth} predicted as {answer}:\n{count} of {total} clips ({:.1} %)", 100.0 * share),
             framed: truth == answer,
         }

@@ -54,7 +54,7 @@ impl Setting {
         told.unwrap_or_default().resolved(blends)
     }
 
-    /// `22 video, 13 audio, 1 multimodal`; the name of a single one
+    /// `22 video, 13 audio, 1 multimodal`; the name of a single one; how many where their modalities are not known
     pub fn pool(&self) -> String {
         let modalities = Modality::distinct(self.encoders.iter().map(|encoder| encoder.modality));
         let count = |modality| self.encoders.iter().filter(|encoder| encoder.modality == modality).count();
@@ -63,6 +63,7 @@ impl Setting {
         match &self.encoders[..] {
             [] => "–".into(),
             [one] => one.name.clone(),
+            all if modalities_unknown(all) => all.len().to_string(),
             _ => parts.join(", "),
         }
     }
@@ -79,6 +80,11 @@ impl Setting {
         let kept = self.flat().into_iter().filter(|(key, _)| !keys.contains(&key.as_str()));
         (kept.collect(), &self.encoders)
     }
+}
+
+/// No file says of what kind any of them is.
+pub fn modalities_unknown(encoders: &[EncoderInfo]) -> bool {
+    encoders.iter().all(|encoder| encoder.modality == Modality::Unknown)
 }
 
 fn walk(table: &Table, section: &str, flat: &mut Vec<(String, String)>) {

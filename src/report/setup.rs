@@ -3,7 +3,7 @@
 use super::experiment::Experiment;
 use super::folder::Folder;
 use super::page::{self, Cell, Row, Table, command, each, folded};
-use super::setting::Setting;
+use super::setting::{Setting, modalities_unknown};
 use crate::config::Config;
 use maud::{Markup, html};
 
@@ -35,7 +35,16 @@ fn environment(folders: &[Folder]) -> Table<'_> {
             Cell::Text(folder.name.clone()),
             Cell::Text(folder.kind.word().into()),
             text(device.map(|device| device.name.clone())),
-            text(device.map(|device| format!("{} {}", device.backend, device.driver).trim().to_owned())),
+            text(device.map(|device| {
+                [&device.backend, &device.driver]
+                    .map(String::as_str)
+                    .into_iter()
+                    .filter(|part| *part != "none")
+                    .collect::<Vec<_>>()
+                    .join(" ")
+                    .trim()
+                    .to_owned()
+            })),
             text(folder.versions.as_ref().map(|versions| versions.blendfuse.clone())),
             text(folder.versions.as_ref().map(|versions| versions.wgpu.clone())),
             text(folder.seconds.map(page::duration)),
@@ -100,7 +109,7 @@ fn data(experiment: &Experiment) -> Option<Markup> {
     let encoder = |encoder: &crate::data::EncoderInfo| {
         Row::from(vec![
             Cell::Text(encoder.name.clone()),
-            Cell::Text(encoder.modality.to_string()),
+            if modalities_unknown(encoders) { Cell::None } else { Cell::Text(encoder.modality.to_string()) },
             Cell::Count(encoder.width),
         ])
     };
@@ -123,7 +132,7 @@ fn data(experiment: &Experiment) -> Option<Markup> {
         folded("The data", html! {
             p {
                 @if let Some(name) = name { "Pool " code { (name) } ": " }
-                (encoders.len()) " encoders (" (experiment.setting.pool()) "), " (experiment.classes.len()) " " (classes) " (" (experiment.classes.join(", ")) ")"
+                (encoders.len()) " encoders" @if !modalities_unknown(encoders) { " (" (experiment.setting.pool()) ")" } ", " (experiment.classes.len()) " " (classes) " (" (experiment.classes.join(", ")) ")"
                 @if let Some(neutral) = experiment.neutral.and_then(|neutral| experiment.classes.get(neutral)) { "; " (neutral) " never blends" }
                 "."
             }

@@ -1,11 +1,11 @@
-//! Do encoders say the same, and does the gate keep such ones together: figures 7 and 8 of the paper.
+//! Do encoders say the same, and does the gate keep such ones together, as figures 7 and 8 of the paper show it.
 
 use super::chart::Ink;
 use super::chart::heatmap::{self, heatmap};
 use super::chart::scatter::{Point, scatter};
 use super::encoders::colour;
 use super::experiment::Experiment;
-use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, published};
+use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, numbered, published};
 use crate::analysis::{Analysis, EncoderPair};
 use crate::data::Modality;
 use maud::{Markup, html};
@@ -20,17 +20,20 @@ const WRITTEN: usize = 12;
 const MIXED: usize = 3;
 
 pub fn section(experiments: &[&Experiment]) -> Markup {
-    each(experiments, |experiment| Some(of_experiment(experiment.analysis.as_ref()?, experiment.task().blemore)))
+    each(experiments, |experiment| Some(of_experiment(experiment, experiment.analysis.as_ref()?)))
 }
 
-fn of_experiment(analysis: &Analysis, blemore: bool) -> Markup {
+fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Markup {
+    let blemore = experiment.task().blemore;
+    let all: usize = experiment.scored().map(|scored| scored.names.len()).sum();
+    let clips = if all == analysis.clips { experiment.clips() } else { format!("{} clips", analysis.clips) };
     let Some(cka) = &analysis.cka else { return html! {} };
     let drawn = drawn(analysis);
     let names: Vec<String> = drawn.iter().map(|&k| analysis.encoders[k].name.clone()).collect();
     html! {
         // A large matrix takes the whole width.
-        @if drawn.len() > WRITTEN { (matrix(analysis, cka, &drawn, &names, blemore)) (WideGrid(vec![cloud(analysis, &names, blemore)])) }
-        @else { (WideGrid(vec![matrix(analysis, cka, &drawn, &names, blemore), cloud(analysis, &names, blemore)])) }
+        @if drawn.len() > WRITTEN { (matrix(analysis, cka, &drawn, &names, blemore, &clips)) (WideGrid(vec![cloud(analysis, &names, blemore, &clips)])) }
+        @else { (WideGrid(vec![matrix(analysis, cka, &drawn, &names, blemore, &clips), cloud(analysis, &names, blemore, &clips)])) }
         (folded("Most similar pairs as a table", pairs(analysis)))
     }
 }
@@ -43,7 +46,14 @@ fn drawn(analysis: &Analysis) -> Vec<usize> {
     order
 }
 
-fn matrix(analysis: &Analysis, cka: &[Vec<f64>], drawn: &[usize], names: &[String], blemore: bool) -> Markup {
+fn matrix(
+    analysis: &Analysis,
+    cka: &[Vec<f64>],
+    drawn: &[usize],
+    names: &[String],
+    blemore: bool,
+    clips: &str,
+) -> Markup {
     let cell = |i: usize, j: usize| {
         let (a, b) = (drawn[i], drawn[j]);
         heatmap::Cell {
@@ -62,13 +72,14 @@ fn matrix(analysis: &Analysis, cka: &[Vec<f64>], drawn: &[usize], names: &[Strin
     let size = if drawn.len() <= WRITTEN { (32.0, 26.0) } else { (16.0, 15.0) };
     let caption = html! {
         "Linear CKA between the projected embeddings of every two encoders, from 0 (nothing in common, faint) to 1 (the same up to \
-         rotation and scale), mean over " (analysis.runs.len()) " models, each on its own clips (" (analysis.clips) " in all)."
+         rotation and scale), mean over " (analysis.runs.len()) " models, each on its own clips (" (clips) " in all)."
         (published(blemore, "clusters within families of encoders; video and audio have little in common."))
     };
-    figure("Figure 7: similarity of encoders", caption, heatmap("CKA between encoders", names, names, size, cell))
+    let title = numbered(blemore, 7, "similarity of encoders");
+    figure(&title, caption, heatmap("CKA between encoders", names, names, size, cell))
 }
 
-fn cloud(analysis: &Analysis, names: &[String], blemore: bool) -> Markup {
+fn cloud(analysis: &Analysis, names: &[String], blemore: bool, clips: &str) -> Markup {
     let modality = |name: &String| analysis.encoders.iter().find(|e| e.name == *name).map(|encoder| encoder.modality);
     let point = |pair: &EncoderPair| {
         let same = modality(&pair.a).filter(|a| modality(&pair.b) == Some(*a));
@@ -90,7 +101,7 @@ fn cloud(analysis: &Analysis, names: &[String], blemore: bool) -> Markup {
     let key = pair_key(analysis, &points);
     let told = |r: Option<f64>| r.map_or("undefined".to_owned(), |r| format!("{r:.2}"));
     let caption = html! {
-        (points.len()) " pairs of encoders: how alike they are, and for what share of " (analysis.clips) " clips both are kept. "
+        (points.len()) " pairs of encoders: how alike they are, and for what share of " (clips) " both are kept. "
         @if let Some(correlation) = &analysis.correlation {
             "Correlation: Pearson's r = " (told(correlation.pearson)) ", Spearman's ρ = " (told(correlation.spearman)) ". "
         }
@@ -101,7 +112,7 @@ fn cloud(analysis: &Analysis, names: &[String], blemore: bool) -> Markup {
         (published(blemore, "a falling trend, alike encoders are rarely kept together."))
     };
     let drawing = scatter("CKA against co-selection", ("CKA", "kept together"), &points, trend(&points)).with_key(key);
-    figure("Figure 8: similarity and co-selection", caption, drawing)
+    figure(&numbered(blemore, 8, "similarity and co-selection"), caption, drawing)
 }
 
 /// Colours of pairs: within each modality, and between two; nothing to say of a single modality.

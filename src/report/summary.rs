@@ -1,17 +1,17 @@
 //! What there is to know first: headline figures, and in a few sentences what they come from.
 
-use super::calibration::Reliability;
 use super::experiment::Experiment;
 use super::files::Missing;
 use super::folder::{Folder, Kind};
 use super::judged::{Judged, Part};
-use super::page::{self, Cell, Table, legend};
+use super::labels::{self, Group};
 use super::run::Run;
+use super::side_by_side::side_by_side;
 use super::verdicts::Pair;
 use crate::analysis;
 use crate::scoring::gate;
 use crate::scoring::metrics::RankBy;
-use crate::scoring::scores::{LabelScores, Scores, Spread};
+use crate::scoring::scores::{Scores, Spread};
 use crate::scoring::verdicts::Estimate;
 use maud::{Markup, html};
 
@@ -21,6 +21,7 @@ const TOLD: usize = 4;
 /// `judged` belongs to `experiments`.
 pub fn section(
     folders: &[Folder],
+    groups: &[Group],
     experiments: &[&Experiment],
     judged: &[Option<Judged>],
     pairs: &[Pair],
@@ -32,10 +33,11 @@ pub fn section(
             p.alert { b { "Not complete: " } (damaged.len()) " part" @if damaged.len() > 1 { "s" } " could not be read, such as the "
                 (damaged[0].what) ". All of them, with what would give them: " a href="#missing" { "what is missing" } "." }
         }
+        (labels::warning(groups))
         @match experiments {
             [] => {},
             [one] => (cards(one)),
-            several => (comparison(several)),
+            several => (side_by_side(several, groups.len() > 1)),
         }
         @for experiment in experiments { @if let Some(warning) = gate_warning(experiment) {
             p.alert { @if experiments.len() > 1 { b { (experiment.name) } ": " } (warning) "." }
@@ -67,7 +69,6 @@ fn cards(experiment: &Experiment) -> Markup {
         card(what, format!("{mean:.3}"), std.map(|std| format!("{std:.3}")), beside)
     };
     let row = experiment.row.as_ref();
-    let all = Reliability::of_all(experiment.scored());
     let k = experiment.setting.encoders.len();
     let task = experiment.task();
     let by = task.leading();
@@ -86,71 +87,21 @@ fn cards(experiment: &Experiment) -> Markup {
             @if task.pairs > 0 { @if let Some(honest) = row.and_then(|row| row.honest.as_ref()) { (scores("Score, thresholds from other folds (honest)", honest)) }
             @if let Some(row) = row { (scores("Score, thresholds from the same clips (official)", &row.official)) } }
             @if let Some((trivial, value)) = best_trivial {
-                (card(&format!("Best {} without looking", if by == RankBy::Mean { "score" } else { by.title() }), format!("{value:.3}"), None, trivial.name.clone()))
+                (card(&format!("Best {} of a constant prediction", if by == RankBy::Mean { "score" } else { by.title() }), format!("{value:.3}"), None, trivial.name.clone()))
             }
             @if experiment.scored().next().is_some() {
-                (card("Held-out clips", experiment.scored().map(|scored| scored.names.len()).sum::<usize>().to_string(), None,
+                (card("Held-out clips", experiment.distinct_clips().to_string(), None,
                     format!("{}, {} {classes}", experiment.shape(), experiment.classes.len())))
             }
             @if k > 0 {
                 (card("Encoders", k.to_string(), None, experiment.setting.n().filter(|_| experiment.setting.has_gate() == Some(true))
                     .map_or("all with the same weight".into(), |n| format!("{n} kept per clip"))))
             }
-            @if all.count > 0 { (card("Calibration error", format!("{:.3}", all.ece), None, "ECE of all scores; 0 is best".into())) }
+            @if let Some(Spread { mean, std }) = experiment.spread(RankBy::Ece, false) {
+                (card("Calibration error (ECE)", format!("{mean:.3}"), std.map(|std| format!("{std:.3}")), "of the largest score; 0 is best".into()))
+            }
         }
     }
-}
-
-/// Experiments of a task without pairs.
-fn label_comparison(experiments: &[&Experiment]) -> Markup {
-    let row = |experiment: &&Experiment| {
-        let row = experiment.row.as_ref();
-        let first = [
-            Cell::Text(experiment.name.clone()),
-            Cell::Text(experiment.shape()),
-            Cell::Count(experiment.setting.encoders.len()),
-            experiment.setting.n().map_or(Cell::None, Cell::Count),
-        ];
-        let figures = LabelScores::METRICS.map(|metric| Cell::spread(row.and_then(|row| row.spread(metric, false))));
-        page::Row::from(first.into_iter().chain(figures).collect::<Vec<_>>())
-    };
-    let columns = [&["", "runs", "encoders", "n"][..], &LabelScores::METRICS.map(RankBy::title)].concat();
-    let table = Table {
-        name: "summary",
-        caption: "Mean ± standard deviation over runs; log loss and ECE are better when lower.",
-        groups: &[],
-        columns: &columns,
-        rows: experiments.iter().map(row).collect(),
-    };
-    html! { (legend(experiments)) (table) }
-}
-
-fn comparison(experiments: &[&Experiment]) -> Markup {
-    if experiments.iter().all(|experiment| experiment.task().pairs == 0) {
-        return label_comparison(experiments);
-    }
-    let row = |experiment: &&Experiment| {
-        let row = experiment.row.as_ref();
-        let spreads = |scores: Option<Scores>| scores.map_or([None; 3], |scores| scores.all()).map(Cell::spread);
-        let ece = Some(Reliability::of_all(experiment.scored())).filter(|all| all.count > 0).map(|all| all.ece);
-        let n = experiment.setting.n().map_or(Cell::None, Cell::Count);
-        let first = [
-            Cell::Text(experiment.name.clone()),
-            Cell::Text(experiment.shape()),
-            Cell::Count(experiment.setting.encoders.len()),
-            n,
-        ];
-        let figures = spreads(row.map(|row| row.official)).into_iter().chain(spreads(row.and_then(|row| row.honest)));
-        page::Row::from(first.into_iter().chain(figures).chain([Cell::number(ece)]).collect::<Vec<_>>())
-    };
-    let table = Table {
-        name: "summary",
-        caption: "Mean ± standard deviation over runs; ECE: calibration error of all scores.",
-        groups: &[("", 4), ("official", 3), ("honest", 3), ("", 1)],
-        columns: &["", "runs", "encoders", "n", "presence", "salience", "mean", "presence", "salience", "mean", "ECE"],
-        rows: experiments.iter().map(row).collect(),
-    };
-    html! { (legend(experiments)) (table) }
 }
 
 /// A gate that keeps few encoders or is the same for every clip.
@@ -201,8 +152,7 @@ fn compared(pairs: &[Pair]) -> Vec<Markup> {
 
 fn of_experiment(experiment: &Experiment, judged: Option<&Judged>) -> Vec<Markup> {
     let mut said = Vec::new();
-    let blends = experiment.task().pairs > 0;
-    let mean = |honest| experiment.row.as_ref()?.spread(RankBy::Mean, honest).filter(|_| blends);
+    let mean = |honest| experiment.spread(RankBy::Mean, honest);
     if let (Some(official), Some(honest)) = (mean(false), mean(true)) {
         let gain = official.mean - honest.mean;
         said.push(html! { "Searching the thresholds on the very clips that are scored is worth " (format!("{gain:.3}")) " of the official score." });
@@ -212,9 +162,10 @@ fn of_experiment(experiment: &Experiment, judged: Option<&Judged>) -> Vec<Markup
         let by_presence = |a: &&Part, b: &&Part| a.official.presence.total_cmp(&b.official.presence);
         if let (Some(best), Some(worst)) = (sets.iter().max_by(by_presence), sets.iter().min_by(by_presence)) {
             said.push(html! {
-                "Found most surely: " b { (best.name) } " (" (percent(best.official.presence)) " of " (best.clips) " clips); least: "
+                (if experiment.task().has_blends() { "Highest presence: " } else { "Highest recall: " })
+                b { (best.name) } " (" (percent(best.official.presence)) " of " (best.clips) " predictions); lowest: "
                 b { (worst.name) } " (" (percent(worst.official.presence)) " of " (worst.clips) ")"
-                @if let Some((name, count)) = &worst.mistaken_for { ", most often taken for " (name) " (" (count) ")" } "."
+                @if let Some((name, count)) = &worst.mistaken_for { ", most often predicted as " (name) " (" (count) ")" } "."
             });
         }
         let (single, blend): (Vec<&Part>, Vec<&Part>) = sets.iter().partition(|part| !part.blend);
@@ -233,7 +184,7 @@ fn of_experiment(experiment: &Experiment, judged: Option<&Judged>) -> Vec<Markup
         let first: Vec<String> =
             ranked.iter().take(3).map(|encoder| format!("{} ({})", encoder.name, percent(encoder.mean))).collect();
         if ranked[0].mean > ranked[ranked.len() - 1].mean {
-            said.push(html! { "The gate gives most weight to " (first.join(", ")) "; all alike would be " (percent(1.0 / ranked.len() as f64)) "." });
+            said.push(html! { "The gate gives most weight to " (first.join(", ")) "; equal weights would be " (percent(1.0 / ranked.len() as f64)) "." });
         }
     }
     said

@@ -49,8 +49,8 @@ pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Sweep {
     );
     let sweep = match files::json::<SweepSummary>(&path.join("summary.json")) {
         Ok(told) => Sweep {
-            noise: told.noise(),
-            rank_by: Some(told.rank_by()),
+            noise: noise(&told),
+            rank_by: Some(rank_by(&told)),
             command: Some(told.command),
             versions: Some(told.versions),
             device: told.device,
@@ -75,6 +75,21 @@ pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Sweep {
         missing.push(Missing::new(format!("trial {} of {name}", trial.told.name), why, Some(again)));
     }
     sweep
+}
+
+/// What ranked the trials. Older versions ranked by the mean whatever the labels; without blends that was half of presence.
+fn rank_by(told: &SweepSummary) -> RankBy {
+    let by = told.rank_by();
+    if by == RankBy::Mean && told.data.task().pairs == 0 { RankBy::Presence } else { by }
+}
+
+/// Which other trials lie within noise of the best, and by what test.
+fn noise(told: &SweepSummary) -> Option<String> {
+    let test = told.noise()?.split_once(": ")?.1.to_owned();
+    let name = |id: &usize| told.trials.iter().find(|trial| trial.id == *id).map(|trial| trial.name.as_str());
+    let others: Vec<&str> = told.within_noise.iter().skip(1).filter_map(name).collect();
+    let others = if others.is_empty() { "no other trial".into() } else { others.join(", ") };
+    Some(format!("{others} ({test})"))
 }
 
 /// The trial that the leaderboard has first.

@@ -44,7 +44,7 @@ impl Cell {
         match self {
             Self::Text(text) => text.clone(),
             Self::Count(value) => value.to_string(),
-            Self::Number(value) => format!("{value:.3}"),
+            Self::Number(value) => without_minus_zero(format!("{value:.3}")),
             Self::Precise(value) => format!("{value:.5}"),
             Self::Spread(spread) => spread.text(),
             Self::None => "–".into(),
@@ -58,6 +58,11 @@ impl Cell {
             _ => false,
         }
     }
+}
+
+/// A difference that rounds to nothing has no sign.
+fn without_minus_zero(text: String) -> String {
+    if text == "-0.000" { "0.000".into() } else { text }
 }
 
 impl Render for Cell {

@@ -57,15 +57,15 @@ impl TestSet {
         Ok(Self { name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), ..read })
     }
 
-    /// Checks that it is of the classes of the folders that are reported.
+    /// Checks that it is of the classes of a folder that is reported.
     ///
     /// # Errors
     /// Names both.
     pub(super) fn check(&self, experiments: &[&Experiment]) -> Result<()> {
         let own: Vec<&String> = self.classes.iter().map(|class| &class.class).collect();
         let known = || experiments.iter().filter(|experiment| !experiment.classes.is_empty());
-        let other = known().find(|experiment| !experiment.classes.iter().eq(own.iter().copied()));
-        if let Some(experiment) = other {
+        let is_own = |experiment: &&&Experiment| experiment.classes.iter().eq(own.iter().copied());
+        if let Some(experiment) = known().next().filter(|_| !known().any(|experiment| is_own(&experiment))) {
             anyhow::bail!(
                 "{}: found scores of classes {own:?}, but {} has {:?}; give an evaluation of its own predictions",
                 self.name,
@@ -81,12 +81,10 @@ pub fn section(sets: &[TestSet]) -> Markup {
     if sets.is_empty() {
         return html! {};
     }
-    let blends = sets.iter().any(|set| set.task.has_blends());
-    let of_blends = |metric: &RankBy| metric.needs_thresholds();
-    let metrics: Vec<RankBy> = RankBy::ALL.into_iter().filter(|metric| blends || !of_blends(metric)).collect();
     let cells = |set: &TestSet, name: String, figures: &Figures, missing: usize| {
         let first = [Cell::Text(name), Cell::Count(set.clips), Cell::Count(missing)];
-        first.into_iter().chain(metrics.iter().map(|metric| Cell::number(figures.get(*metric)))).collect::<Vec<_>>()
+        let value = |metric: RankBy| Cell::number(figures.get(metric).filter(|_| metric.applies(&set.task)));
+        first.into_iter().chain(RankBy::ALL.map(value)).collect::<Vec<_>>()
     };
     let mut rows = Vec::new();
     for set in sets {
@@ -96,8 +94,7 @@ pub fn section(sets: &[TestSet]) -> Markup {
             rows.push(cells(set, name, &baseline.figures, 0).into());
         }
     }
-    let titles: Vec<&str> = metrics.iter().map(|metric| metric.title()).collect();
-    let columns = [&["predictions", "clips", "without prediction"][..], &titles].concat();
+    let columns = [&["predictions", "clips", "without prediction"][..], &RankBy::ALL.map(RankBy::title)].concat();
     let caption = "Labelled test clips; log loss and ECE are better when lower.";
     let classes = sets.iter().flat_map(|set| {
         set.classes.iter().map(|class| {

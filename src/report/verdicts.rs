@@ -4,7 +4,7 @@ use super::experiment::Experiment;
 use super::folder::Folder;
 use super::setting::Setting;
 use super::table::{Cell, Row, Table};
-use crate::scoring::verdicts::{Comparison, FoldScores, System, adjust, compare, p_text, units};
+use crate::scoring::verdicts::{Comparison, FoldScores, System, adjust, compare, p_text, signed, units};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
@@ -42,7 +42,9 @@ pub fn pairs(folders: &[Folder], experiments: &[&Experiment]) -> Vec<Pair> {
     }
     for folder in folders.iter().filter(|folder| !folder.baselines.is_empty()) {
         for (experiment, system) in experiments.iter().zip(&systems) {
-            if let Ok(system) = system {
+            // Baselines on other labels are no baselines of it.
+            let same = |system: &System| folder.baselines.iter().any(|(_, other)| other.classes == system.classes);
+            if let Some(system) = system.as_ref().ok().filter(|system| same(system)) {
                 pairs.push(with_best(folder, experiment, system));
             }
         }
@@ -151,7 +153,8 @@ pub fn section(pairs: &[Pair]) -> Markup {
     let compared: Vec<(&Pair, &Comparison)> =
         pairs.iter().filter_map(|pair| Some((pair, pair.outcome.as_ref().ok()?))).collect();
     let row = |(pair, comparison): &(&Pair, &Comparison)| {
-        let interval = comparison.interval.map_or("–".into(), |[low, high]| format!("{low:+.3} to {high:+.3}"));
+        let interval =
+            comparison.interval.map_or("–".into(), |[low, high]| format!("{} to {}", signed(low), signed(high)));
         let shown = if comparison.is_shown() { "yes" } else { "no" };
         Row::from(vec![
             Cell::Text(pair.b.clone()),
@@ -189,15 +192,15 @@ pub fn section(pairs: &[Pair]) -> Markup {
     let takes_thresholds = |pair: &Pair| pair.outcome.as_ref().is_ok_and(|found| found.metric.needs_thresholds());
     let thresholds = pairs.iter().any(takes_thresholds);
     html! {
-        @if !pairs.is_empty() {
+        @if !compared.is_empty() {
             p {
                 "A test swaps the predictions of the two in whole groups of clips, with the same swaps for all seeds, and asks how often chance gives a difference as \
-                 large. p is two-sided; Holm's correction is over the " (compared.len()) " comparison" @if compared.len() != 1 { "s" } " of this page, and a difference counts as shown below 0.05. \
+                 large. p is two-sided" @if compared.len() > 1 { "; Holm's correction is over the " (compared.len()) " comparisons of this page" } ". A difference counts as shown below 0.05. \
                  Both are scored on the folds and seeds that both have" @if thresholds { ", with thresholds from the other folds" } ". Intervals are for other \
                  groups of clips, not for other seeds."
             }
             (table)
-            ul.said { @for pair in pairs { li { (pair.sentence()) } } }
         }
+        @if !pairs.is_empty() { ul.said { @for pair in pairs { li { (pair.sentence()) } } } }
     }
 }

@@ -10,7 +10,7 @@ mod task;
 
 pub use crate::data::labels::is_blemore;
 pub use figures::Figures;
-pub use measures::{Case, Measures, Scored, cases, largest};
+pub use measures::{BINS as ECE_BINS, Case, Measures, Scored, cases, largest};
 pub use rank_by::RankBy;
 pub use task::{Task, larger_told};
 

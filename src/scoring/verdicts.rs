@@ -14,6 +14,6 @@ mod system;
 mod table;
 
 pub use estimate::{Estimate, units};
-pub use pair::{ALPHA, Comparison, adjust, compare, p_text};
+pub use pair::{ALPHA, Comparison, adjust, compare, p_text, signed};
 pub use system::{FoldScores, System, ThresholdsFrom, Unit};
 pub use table::estimates;

@@ -16,6 +16,7 @@ mod folds;
 mod inference;
 mod labels;
 mod missing;
+mod mixed_tasks;
 mod nested;
 mod non_finite;
 mod other_tasks;

@@ -29,7 +29,7 @@ fn pool(label: impl Fn(usize, usize) -> [f32; 6]) -> Workspace {
     work
 }
 
-fn singles() -> Workspace {
+pub fn singles() -> Workspace {
     pool(|_, class| {
         let mut label = [0.0; 6];
         label[class] = 1.0;
@@ -110,11 +110,25 @@ fn one_class_per_clip_leads_with_accuracy_and_uar() {
     assert!(!labels.contains("blend") && !labels.contains("single"), "{labels}");
 
     work.ok("analyze cv --data pool --device cpu");
-    work.ok("report cv base --out report.html");
+    work.ok("report cv base --out report.html --figures figures");
     let page = fs::read_to_string(work.path("report.html")).unwrap();
+    // The paper's numbers belong to its own labels; files are called the same for all.
+    assert!(page.contains("<b>Importance by fold</b>") && page.contains("<b>Similarity of encoders</b>"));
+    let names =
+        ["importance-by-fold", "similarity-of-encoders"].map(|name| work.path(&format!("figures/fig-{name}.svg")));
+    assert!(names.iter().all(|path| path.exists()), "{names:?}");
     assert!(page.contains("UAR (mean recall of the classes)") && page.contains("macro F1"));
-    let words =
-        ["Table I", "Beside the paper", "challenge", "thresholds from", "by ratio\"", "Published: ", "emotion<"];
+    let words = [
+        "Table I",
+        "Beside the paper",
+        "challenge",
+        "thresholds from",
+        "by ratio\"",
+        "Published: ",
+        "emotion<",
+        "<b>Figure ",
+        "(figures ",
+    ];
     for word in
         words.into_iter().chain(["official thresholds", "salience</th>", " blends", "Every emotion", "presence "])
     {

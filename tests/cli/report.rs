@@ -9,7 +9,7 @@ use blendfuse::runs::{EpochLog, Versions};
 use blendfuse::scoring::decision::Decision;
 use blendfuse::scoring::decode::{self};
 use blendfuse::scoring::metrics::{self, Truth};
-use blendfuse::scoring::scores::{Row, Scores};
+use blendfuse::scoring::scores::{Row, Scores, Spread};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -95,8 +95,15 @@ fn figures_of_a_cross_validation_are_those_of_its_files() {
     let correlation = analysis::Analysis::read(&work.path("cv/analysis")).unwrap().correlation.unwrap();
     assert!(page.text.contains(&format!("Pearson's r = {:.2}", correlation.pearson.unwrap())));
 
+    let distance = distance(&work, &summary);
+    assert!(page.text.contains(&format!("mean distance from the diagonal {distance:.3} over {} scores", 90 * 6)));
+    // One number is called ECE: card, tables and figure have it.
     let ece = ece(&work, &summary);
-    assert!(page.text.contains(&format!("ECE {ece:.3} over {} scores", 90 * 6)), "{ece}");
+    let tables = page.table("Metrics of the largest class")[0][6].clone();
+    assert_eq!(tables, ece.text());
+    assert!(page.text.contains(&format!("ECE {} (mean over runs, as in the tables)", ece.text())), "{}", ece.text());
+    let card = page.text.split_once("Calibration error (ECE)").unwrap().1.split_once("div class=\"beside\"").unwrap().0;
+    assert!(card.contains(&three(ece.mean)), "{card}");
     assert!(page.text.contains("blendfuse cv --data 'my pool' --out cv"), "what makes it again");
     let log: Vec<EpochLog> = log(&work, "cv/seed-0/fold-0");
     assert!(page.text.contains("epoch 1\n") && log.len() == 12);
@@ -116,8 +123,26 @@ fn log(work: &Workspace, run: &str) -> Vec<EpochLog> {
     work.text(&format!("{run}/metrics.jsonl")).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// ECE of every run, by the definition alone: 15 bins of the largest score against how often the label's largest class has it.
+fn ece(work: &Workspace, summary: &CvSummary) -> Spread {
+    let largest = |row: &[f32]| (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
+    let of_run = |run: &blendfuse::runs::CvRun| {
+        let npz = format!("cv/{}/validation.npz", run.folder);
+        let (scores, targets) = (work.matrix(&npz, "scores"), work.matrix(&npz, "targets"));
+        let mut bins = [0.0; 15];
+        for (score, target) in scores.rows().into_iter().zip(targets.rows()) {
+            let (score, target) = (score.to_vec(), target.to_vec());
+            let class = largest(&score);
+            let confidence = f64::from(score[class]);
+            bins[((confidence * 15.0) as usize).min(14)] += confidence - f64::from(u8::from(class == largest(&target)));
+        }
+        bins.iter().map(|gap: &f64| gap.abs()).sum::<f64>() / scores.nrows() as f64
+    };
+    Spread::of(&summary.runs.iter().map(of_run).collect::<Vec<_>>())
+}
+
 /// Of all scores against the shares in the labels, ten bins.
-fn ece(work: &Workspace, summary: &CvSummary) -> f64 {
+fn distance(work: &Workspace, summary: &CvSummary) -> f64 {
     let mut bins = vec![Vec::new(); 10];
     for run in &summary.runs {
         let npz = format!("cv/{}/validation.npz", run.folder);
@@ -144,9 +169,7 @@ fn figures_and_tables_are_files() {
     let page = Page::read(&work, "report.html");
     let files: Vec<String> = names(&work, "figures");
     assert!(said.stdout.contains(&format!("figures ({} files)", files.len())), "{}", said.stdout);
-    for stem in
-        ["fig-03-importance-by-modality", "fig-07-similarity-of-encoders", "fig-loss", "fig-scores-of-all-methods"]
-    {
+    for stem in ["fig-importance-by-modality", "fig-similarity-of-encoders", "fig-loss", "fig-scores-of-all-methods"] {
         for extension in ["svg", "pdf"] {
             assert!(files.contains(&format!("{stem}.{extension}")), "{stem}: {files:?}");
         }
@@ -302,7 +325,8 @@ fn two_cross_validations_side_by_side() {
     let page = Page::read(&work, "report.html");
     assert!(page.text.contains("<h1>one/cv · two/cv</h1>"), "two of the same name are told apart");
     let table = page.table("Mean ± standard deviation over runs; ECE");
-    assert_eq!((&table[0][6], &table[1][6]), (&a.official.mean.unwrap().text(), &b.official.mean.unwrap().text()));
+    assert_eq!((&table[0][3], &table[1][3]), (&a.official.mean.unwrap().text(), &b.official.mean.unwrap().text()));
+    assert!(!page.text.contains("Not comparable"));
     // The second has less noise: a paired test over 90 clips, no groups being known, tells them apart.
     let pair = &page.table("Paired permutation tests")[0];
     assert_eq!((pair[0].as_str(), pair[1].as_str(), pair[9].as_str()), ("two/cv", "one/cv", "yes"), "{pair:?}");
@@ -429,7 +453,7 @@ fn what_is_missing_is_named_and_the_rest_reported() {
     assert!(Page::read(&work, "report.html").missing().contains("summary.json: not as expected"));
     work.write("cv/analysis/analysis.json", "[]");
     work.ok("report cv --out report.html");
-    assert!(Page::read(&work, "report.html").missing().contains("CKA of cv"));
+    assert!(Page::read(&work, "report.html").missing().contains("(CKA) of cv (figures 7 and 8)"));
 }
 
 #[test]

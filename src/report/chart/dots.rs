@@ -24,7 +24,15 @@ pub struct Mark {
     pub tip: String,
 }
 
-/// `axis`: what the values are; they begin at 0.
+impl Mark {
+    /// Of its whisker; no share is below 0 or above 1.
+    fn ends(&self) -> [f64; 2] {
+        let deviation = self.deviation.unwrap_or(0.0);
+        [(self.value - deviation).max(0.0), (self.value + deviation).min(self.value.max(1.0))]
+    }
+}
+
+/// `axis`: what the values are, which are at most 1. The axis begins at 0 unless all of them are in the upper half.
 pub fn dots(label: &str, axis: &str, lines: &[Line]) -> Drawing {
     if lines.iter().all(|line| line.marks.is_empty()) {
         return Drawing::default();
@@ -32,8 +40,9 @@ pub fn dots(label: &str, axis: &str, lines: &[Line]) -> Drawing {
     let left = room(lines.iter().map(|line| line.label.as_str()));
     let bottom = 8.0 + LINE * lines.len() as f64;
     let frame = Frame { left, top: 4.0, right: left + PLOT, bottom };
-    let ends = lines.iter().flat_map(|line| &line.marks).map(|mark| mark.value + mark.deviation.unwrap_or(0.0));
-    let x = Scale::over(ends.chain([0.0]), frame.left, frame.right);
+    let ends = || lines.iter().flat_map(|line| &line.marks).flat_map(Mark::ends);
+    let zero = ends().any(|end| end < 0.5).then_some(0.0);
+    let x = Scale::over(ends().chain(zero), frame.left, frame.right);
     let mut drawing = Drawing::new(label, left + PLOT + 16.0, bottom + 38.0);
     axes(&mut drawing, frame, Some((&x, axis)), None);
     for (i, line) in lines.iter().enumerate() {
@@ -53,9 +62,9 @@ fn offset(mark: usize, count: usize) -> f64 {
 }
 
 fn draw(drawing: &mut Drawing, mark: &Mark, x: &Scale, y: f64) {
-    if let Some(deviation) = mark.deviation {
-        let ends = [(mark.value - deviation).max(0.0), mark.value + deviation].map(|end| (x.at(end), y));
-        drawing.line(Ink::Whisker(mark.colour), ends[0], ends[1]);
+    if mark.deviation.is_some() {
+        let [low, high] = mark.ends().map(|end| (x.at(end), y));
+        drawing.line(Ink::Whisker(mark.colour), low, high);
     }
     let ink = if mark.filled { Ink::Dot(mark.colour) } else { Ink::Ring(mark.colour) };
     drawing.circle(ink, (x.at(mark.value), y), 4.0).tip(&mark.tip);

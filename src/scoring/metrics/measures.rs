@@ -8,7 +8,7 @@ use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 /// Equal-width bins of the largest score, for the calibration error.
-const BINS: usize = 15;
+pub const BINS: usize = 15;
 
 /// A score of 0 for what the label shows would make the log loss infinite.
 const SMALLEST: f64 = 1e-15;

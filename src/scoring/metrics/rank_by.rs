@@ -67,6 +67,15 @@ impl RankBy {
         matches!(self, Self::Mean | Self::Presence | Self::Salience)
     }
 
+    /// Whether the labels give it a meaning: nobody is right about blends where there are none.
+    pub fn applies(self, task: &Task) -> bool {
+        match self {
+            Self::Mean | Self::Salience => task.pairs > 0,
+            Self::Presence => task.has_blends(),
+            _ => true,
+        }
+    }
+
     /// Its value; `None` where it needs scores and only decisions are known.
     pub fn value(self, measures: &Measures) -> Option<f64> {
         match self {
@@ -91,9 +100,8 @@ impl RankBy {
     /// # Errors
     /// Says why they do not, and which metrics they give.
     pub fn check(self, task: &Task) -> Result<()> {
-        let has = !matches!(self, Self::Mean | Self::Salience) || task.pairs > 0;
         ensure!(
-            has,
+            self == Self::Presence || self.applies(task),
             "found rank_by = \"{self}\", but no label has exactly two positive classes, so there is no salience to score; \
              use {}",
             listed(Self::ALL.into_iter().filter(|other| !matches!(other, Self::Mean | Self::Salience)))

@@ -161,8 +161,8 @@ impl Comparison {
 
     /// `+0.012, 95 % interval -0.003 to +0.027, p = 0.12`
     pub fn text(&self) -> String {
-        let interval = self.interval.map(|[low, high]| format!(", 95 % interval {low:+.3} to {high:+.3}"));
-        format!("{:+.3}{}, {}", self.difference, interval.unwrap_or_default(), p_text(self.p_adjusted))
+        let interval = self.interval.map(|[low, high]| format!(", 95 % interval {} to {}", signed(low), signed(high)));
+        format!("{}{}, {}", signed(self.difference), interval.unwrap_or_default(), p_text(self.p_adjusted))
     }
 
     /// `47 groups, 2456 clips, 5 folds, 1 seed`
@@ -177,6 +177,12 @@ impl Comparison {
         };
         format!("{clips}, {}, {}{left_out}", count(self.folds, "fold"), count(self.seeds, "seed"))
     }
+}
+
+/// `+0.012`; what rounds to nothing is `+0.000`
+pub fn signed(value: f64) -> String {
+    let text = format!("{value:+.3}");
+    if text == "-0.000" { "+0.000".into() } else { text }
 }
 
 /// `p = 0.032`, `p < 0.001`
