@@ -97,8 +97,8 @@ pub fn section(experiments: &[&Experiment]) -> Markup {
         @if !ece.is_empty() { (ece) " (mean over runs, as in the tables)." }
     };
     let all_caption = html! {
-        "Every " (class) "'s score against the mean share its label gives it: scores that mean what they say lie on the diagonal. "
-        (distances) "."
+        "Every " (class) "'s score against the mean share its label gives it: scores that mean what they say lie on the diagonal ("
+        (distances) ")."
     };
     let key = || experiment_key(experiments, Ink::Line);
     html! {

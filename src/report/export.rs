@@ -64,8 +64,9 @@ pub fn within_one_of<T>(parts: usize, part: &str, make: impl FnOnce() -> T) -> T
 pub fn note(stem: &str, content: Content) -> String {
     NOTES.with_borrow_mut(|notes| {
         let name = match &notes.part {
-            Some(part) => format!("{stem}-{part}"),
-            None => stem.to_owned(),
+            // Titles of some figures begin with the part's name.
+            Some(part) if !stem.starts_with(&format!("fig-{part}-")) => format!("{stem}-{part}"),
+            _ => stem.to_owned(),
         };
         let taken = |name: &String| notes.exhibits.iter().any(|exhibit| exhibit.name == *name);
         let numbered = (2..).map(|i| format!("{name}-{i}"));
@@ -156,6 +157,10 @@ mod tests {
             }
             note("fig-loss", Content::Figure(Drawing::default()));
         });
+        let ((), own) = collect(|| {
+            within("cv", || note("fig-cv-run-by-run", Content::Figure(Drawing::default())));
+        });
+        assert_eq!(own[0].name, "fig-cv-run-by-run");
         let names: Vec<String> = exhibits.into_iter().map(|exhibit| exhibit.name).collect();
         assert_eq!(names, ["fig-loss-cv", "fig-loss-cv-2", "fig-loss-unnamed", "fig-loss"]);
     }

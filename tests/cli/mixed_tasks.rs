@@ -55,7 +55,7 @@ fn experiments_of_different_tasks_are_not_compared() {
     let scores = |name: &str| work.text(&format!("figures/table-label-scores-{name}.csv"));
     assert!(!both(&scores("words")) && scores("words").contains("most frequent class"));
     assert!(!both(&scores("blends")) && scores("blends").contains("most frequent single emotion"));
-    assert!(files.contains(&"fig-accuracy-words.svg".to_owned()), "{files:?}");
+    assert!(files.contains(&"fig-loss-words.svg".to_owned()), "{files:?}");
     // Nor do the paper's tables.
     let of_paper = page.split_once("Table I: main results").unwrap().1.split_once("</table>").unwrap().0;
     assert!(of_paper.contains(">blends<") && !of_paper.contains(">words<"), "{of_paper}");
