@@ -1,6 +1,7 @@
 //! The run folders that an analysis reads: one, or those of a cross-validation, `seed-S/fold-F`.
 
 use crate::data::FoldChoice;
+use crate::host::ui::count;
 use crate::model::checkpoint::{EncoderInfo, Header};
 use crate::runs;
 use crate::runs::RunSummary;
@@ -89,7 +90,7 @@ impl Runs {
 }
 
 fn describe(encoder: Option<&EncoderInfo>) -> String {
-    encoder.map_or("none".into(), |e| format!("`{}` ({}, {} columns)", e.name, e.modality, e.width))
+    encoder.map_or("none".into(), |e| format!("`{}` ({}, {})", e.name, e.modality, count(e.width, "column")))
 }
 
 impl Run {

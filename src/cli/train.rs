@@ -6,7 +6,7 @@ use crate::data::DataInfo;
 use crate::data::FoldChoice;
 use crate::data::{Pool, Reading, Split, warnings};
 use crate::engine::Engine;
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use crate::model::checkpoint::Checkpoint;
 use crate::outln;
 use crate::predict::model_file;
@@ -257,7 +257,10 @@ fn warn_of_schedules(config: &Config, ui: Ui) {
     for key in
         [annealed.then_some("model.temperature.mode"), ramped.then_some("adaptation.schedule")].into_iter().flatten()
     {
-        ui.warn(format!("{key}: its schedule runs to its end in {} epochs here", config.train.max_epochs));
+        ui.warn(format!(
+            "{key}: its schedule runs to its end in {} here",
+            count(config.train.max_epochs as usize, "epoch")
+        ));
     }
 }
 
@@ -265,8 +268,9 @@ fn warn_of_schedules(config: &Config, ui: Ui) {
 fn why(stopped: Stopped, train: &Train) -> String {
     match stopped {
         Stopped::Patience => format!(
-            "validation loss no lower by train.min_delta = {} for train.patience = {} epochs",
-            train.min_delta, train.patience
+            "validation loss no lower by train.min_delta = {} for train.patience = {}",
+            train.min_delta,
+            count(train.patience as usize, "epoch")
         ),
         Stopped::MaxEpochs => format!("train.max_epochs = {} reached", train.max_epochs),
         Stopped::MaxSteps => format!("train.max_steps = {} reached", train.max_steps),

@@ -11,7 +11,7 @@ pub use openface::COLUMNS;
 pub use statistics::{STATISTICS, statistics};
 
 use super::labels::{self, Labels};
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use anyhow::{Context as _, Result, ensure};
 use folder::Folder;
 use ndarray::{Array2, Axis};
@@ -114,9 +114,9 @@ fn summarise(
     }
     ensure!(
         frames.ncols() == width,
-        "{}: found {} columns, expected {width} as in {}; make all files with the same encoder",
+        "{}: found {}, expected {width} as in {}; make all files with the same encoder",
         path.display(),
-        frames.ncols(),
+        count(frames.ncols(), "column"),
         first.display()
     );
     // What float32 cannot hold is not finite either.

@@ -1,7 +1,7 @@
 //! The runs that predict together.
 
 use crate::data::EncoderInfo;
-use crate::host::ui::Ui;
+use crate::host::ui::{Ui, count};
 use crate::model::checkpoint::Header;
 use crate::runs;
 use crate::runs::CvSummary;
@@ -71,7 +71,9 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
 /// Whether scores of two models can be averaged.
 fn check(first: &Header, other: &Header, first_file: &Path, other_file: &Path) -> Result<()> {
     let told = |encoder: Option<&EncoderInfo>| {
-        encoder.map_or("no encoder".into(), |encoder| format!("`{}` with {} columns", encoder.name, encoder.width))
+        encoder.map_or("no encoder".into(), |encoder| {
+            format!("`{}` with {}", encoder.name, count(encoder.width, "column"))
+        })
     };
     let excluded =
         |header: &Header| header.neutral.map_or("none".into(), |class| format!("`{}`", header.classes[class]));

@@ -1,6 +1,7 @@
 //! OpenFace's `.csv`: one row per frame, of which those with `success == 1` count. OpenFace puts spaces before its names
 //! and values, and no two versions have the same columns, so columns are chosen by name.
 
+use crate::host::ui::count;
 use anyhow::{Context as _, Result, bail, ensure};
 use csv::{Reader, StringRecord};
 use ndarray::Array2;
@@ -33,7 +34,11 @@ pub fn choose(path: &Path, patterns: &[String]) -> Result<Vec<String>> {
         if found.is_empty() {
             let nearest = names.iter().max_by(|a, b| likeness(pattern, a).total_cmp(&likeness(pattern, b)));
             let hint = nearest.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-            bail!("{}: found no column `{pattern}`, expected one of its {} columns{hint}", path.display(), names.len());
+            bail!(
+                "{}: found no column `{pattern}`, expected one of its {}{hint}",
+                path.display(),
+                count(names.len(), "column")
+            );
         }
         for name in found {
             if !chosen.iter().any(|known| known == name) {

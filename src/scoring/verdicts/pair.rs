@@ -259,10 +259,10 @@ mod tests {
         assert_eq!(why(&b), "their classes differ (a, b and a, c)");
         let mut b = system(0, |_| true);
         b.runs[0].targets.swap([2, 0], [2, 1]);
-        assert_eq!(why(&b), "1 clips have other labels");
+        assert_eq!(why(&b), "1 clip with different labels");
         let mut b = system(0, |_| true);
         (b.runs[0].fold, b.runs[1].fold) = (1, 0);
-        assert_eq!(why(&b), "12 clips are in other folds");
+        assert_eq!(why(&b), "12 clips in different folds");
         let mut b = system(0, |_| true);
         b.runs.iter_mut().flat_map(|run| &mut run.names).for_each(|name| *name += "x");
         assert_eq!(why(&b), "they have no clip in common");
