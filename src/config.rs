@@ -23,12 +23,13 @@ pub const MAX_ENCODERS: usize = 256;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// Names, in the order the model takes them; empty: all, in the pool's order
+    /// Encoders by name, in the order in which the model takes them; empty: all, in the pool's order
     pub encoders: Vec<String>,
-    /// Early concatenation: their features side by side as those of one encoder
+    /// Early concatenation: join the encoders' features side by side into one encoder
     pub concatenate: bool,
-    /// The class that never blends; `auto`: `neutral` or `neu` where a class has that name; empty: none
+    /// Class that never blends; `"auto"`: `neutral` or `neu` if a class has that name; empty: none
     pub exclusive: String,
+    /// Mean and deviation that standardise test clips: `"train"`, of the training clips; `"per_split"`, their own
     pub standardize: Standardize,
 }
 
@@ -46,24 +47,28 @@ pub enum Standardize {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Model {
-    /// P
+    /// P, projection width of every encoder
     pub projection: usize,
-    /// A
+    /// A, hidden width of the gate
     pub gate_hidden: usize,
-    /// F
+    /// F, width of the fused vector
     pub fused: usize,
-    /// H
+    /// H, hidden width of each head
     pub head_hidden: usize,
-    /// n, encoders kept per row
+    /// n, encoders kept per clip: 1 to K, or `"auto"`: round(22/36 · K), at least 1
     pub top_n: TopN,
-    /// Highest dropout rate, in [0, 1)
+    /// Dropout rate, from 0 to below 1
     pub dropout: f32,
-    /// Rate at which training drops each encoder of a row, in [0, 1); one of them stays
+    /// Rate at which training drops each encoder of a clip, from 0 to below 1; at least one stays
     pub encoder_dropout: f32,
-    /// Epochs over which the rate ramps from 0 to `dropout`
+    /// Epochs over which the dropout rate rises from 0
     pub dropout_warmup_epochs: u32,
+    /// `"gate"` ranks and weighs encoders per clip; `"uniform"` concatenates all, w = 1/K; `"mean"` fuses their mean
     pub attention: Attention,
+    /// Fusion block: `"batch"`, batch norm; `"none"`, a bias instead, with which the gate collapses to a few encoders.
+    /// Checkpoints written before this key existed load as `"none"`
     pub fusion_norm: FusionNorm,
+    /// `"dual"`, two heads; `"single"`, the presence head serves both roles
     pub heads: Heads,
     pub temperature: Temperature,
 }
@@ -99,9 +104,13 @@ pub enum Heads {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Temperature {
+    /// τ of the gate: `"fixed"`, `"learned"`, or `"anneal"`, linear from `max` to `min` over the epochs
     pub mode: TemperatureMode,
+    /// Initial τ; with `"fixed"`, τ
     pub initial: f32,
+    /// Lower bound of τ
     pub min: f32,
+    /// Upper bound of τ
     pub max: f32,
 }
 
@@ -128,8 +137,11 @@ pub enum TemperatureMode {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Loss {
+    /// Weight of the presence loss
     pub presence: f32,
+    /// Weight of the salience loss
     pub salience: f32,
+    /// `"soft_ce"`: cross-entropy with soft labels; `"bce"`: binary cross-entropy per class
     pub presence_loss: PresenceLoss,
 }
 
@@ -146,11 +158,13 @@ pub enum PresenceLoss {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adaptation {
+    /// Adapt to the test clips, without their labels, by a domain classifier
     pub enabled: bool,
-    /// Weight of the domain loss in the total
+    /// Weight of the domain loss
     pub weight: f32,
-    /// The reversed gradient is multiplied by −reversal
+    /// Factor λ of gradient reversal: the classifier's gradient enters the network times −λ
     pub reversal: f32,
+    /// `"constant"`, or `"dann"`: λ is scaled by 2/(1 + e^(−10p)) − 1, where p is the completed share of training
     pub schedule: ReversalSchedule,
 }
 
@@ -166,22 +180,27 @@ pub enum ReversalSchedule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Train {
+    /// `"adam"` adds weight decay to the gradient, `"adamw"` decouples it, both as in PyTorch
     pub optimizer: Optimizer,
+    /// Learning rate
     pub lr: f32,
+    /// Weight decay of all parameters but τ
     pub weight_decay: f32,
-    /// B, labelled rows in a step; with adaptation as many target rows join them
+    /// B, labelled clips per step, at least 2; adaptation adds as many test clips
     pub batch: usize,
+    /// Maximum number of epochs
     pub max_epochs: u32,
-    /// Ends training after this many steps in all; 0 means no limit
+    /// Maximum number of steps over all epochs; 0: no limit
     pub max_steps: u64,
-    /// false takes the training rows in metadata order
+    /// Shuffle the clips in each epoch; `false`: the order of the labels
     pub shuffle: bool,
+    /// Seed of initial weights, shuffling and dropout
     pub seed: u64,
-    /// Epochs without improvement of the validation loss before stopping
+    /// Epochs without a better validation loss after which training stops
     pub patience: u32,
-    /// Smallest improvement that counts for early stopping
+    /// Smallest improvement that counts for `train.patience`
     pub min_delta: f64,
-    /// Learning rate of epoch e over `lr`, the last one for all later epochs; empty: `plateau` decides
+    /// Learning rate of each epoch over `train.lr`, the last one for all later epochs; empty: `train.plateau` applies
     pub lr_factors: Vec<f64>,
     pub plateau: Plateau,
 }
@@ -199,10 +218,13 @@ pub enum Optimizer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plateau {
+    /// Factor by which a plateau reduces the learning rate, as in PyTorch's `ReduceLROnPlateau`
     pub factor: f64,
+    /// Epochs without improvement that are tolerated before a reduction
     pub patience: u32,
-    /// Relative improvement that resets the patience
+    /// Smallest relative improvement that counts
     pub threshold: f64,
+    /// Lower bound of the learning rate
     pub min_lr: f64,
 }
 
@@ -210,14 +232,19 @@ pub struct Plateau {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Decode {
+    /// γ in the score p_presence · (p_salience + ε)^γ
     pub gamma: f64,
+    /// ε in the same
     pub epsilon: f64,
+    /// Presence threshold α from 0 to 1, or `"search"` on the validation clips
     pub alpha: Threshold,
+    /// Salience threshold β, likewise
     pub beta: Threshold,
+    /// A pair is 50/50 if |s_i − s_j| ≤ β (`"official"`) or |2r − 1| ≤ β, r = s_i/(s_i + s_j) (`"ratio"`)
     pub salience_rule: SalienceRule,
-    /// Whether a clip may be given two classes
+    /// Predict two classes for a clip: `"auto"`, if a training label has two or more; `"always"`; `"never"`
     pub blends: Blends,
-    /// Values searched of each threshold, evenly from 0.05 to 0.95; official figures always search 20
+    /// Values searched of each threshold, evenly from 0.05 to 0.95, from 2 to 1000; official scores always use 20
     pub grid: usize,
 }
 
@@ -234,9 +261,7 @@ pub enum Blends {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SalienceRule {
-    /// |s_i − s_j| ≤ β is 50/50
     Official,
-    /// |2r − 1| ≤ β is 50/50, r = s_i / (s_i + s_j)
     Ratio,
 }
 
@@ -244,7 +269,9 @@ pub enum SalienceRule {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Engine {
+    /// `"f32"`, or `"mixed"`: features and projection weights are stored and multiplied in f16
     pub precision: Precision,
+    /// `"resident"` on the device, `"streamed"` to it batch by batch, or `"auto"`: resident if they fit; the results are the same
     pub features: Features,
 }
 

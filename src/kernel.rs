@@ -87,13 +87,15 @@ pub const fn puts<const N: usize>(puts: [Puts; N]) -> Puts {
 
 impl Kernel {
     /// Of a launch that touches that many elements of each buffer.
-    pub(crate) fn cost(&self, touched: &[usize], flops: usize) -> Cost {
+    #[doc(hidden)]
+    pub fn cost(&self, touched: &[usize], flops: usize) -> Cost {
         let crossings = |slot: &Slot| if slot.role == Role::Update { 2 } else { 1 };
         let elements: usize = self.slots.iter().zip(touched).map(|(slot, touched)| crossings(slot) * touched).sum();
         Cost { bytes: 4 * elements as u64, flops: flops as u64 }
     }
 
-    pub(crate) fn check_lengths(&self, lengths: &[(usize, usize)]) {
+    #[doc(hidden)]
+    pub fn check_lengths(&self, lengths: &[(usize, usize)]) {
         for (slot, (found, expected)) in self.slots.iter().zip(lengths) {
             assert!(found >= expected, "{}: {} has {found} elements, needs {expected}", self.name, slot.name);
         }

@@ -1,5 +1,10 @@
 //! One module per file in `shaders/`; `ALL` lists them in the order in which a step runs them.
 
+/// The tutorial, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/kernels.md")]
+mod tutorial {}
+
 pub mod adam;
 pub mod batchnorm_backward;
 pub mod batchnorm_forward;

@@ -1,7 +1,7 @@
-//! Configuration: layers, errors that help, ranges, and what the README says of every key.
+//! Configuration: layers, errors that help, and ranges.
 
 use blendfuse::config::{Attention, Config, Optimizer, TemperatureMode, Threshold, TopN};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Loads `toml` as a file F.toml with `--set` flags; an error is told with its causes.
 fn load(toml: &str, flags: &[&str]) -> Result<Config, String> {
@@ -247,17 +247,4 @@ fn top_n_follows_the_size_of_the_pool() {
     assert_eq!(TopN::Count(8).resolve(8).unwrap(), 8);
     let message = TopN::Count(9).resolve(8).unwrap_err().to_string();
     assert!(message.contains("n = 9") && message.contains("K = 8"), "{message}");
-}
-
-// README
-
-#[test]
-fn readme_lists_every_key_with_its_default() {
-    let readme = std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    let defaults: toml::Value = toml::Value::Table(Config::default().to_toml().parse().unwrap());
-    for key in Config::keys() {
-        let default = key.split('.').fold(&defaults, |value, name| &value[name]);
-        let row = format!("| `{key}` | `{default}` | ");
-        assert!(readme.contains(&row), "README.md has no table row that starts with {row}");
-    }
 }

@@ -242,8 +242,9 @@ fn settings_lie_over_each_other() {
 }
 
 #[test]
-fn the_spec_in_the_readme_is_one() {
-    let blocks = include_str!("../README.md").split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+fn the_documented_spec_is_valid() {
+    let blocks =
+        include_str!("../docs/sweeps.md").split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let text = blocks.into_iter().find(|block| block.starts_with("method = ")).expect("a spec");
     let plan = Pool::new().plan(text, &["train.patience=5"]).unwrap();
     assert_eq!((plan.trials.len(), plan.trials[0].name.as_str()), (21, "uniform"));

@@ -127,7 +127,7 @@ fn print(report: &Report) {
     outln!("run          {}", report.out.join("run").display());
     outln!("submission   {}", report.out.join("predictions.json").display());
     outln!("time         {:.1} s", report.seconds);
-    outln!("\nNext: `blendfuse train --data YOUR_POOL --out RUN --fold 0` (see README, \"Your own data\")");
+    outln!("\nNext: `blendfuse train --data YOUR_POOL --out RUN --fold 0` (docs/data.md describes pools)");
 }
 
 fn evaluate(labels: &Path, predictions: &scoring::Predictions) -> Result<(Score, [(String, Score); 2])> {

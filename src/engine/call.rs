@@ -12,7 +12,8 @@ pub struct Call {
     pub cost: Cost,
     /// In the order of `kernel.slots`
     pub buffers: Vec<AnyBuffer>,
-    pub(crate) run: Run,
+    #[doc(hidden)]
+    pub run: Run,
 }
 
 impl Call {
@@ -24,7 +25,9 @@ impl Call {
     }
 }
 
-pub(crate) enum Run {
+/// What a call runs. Public, like all hidden items that `kernel!` names, because the macro can expand in another crate.
+#[doc(hidden)]
+pub enum Run {
     Gpu(Dispatch),
     Cpu(Box<dyn Fn(&Step) + Send + Sync>),
 }

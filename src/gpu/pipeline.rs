@@ -39,7 +39,8 @@ impl Dispatch {
 
 impl Gpu {
     /// Binds a kernel to its parameters and buffers, by name.
-    pub(crate) fn bind(&self, kernel: &'static Kernel, params: &[u8], buffers: &[AnyBuffer], grid: Grid) -> Dispatch {
+    #[doc(hidden)]
+    pub fn bind(&self, kernel: &'static Kernel, params: &[u8], buffers: &[AnyBuffer], grid: Grid) -> Dispatch {
         let uniform = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(kernel.name),
             size: params.len().next_multiple_of(16) as u64,

@@ -87,12 +87,14 @@ impl<T: Element> Buffer<T> {
     }
 
     /// Read access for a twin; panics when another argument of the same kernel writes it.
-    pub(crate) fn borrow<R: HostReal>(&self) -> std::sync::RwLockReadGuard<'_, Vec<T::Of<R>>> {
+    #[doc(hidden)]
+    pub fn borrow<R: HostReal>(&self) -> std::sync::RwLockReadGuard<'_, Vec<T::Of<R>>> {
         R::host(self).try_read().unwrap_or_else(|_| panic!("{} is read and written by one kernel", self.label))
     }
 
     /// Write access for a twin; panics when another argument of the same kernel uses it.
-    pub(crate) fn borrow_mut<R: HostReal>(&self) -> std::sync::RwLockWriteGuard<'_, Vec<T::Of<R>>> {
+    #[doc(hidden)]
+    pub fn borrow_mut<R: HostReal>(&self) -> std::sync::RwLockWriteGuard<'_, Vec<T::Of<R>>> {
         R::host(self).try_write().unwrap_or_else(|_| panic!("{} is used twice by one kernel", self.label))
     }
 }

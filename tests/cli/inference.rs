@@ -1,4 +1,4 @@
-//! The numpy loader in `examples/predict.py`: the README shows it, and its scores are those of `predict --scores`.
+//! The numpy loader in `examples/predict.py`: docs/method.md shows it, and its scores are those of `predict --scores`.
 
 use crate::workspace::{SMALL, Workspace};
 use blendfuse::data::npz::NpzWriter;
@@ -19,12 +19,12 @@ fn the_loader_is_short() {
 }
 
 #[test]
-fn the_readme_shows_the_loader() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+fn the_documentation_shows_the_loader() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/method.md")).unwrap();
     let script = std::fs::read_to_string(loader()).unwrap();
     assert!(
-        readme.contains(&format!("```python\n{script}```\n")),
-        "README.md does not show examples/predict.py as it is"
+        page.contains(&format!("```python\n{script}```\n")),
+        "docs/method.md does not show examples/predict.py as it is"
     );
 }
 
