@@ -25,13 +25,13 @@ mod weights;
 mod with_pool;
 
 pub use cka::cka;
-pub use contributions::{Agreement, Contribution, Contributions, Lost, MEASURES, Parts};
+pub use contributions::{Agreement, Contribution, Contributions, MEASURES, Parts};
 pub use distribution::{Distribution, distributions, representative};
 pub use families::families;
 pub use feature_cka::feature_cka;
 pub use importance::{Importance, ModalityImportance, Pair, by_modality, co_selection, importance, stability};
-pub use level::{Judge, Level};
-pub use losses::{Perturbation, RunLosses, losses, permutation};
+pub use level::{Judge, Level, Lost, Perturbation};
+pub use losses::{RunLosses, losses, permutation};
 pub use models::{Models, Rows};
 pub use planted::Recovery;
 pub use probe::{Probe, probe};

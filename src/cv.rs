@@ -210,7 +210,7 @@ fn sum_up(
         data,
         folds,
         seeds: options.seeds.clone(),
-        nested: Optimism::of(&runs, metric),
+        nested: Optimism::of(runs.iter().map(|run| run.nested.as_ref()), metric),
         runs,
         official,
         honest,

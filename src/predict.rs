@@ -4,8 +4,6 @@ mod members;
 mod thresholds;
 mod trained_on;
 
-pub use members::model_file;
-
 use crate::config::{Blends, Data, Standardize};
 use crate::data::encoders;
 use crate::data::source::Sources;

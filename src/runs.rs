@@ -14,7 +14,7 @@ mod validation;
 
 pub use cv::{CvRun, CvSummary, Leading};
 pub use epoch::EpochLog;
-pub use find::{folder, run_folders};
+pub use find::{folder, model_file, run_folders};
 pub use folder::RunFolder;
 pub(crate) use nested::thresholds as nested_thresholds;
 pub use nested::{NestedRun, Optimism};

@@ -10,9 +10,9 @@ pub mod axis;
 pub mod budget;
 pub mod expand;
 pub mod folder;
-pub mod names;
 pub mod noise;
 pub mod plan;
+pub mod prepare;
 pub mod resolve;
 pub mod run;
 pub mod settings;
@@ -22,6 +22,5 @@ pub mod survey;
 pub mod trial;
 
 pub use budget::Budget;
-pub use noise::AgainstBest;
 pub use spec::Spec;
-pub use summary::SweepSummary;
+pub use summary::{AgainstBest, SweepSummary};

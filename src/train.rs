@@ -1,18 +1,25 @@
 //! One training run: epochs of recorded steps, validation, schedule, early stopping, and the folder that keeps it all.
 
 mod batches;
+mod final_model;
+mod finish;
 mod live;
 mod nonfinite;
+mod resume;
+mod run;
 mod schedule;
 pub mod shared;
 mod state;
 mod steps;
 mod summary;
+mod temperature;
 mod validation;
 
+pub use final_model::{config_of_final, warn_of_schedules};
+pub use run::{Options, train};
 pub(crate) use validation::mean_loss;
 
-use crate::config::{Blends, Config, TemperatureMode, Threshold};
+use crate::config::{Config, TemperatureMode};
 use crate::data::{FoldChoice, Parts, Pool, Split};
 use crate::engine::Call;
 use crate::engine::Engine;
@@ -20,16 +27,13 @@ use crate::host::ui::Ui;
 use crate::model::checkpoint::{Checkpoint, Header, Snapshot};
 use crate::model::infer::Network;
 use crate::model::{LOSS_SLOTS, Standard};
-use crate::runs::{EpochLog, RunFolder, RunSummary, ScoredFold};
-use crate::scoring::decode::Thresholds;
-use crate::scoring::judge::Judgement;
+use crate::runs::{EpochLog, RunFolder, RunSummary};
 use anyhow::{Result, ensure};
 use batches::Batches;
 use live::Live;
 use shared::{Rows, SharedPool};
 use state::{Best, State};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use steps::mean_losses;
@@ -132,89 +136,6 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// Goes on where `last` (a run's `last.safetensors`) and `best` (its `model.safetensors`) stopped; returns the epochs
-    /// that are done.
-    ///
-    /// # Errors
-    /// A checkpoint of another pool or configuration, or one without what resuming needs.
-    pub fn resume(&mut self, last: Checkpoint, best: Option<Checkpoint>) -> Result<u32> {
-        last.header.check_pool(&self.header)?;
-        let state = State::of(&last.header)?;
-        ensure!(
-            (state.selection, state.clips) == (self.state.selection, self.state.clips),
-            "the run was trained on other clips; resume it with the pool and the fold it was started with"
-        );
-        // Versions without `decode.blends` decoded as they read "auto" now.
-        let mut before = last.header.config.clone();
-        if before.decode.blends == Blends::Auto {
-            before.decode.blends = self.config.decode.blends;
-        }
-        ensure!(
-            state.labels.is_none() || state.labels == self.state.labels,
-            "the run was trained on other labels; resume it with the labels (--labels) it was started with"
-        );
-        ensure!(
-            before == self.config,
-            "the configuration differs from the run's config.toml; resume without --config and --set, or start a new run with --init"
-        );
-        self.network.model.load(&last)?;
-        self.network.model.load_moments(&last)?;
-        self.state = state;
-        if let (Some(best), Some(_)) = (best, self.state.best) {
-            let tensors = self.network.model.layout.tensors.iter();
-            self.best =
-                Some(tensors.map(|t| Ok((t.clone(), best.get(&t.name, &t.shape)?.to_vec()))).collect::<Result<_>>()?);
-        }
-        Ok(self.state.epoch)
-    }
-
-    /// Goes on with the run in `folder`, whose `last.safetensors` is `last`; from the start where none was saved. Returns the
-    /// epochs that are done.
-    ///
-    /// # Errors
-    /// As [`Trainer::resume`].
-    pub fn go_on(&mut self, folder: &RunFolder, last: Option<Checkpoint>) -> Result<u32> {
-        let epoch = match last {
-            Some(last) => self.resume(last, folder.model()?)?,
-            None => 0,
-        };
-        folder.truncate_log(epoch)?;
-        Ok(epoch)
-    }
-
-    /// Which clips the run of a `last.safetensors` learns from.
-    ///
-    /// # Errors
-    /// It holds no training state.
-    pub fn selection_of(last: &Header) -> Result<FoldChoice> {
-        Ok(State::of(last)?.selection)
-    }
-
-    /// Whether a run that has ended was trained on these clips, encoders and features.
-    ///
-    /// # Errors
-    /// It was not, or its files cannot be read.
-    pub fn check_done(run: &Path, pool: &SharedPool, config: &Config, selection: FoldChoice) -> Result<()> {
-        let model = Checkpoint::read(&run.join("model.safetensors"))?;
-        let header = &model.header;
-        header.check_pool(&Header {
-            encoders: pool.encoders.clone(),
-            classes: pool.classes.clone(),
-            ..header.clone()
-        })?;
-        let last = Header::read(&run.join("last.safetensors"))?;
-        let State { clips, labels, .. } = State::of(&last)?;
-        ensure!(
-            clips == pool.fingerprint(selection, config),
-            "it was trained on other clips than the pool has now: give --missing, --labels and --drop-bad-clips as for its training"
-        );
-        let same = labels.is_none_or(|labels| labels == pool.label_fingerprint(selection));
-        ensure!(same, "it was trained on other labels than the pool has now");
-        let same = model.standard()? == pool.rows(selection).standard;
-        ensure!(same, "it was trained on other features than the pool has now");
-        Ok(())
-    }
-
     /// Trains to the end and writes the run folder.
     ///
     /// # Errors
@@ -261,12 +182,7 @@ impl Trainer {
         if judged.as_ref().is_some_and(|judged| !judged.loss.is_finite()) {
             return self.stop_non_finite(folder, None);
         }
-        self.state.epoch += 1;
-        if let Some(judged) = &judged {
-            self.state.plateau.step(judged.loss, &self.config.train.plateau);
-        }
-        let better =
-            judged.as_ref().is_none_or(|judged| self.state.stop.step(judged.loss, self.config.train.min_delta));
+        let better = self.advance(judged.as_ref());
         if better {
             self.state.best =
                 Some(Best { epoch: self.state.epoch, validation_loss: judged.as_ref().map(|judged| judged.loss) });
@@ -299,40 +215,18 @@ impl Trainer {
         Ok(())
     }
 
+    /// Ends an epoch: the next learning rate, and whether to stop. True where the epoch is the best so far.
+    fn advance(&mut self, judged: Option<&Judged>) -> bool {
+        self.state.epoch += 1;
+        let Some(judged) = judged else { return true };
+        self.state.plateau.step(judged.loss, &self.config.train.plateau);
+        self.state.stop.step(judged.loss, self.config.train.min_delta)
+    }
+
     /// Steps of the current epoch that are done; 0 between epochs.
     fn step_in_epoch(&self) -> usize {
         let per_epoch = self.batches.epoch(self.state.epoch).steps.len() as u64;
         usize::try_from(self.state.step - u64::from(self.state.epoch) * per_epoch).expect("steps of one epoch")
-    }
-
-    fn set_initial_weights(&self) -> Result<()> {
-        let model = &self.network.model;
-        model.initialise(self.config.train.seed);
-        if let Some(init) = &self.init {
-            model.load(init)?;
-        }
-        // A τ that is not learned is a setting, and no file's to choose.
-        if self.config.model.temperature.mode == TemperatureMode::Fixed {
-            let at = model.layout.at.temperature as usize;
-            model.engine.write(&model.weights.small, at, &[self.config.model.temperature.initial]);
-        }
-        Ok(())
-    }
-
-    fn set_temperature(&self, epoch: u32) {
-        let temperature = &self.config.model.temperature;
-        if temperature.mode == TemperatureMode::Anneal {
-            let last = self.config.train.max_epochs.saturating_sub(1).max(1);
-            let share = (epoch as f32 / last as f32).min(1.0);
-            let tau = temperature.max + share * (temperature.min - temperature.max);
-            let model = &self.network.model;
-            model.engine.write(&model.weights.small, model.layout.at.temperature as usize, &[tau]);
-        }
-    }
-
-    fn temperature(&self) -> Result<f32> {
-        let model = &self.network.model;
-        Ok(model.engine.read(&model.weights.small, model.layout.at.temperature as usize, 1)?[0])
     }
 
     fn validate(&mut self) -> Result<Option<Judged>> {
@@ -356,43 +250,17 @@ impl Trainer {
         folder.write_last(&header, &tensors)
     }
 
-    fn finish(&mut self, folder: &mut RunFolder, seconds: f64) -> Result<RunSummary> {
-        let best = match self.best.take() {
-            Some(best) => best,
-            None => self.network.model.snapshot(&self.standard)?,
-        };
-        self.network.model.restore(&best);
-        let output = self.network.infer(&self.validation.rows)?;
-        if !output.is_finite() {
-            self.stop_non_finite(folder, None)?;
+    fn set_initial_weights(&self) -> Result<()> {
+        let model = &self.network.model;
+        model.initialise(self.config.train.seed);
+        if let Some(init) = &self.init {
+            model.load(init)?;
         }
-        let judged = self.validation.judge(output, &self.config);
-        self.header.thresholds = Some(judged.thresholds);
-        folder.write_model(&self.header, &best)?;
-        if self.validation.held_out {
-            self.validation.clips(&judged).write(&folder.path, false, &self.header)?;
-        } else if [self.config.decode.alpha, self.config.decode.beta].contains(&Threshold::Search) {
-            self.ui.warn("no clips were held out: thresholds were searched on the training clips themselves; set decode.alpha and decode.beta to those of a run with --fold");
+        // A τ that is not learned is a setting, and no file's to choose.
+        if self.config.model.temperature.mode == TemperatureMode::Fixed {
+            let at = model.layout.at.temperature as usize;
+            model.engine.write(&model.weights.small, at, &[self.config.model.temperature.initial]);
         }
-        let scored = self.score(folder, judged.thresholds)?;
-        let summary = RunSummary { scored, ..RunSummary::new(self, &judged, seconds) };
-        folder.write_summary(&summary)?;
-        Ok(summary)
-    }
-
-    /// Scores the fold that a nested selection left untouched, by the weights that are loaded.
-    fn score(&mut self, folder: &mut RunFolder, thresholds: Thresholds) -> Result<Option<ScoredFold>> {
-        let Some(scored) = &self.scored else { return Ok(None) };
-        let output = self.network.infer(&scored.rows)?;
-        if !output.is_finite() {
-            self.stop_non_finite(folder, None)?;
-        }
-        let Some(scored) = &self.scored else { return Ok(None) };
-        let judged = scored.judge(output, &self.config);
-        scored.clips(&judged).write(&folder.path, true, &self.header)?;
-        Ok(Some(ScoredFold {
-            measures: scored.measures(&judged, thresholds, &self.config),
-            official: Judgement::of(judged.thresholds, judged.score, scored.pairs),
-        }))
+        Ok(())
     }
 }

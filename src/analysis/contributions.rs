@@ -1,12 +1,11 @@
 //! Four measures of an encoder's importance beside each other: what the gate gives it, what is lost where its features
 //! are permuted or masked, and what it tells alone.
 
-use super::level::Level;
+use super::level::{Level, Lost};
 use super::losses::RunLosses;
 use super::probe::Probe;
 use super::{Removal, Weights, importance, spearman};
 use crate::scoring::metrics::RankBy;
-use crate::scoring::scores::Spread;
 use serde::{Deserialize, Serialize};
 
 /// Of the validation clips of runs, averaged over the runs.
@@ -47,13 +46,6 @@ pub struct Contribution {
     pub masked: Option<Lost>,
     /// `None` of families
     pub probe: Option<Probe>,
-}
-
-/// Score lost and loss added: above 0 where the encoder was of use. Spread over runs and repetitions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Lost {
-    pub score: Spread,
-    pub loss: Spread,
 }
 
 /// Spearman's ρ of a measure over the encoders; `None` where either side is the same for all.
@@ -100,7 +92,7 @@ impl Contributions {
             agreement: agreement(&encoders, parts.reliability),
             encoders,
             families,
-            removals: Removal::of(parts.losses),
+            removals: Removal::of(parts.losses.iter().map(|run| (run.base, &run.removed[..]))),
         }
     }
 
@@ -177,13 +169,6 @@ impl Contribution {
     pub fn weight(&self) -> f64 {
         let permuted = self.permuted.map(|lost| lost.loss.mean);
         permuted.or(self.probe.map(|probe| probe.r2)).unwrap_or(self.gate_weight)
-    }
-}
-
-impl Lost {
-    pub(super) fn of(lost: &[Level]) -> Option<Self> {
-        let spread = |of: fn(&Level) -> f64| Spread::of(&lost.iter().map(of).collect::<Vec<_>>());
-        (!lost.is_empty()).then(|| Self { score: spread(|lost| lost.score), loss: spread(|lost| lost.loss) })
     }
 }
 

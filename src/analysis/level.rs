@@ -5,6 +5,7 @@ use crate::data::{self, Pool};
 use crate::model::infer::Output;
 use crate::scoring::decode::{self, Thresholds};
 use crate::scoring::metrics::{self, Measures, RankBy, Task, Truth, cases};
+use crate::scoring::scores::Spread;
 use crate::train::mean_loss;
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,27 @@ impl Level {
     pub fn lost(self, to: Self) -> Self {
         Self { score: self.score - to.score, loss: to.loss - self.loss }
     }
+}
+
+/// Score lost and loss added: above 0 where the encoder was of use. Spread over runs and repetitions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lost {
+    pub score: Spread,
+    pub loss: Spread,
+}
+
+impl Lost {
+    pub(super) fn of(lost: &[Level]) -> Option<Self> {
+        let spread = |of: fn(&Level) -> f64| Spread::of(&lost.iter().map(of).collect::<Vec<_>>());
+        (!lost.is_empty()).then(|| Self { score: spread(|lost| lost.score), loss: spread(|lost| lost.loss) })
+    }
+}
+
+/// How often encoders are permuted or taken away, and the seed of what is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Perturbation {
+    pub repeats: usize,
+    pub seed: u64,
 }
 
 /// Clips with known labels, and how what is said of them is scored.

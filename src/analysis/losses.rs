@@ -3,7 +3,7 @@
 //! In evaluation mode a clip's embeddings depend on its own features only, so permuting the embeddings h over clips is
 //! permuting the features, without projecting them again.
 
-use super::level::{Judge, Level};
+use super::level::{Judge, Level, Perturbation};
 use super::removal::{self, RunRemoval, removals};
 use crate::model::infer::Network;
 use anyhow::Result;
@@ -12,13 +12,6 @@ use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
-
-/// What to do to each group of encoders.
-#[derive(Clone, Copy, Debug)]
-pub struct Perturbation {
-    pub repeats: usize,
-    pub seed: u64,
-}
 
 /// Levels of one run.
 #[derive(Clone, Debug, PartialEq)]

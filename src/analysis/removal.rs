@@ -1,8 +1,6 @@
 //! How far a model gets without some of its encoders: what it loses where 1, 2, … of them are taken away from every clip.
 
-use super::contributions::Lost;
-use super::level::{Judge, Level};
-use super::losses::{Perturbation, RunLosses};
+use super::level::{Judge, Level, Lost, Perturbation};
 use crate::model::infer::{Network, Output};
 use anyhow::Result;
 use indicatif::ProgressBar;
@@ -43,15 +41,15 @@ pub struct RunRemoval {
 const STREAM: u64 = 1 << 32;
 
 impl Removal {
-    /// Over runs that had the same encoders.
-    pub fn of(runs: &[RunLosses]) -> Vec<Self> {
-        let Some(first) = runs.first() else { return Vec::new() };
-        let one = |i: usize| {
-            let RunRemoval { removed, order, .. } = first.removed[i];
-            let lost = runs.iter().flat_map(|run| run.removed[i].levels.iter().map(|&level| run.base.lost(level)));
+    /// Over runs that had the same encoders: each one's level with all of them, and with some taken away.
+    pub fn of<'a>(runs: impl IntoIterator<Item = (Level, &'a [RunRemoval])>) -> Vec<Self> {
+        let runs: Vec<_> = runs.into_iter().collect();
+        let Some((_, first)) = runs.first() else { return Vec::new() };
+        let one = |(i, &RunRemoval { removed, order, .. }): (usize, &RunRemoval)| {
+            let lost = runs.iter().flat_map(|(base, run)| run[i].levels.iter().map(|&level| base.lost(level)));
             Some(Self { removed, order, lost: Lost::of(&lost.collect::<Vec<_>>())? })
         };
-        (0..first.removed.len()).filter_map(one).collect()
+        first.iter().enumerate().filter_map(one).collect()
     }
 
     /// `removal.csv`

@@ -1,7 +1,7 @@
 //! All of an analysis that takes the models and their pool: CKA, families, probes, and losses by permutation and masking.
 
-use super::level::{Judge, leading};
-use super::losses::{Perturbation, RunLosses, losses, passes};
+use super::level::{Judge, Perturbation, leading};
+use super::losses::{RunLosses, losses, passes};
 use super::models::Models;
 use super::other_clips::other_clips;
 use super::planted::reliability;

@@ -1,7 +1,7 @@
 //! `blendfuse demo`: the whole of it in one go, on a pool made for the purpose.
 
 use super::device::DeviceArgs;
-use super::{predict, train};
+use super::predict;
 use crate::config::Config;
 use crate::data::FoldChoice;
 use crate::data::synth::{self, Preset};
@@ -12,6 +12,7 @@ use crate::host::ui::Ui;
 use crate::outln;
 use crate::predict as scoring;
 use crate::scoring::metrics::{self, Score};
+use crate::train;
 use anyhow::Result;
 use comfy_table::{Table, presets};
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use crate::data::folds::{Folded, make};
 use crate::data::labels::group_word;
-use crate::data::load::few;
+use crate::data::names::few;
 use crate::host::ui::Ui;
 use crate::outln;
 use anyhow::{Result, ensure};

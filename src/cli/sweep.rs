@@ -11,7 +11,7 @@ use crate::sweep::run::Runner;
 use crate::sweep::spec::SHIPPED;
 use crate::sweep::summary::Status;
 use crate::sweep::survey::Survey;
-use crate::sweep::{Budget, Spec, SweepSummary, folder};
+use crate::sweep::{Budget, Spec, SweepSummary, prepare};
 use anyhow::{Context as _, Error, Result, anyhow};
 use comfy_table::{Table, presets};
 use std::path::{Path, PathBuf};
@@ -106,7 +106,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         // What does not fit the device ends here, and not in every trial.
         cv::jobs(&*args.device.open_untuned(ui)?, args.jobs.map(usize::from))?;
     }
-    let folders = folder::prepare(out, &plan, data, &args.reading)?;
+    let folders = prepare::prepare(out, &plan, data, &args.reading)?;
     ui.say(format!("{} in {}", count(folders.len(), "trial"), out.join("trials").display()));
     let jobs = args.jobs.map(|jobs| ["--jobs".to_owned(), jobs.to_string()]);
     let runner = Runner {

@@ -1,22 +1,15 @@
 //! `blendfuse train`: one run.
 
 use super::device::DeviceArgs;
-use crate::config::{Config, Decode, FusionNorm, ReversalSchedule, TemperatureMode, Train};
-use crate::data::DataInfo;
-use crate::data::FoldChoice;
-use crate::data::{Pool, Reading, Split, warnings};
-use crate::engine::Engine;
+use crate::config::{Config, Decode, Train};
+use crate::data::{FoldChoice, Reading};
 use crate::host::ui::{Ui, count};
-use crate::model::checkpoint::Checkpoint;
 use crate::outln;
-use crate::predict::model_file;
-use crate::runs::CvSummary;
 use crate::runs::{LrSchedule, RunFolder, RunSummary, Stopped};
 use crate::scoring::gate;
-use crate::train::Trainer;
-use anyhow::{Context as _, Result, bail, ensure};
+use crate::train::{Options, config_of_final, train, warn_of_schedules};
+use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const EXAMPLE: &str = "Examples:
   blendfuse train --data pool --out run --fold 0
@@ -102,79 +95,6 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     Ok(())
 }
 
-/// What a run is made from and where it goes.
-pub struct Options<'a> {
-    pub data: &'a Path,
-    pub out: &'a Path,
-    /// `None`: the first fold there is, or that of the resumed run
-    pub selection: Option<FoldChoice>,
-    pub init: Option<&'a Path>,
-    /// The cross-validation that the configuration comes from
-    pub epochs_from: Option<&'a Path>,
-    pub resume: bool,
-    pub reading: &'a Reading,
-}
-
-/// Trains one model into a run folder.
-pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<RunSummary> {
-    let init = options.init.map(|path| Checkpoint::read(&model_file(path)?)).transpose()?;
-    let resumed = if options.resume { Some(RunFolder::open(options.out)?) } else { None };
-    let last = resumed.as_ref().map(RunFolder::last).transpose()?.flatten();
-    // Test clips are only of use to adaptation.
-    let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
-    let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
-    let pool = Pool::load(options.data, &config.data.options(split, options.reading), ui)?;
-    if let Some(dir) = options.epochs_from {
-        check_found_on(dir, options.data, &pool)?;
-    }
-    let config = Config { decode: config.decode.resolved(pool.has_blends()), ..config };
-    let selection = match &last {
-        Some(last) => resumed_selection(last, options)?,
-        None => match options.selection {
-            Some(selection) => selection,
-            None if options.resume => bail!(
-                "{}: the run stopped before it saved which clips it trains on; give --fold or --all as when it was started",
-                options.out.display()
-            ),
-            None => first_fold(&pool, ui)?,
-        },
-    };
-    if let (FoldChoice::Fold(_) | FoldChoice::Nested { .. }, Some(warning)) =
-        (selection, warnings::shared(&pool.classes, &pool.clips))
-    {
-        ui.warn(warning);
-    }
-    if let (Some(path), Some(init)) = (options.init, &init) {
-        check_fusion_norm(path, init, &config)?;
-    }
-    let mut trainer = Trainer::new(engine, pool, &config, selection, init, ui)?;
-    let mut folder = match resumed {
-        Some(folder) => folder,
-        None => RunFolder::create(options.out, &config)?,
-    };
-    if options.resume {
-        let epoch = trainer.go_on(&folder, last)?;
-        ui.say(format!("going on after epoch {epoch}"));
-    }
-    trainer.show_live();
-    trainer.run(&mut folder)
-}
-
-fn resumed_selection(last: &Checkpoint, options: &Options) -> Result<FoldChoice> {
-    let selection = Trainer::selection_of(&last.header)?;
-    if options.selection.is_some_and(|asked| asked != selection) {
-        bail!("{}: the run was started with {selection}; resume it without --fold and --all", options.out.display());
-    }
-    Ok(selection)
-}
-
-fn first_fold(pool: &Pool, ui: Ui) -> Result<FoldChoice> {
-    let first = pool.clips.iter().filter_map(|clip| clip.fold).min();
-    let first = first.context("no clip has a fold; make folds with `blendfuse folds`, or train with --all")?;
-    ui.say(format!("validating on fold {first}; choose with --fold F, or --all"));
-    Ok(FoldChoice::Fold(first))
-}
-
 impl Args {
     fn selection(&self) -> Option<FoldChoice> {
         if self.all { Some(FoldChoice::All) } else { self.fold.map(FoldChoice::Fold) }
@@ -193,75 +113,6 @@ fn config(args: &Args) -> Result<Config> {
         bail!("--resume goes on with the configuration in {}; leave out --config and --set", args.out.display());
     }
     Config::load_recorded(&args.out.join("config.toml"), &[])
-}
-
-/// The configuration of a model on all training clips, as a cross-validation found it.
-fn config_of_final(dir: &Path, set: &[String]) -> Result<Config> {
-    let found = CvSummary::read(dir)?;
-    // Half an epoch more or less is within the noise; none at all would leave the initial weights.
-    let epochs = found.best_epoch.round().max(1.0);
-    let names = found.data.encoders.iter().map(|encoder| encoder.name.as_str()).collect::<Vec<_>>();
-    let mut values = vec![
-        format!("train.max_epochs={epochs}"),
-        format!("decode.alpha={:?}", found.thresholds.alpha),
-        format!("decode.beta={:?}", found.thresholds.beta),
-        format!("train.lr_factors={:?}", found.lr_factors(dir)?),
-    ];
-    let path = dir.join("config.toml");
-    // Another pool's encoders would be noticed by nobody. Those of a joined one are written out already.
-    if !Config::load_recorded(&path, &[])?.data.concatenate {
-        values.push(format!("data.encoders={names:?}"));
-    }
-    Config::load_recorded(&path, &[&values, set].concat())
-}
-
-/// Epochs, thresholds and learning rates that were found on other labels say nothing about the pool's.
-fn check_found_on(dir: &Path, data: &Path, pool: &Pool) -> Result<()> {
-    let (found, now) = (CvSummary::read(dir)?.data, DataInfo::of(data, pool));
-    let (cv, data) = (dir.display(), data.display());
-    ensure!(
-        found.classes == now.classes,
-        "{cv}: cross-validated over the classes {}, but {data} has {}; cross-validate this pool, or give --data (and --labels) of \
-         that cross-validation",
-        found.classes.join(", "),
-        now.classes.join(", ")
-    );
-    // Older versions recorded no fingerprint.
-    ensure!(
-        found.labels.is_none() || found.labels == now.labels,
-        "{cv}: cross-validated over other clips, folds or labels than {data} has now; cross-validate this pool again, or give \
-         --data (and --labels, --missing, --drop-bad-clips) of that cross-validation"
-    );
-    Ok(())
-}
-
-/// A checkpoint of a model without batch norm in its fusion block has no weights for it.
-fn check_fusion_norm(path: &Path, init: &Checkpoint, config: &Config) -> Result<()> {
-    let (has, wants) = (init.header.config.model.fusion_norm, config.model.fusion_norm);
-    let name = |norm| if norm == FusionNorm::Batch { "batch" } else { "none" };
-    ensure!(
-        has == wants,
-        "{}: found a model with model.fusion_norm = {}, expected {}; give --set model.fusion_norm={}, or another --init",
-        path.display(),
-        name(has),
-        name(wants),
-        name(has)
-    );
-    Ok(())
-}
-
-/// They run over `train.max_epochs`, which are fewer here than in the cross-validation.
-fn warn_of_schedules(config: &Config, ui: Ui) {
-    let annealed = config.model.temperature.mode == TemperatureMode::Anneal;
-    let ramped = config.adaptation.enabled && config.adaptation.schedule == ReversalSchedule::Dann;
-    for key in
-        [annealed.then_some("model.temperature.mode"), ramped.then_some("adaptation.schedule")].into_iter().flatten()
-    {
-        ui.warn(format!(
-            "{key}: its schedule runs to its end in {} here",
-            count(config.train.max_epochs as usize, "epoch")
-        ));
-    }
 }
 
 /// Why training ended, with the key that decides it.

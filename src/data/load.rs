@@ -2,7 +2,7 @@
 
 use super::finite::{NonFinite, drop_clips, non_finite};
 use super::labels::{self, Kind, Labels};
-use super::names;
+use super::names::{self, few};
 use super::npz::NpzReader;
 use super::source::{Index, Source, Sources};
 use super::{Clip, Encoder, LoadOptions, Pool, Reading, Split, missing, warnings};
@@ -13,9 +13,6 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
-
-/// How many clips a message names.
-const FEW: usize = 5;
 
 impl Data {
     /// The same with the names of a joined encoder's parts written out: a model that is applied to a pool must know them.
@@ -249,11 +246,4 @@ pub(super) fn read_rows(index: &Index, rows: &HashMap<&str, usize>) -> Result<(A
         }
     }
     Ok((features, too_large))
-}
-
-/// The first few names, and how many more.
-pub(crate) fn few<S: AsRef<str>>(names: &[S]) -> String {
-    let shown: Vec<&str> = names.iter().take(FEW).map(AsRef::as_ref).collect();
-    let more = names.len() - shown.len();
-    if more == 0 { shown.join(", ") } else { format!("{}, … and {more} more", shown.join(", ")) }
 }

@@ -1,6 +1,6 @@
 //! Clips that lack a row in some encoder: an error, dropped, or kept with a mask.
 
-use super::load::few;
+use super::names::few;
 use super::names::suffix_pair;
 use super::source::{Index, Source};
 use super::{Clip, Reading};

@@ -7,6 +7,9 @@ use anyhow::{Result, ensure};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+/// How many clips a message names.
+const FEW: usize = 5;
+
 /// Longest suffix in letters and digits.
 const LONGEST: usize = 5;
 
@@ -70,4 +73,11 @@ fn stem(name: &str) -> &str {
         }
         _ => name,
     }
+}
+
+/// The first few names, and how many more.
+pub(crate) fn few<S: AsRef<str>>(names: &[S]) -> String {
+    let shown: Vec<&str> = names.iter().take(FEW).map(AsRef::as_ref).collect();
+    let more = names.len() - shown.len();
+    if more == 0 { shown.join(", ") } else { format!("{}, … and {more} more", shown.join(", ")) }
 }

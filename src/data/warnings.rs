@@ -1,7 +1,7 @@
 //! What is allowed in labels, but likely not meant or of consequence.
 
 use super::labels::{Labels, group_word};
-use super::load::few;
+use super::names::few;
 use super::truth::truth;
 use super::{Clip, Split, shared_groups};
 use std::collections::BTreeSet;

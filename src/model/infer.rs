@@ -155,8 +155,44 @@ impl Network {
         outputs.finish(&self.model)
     }
 
+    /// Runs the rows kernel by kernel, until `look` finds something behind one of them.
+    ///
+    /// # Errors
+    /// Where the device is lost.
+    pub(crate) fn trace<T>(
+        &mut self,
+        rows: &[usize],
+        look: impl Fn(&Model, &Call, &Step) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let mut found = None;
+        let one_by_one = |model: &Model, calls: &[Call], step: &Step| -> Result<()> {
+            for call in calls {
+                if found.is_none() {
+                    model.engine.run(std::slice::from_ref(call), step);
+                    found = look(model, call, step)?;
+                }
+            }
+            Ok(())
+        };
+        self.run_by(rows, one_by_one, |_, _| Ok(()))?;
+        Ok(found)
+    }
+
     /// Runs the rows batch by batch; `read` takes what it needs of each from the activations.
-    fn run(&mut self, rows: &[usize], mut read: impl FnMut(&Model, Range<usize>) -> Result<()>) -> Result<()> {
+    fn run(&mut self, rows: &[usize], read: impl FnMut(&Model, Range<usize>) -> Result<()>) -> Result<()> {
+        let all = |model: &Model, calls: &[Call], step: &Step| -> Result<()> {
+            model.engine.run(calls, step);
+            Ok(())
+        };
+        self.run_by(rows, all, read)
+    }
+
+    fn run_by(
+        &mut self,
+        rows: &[usize],
+        mut submit: impl FnMut(&Model, &[Call], &Step) -> Result<()>,
+        mut read: impl FnMut(&Model, Range<usize>) -> Result<()>,
+    ) -> Result<()> {
         let engine = self.model.engine.clone();
         self.features.set_order(&engine, rows.iter().map(|&row| row as u32).collect());
         let counts = rows.chunks(self.capacity).map(<[usize]>::len).collect::<Vec<_>>();
@@ -165,7 +201,7 @@ impl Network {
             let first = i * self.capacity;
             let (model, features) = (&self.model, &self.features);
             let calls = self.inference.entry(count).or_insert_with(|| model.inference(features, count));
-            engine.run(calls, &Step { first: start, ..Step::default() }.with_dropout(0.0));
+            submit(model, calls, &Step { first: start, ..Step::default() }.with_dropout(0.0))?;
             // Before the results are waited for, so that the host gathers while the device computes.
             if let Some(&next) = counts.get(i + 1) {
                 start = self.features.prepare(&engine, first + count, next)?;

@@ -3,8 +3,7 @@
 use crate::data::EncoderInfo;
 use crate::host::ui::{Ui, count};
 use crate::model::checkpoint::Header;
-use crate::runs;
-use crate::runs::CvSummary;
+use crate::runs::{self, CvSummary, model_file};
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 
@@ -35,24 +34,6 @@ pub(super) fn members(paths: &[PathBuf], ui: Ui) -> Result<Vec<Member>> {
     }
     ensure!(!members.is_empty(), "found no model, expected at least one; give --model");
     Ok(members)
-}
-
-/// The model file that a path means: itself, or the one in a run folder.
-///
-/// # Errors
-/// There is none.
-pub fn model_file(path: &Path) -> Result<PathBuf> {
-    if path.is_dir() {
-        let file = path.join("model.safetensors");
-        if !file.exists() {
-            bail!(
-                "{}: found no model.safetensors, expected a run folder; give the --out folder of `blendfuse train`",
-                path.display()
-            );
-        }
-        return Ok(file);
-    }
-    Ok(path.to_owned())
 }
 
 fn files(path: &Path) -> Result<Vec<PathBuf>> {

@@ -1,6 +1,7 @@
-//! Where the runs of a cross-validation lie: `seed-S/fold-F`.
+//! Where runs lie: `seed-S/fold-F` in a cross-validation, `model.safetensors` in a run.
 
-use std::path::Path;
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// A run's folder below that of the cross-validation.
@@ -22,4 +23,22 @@ pub fn run_folders(dir: &Path) -> Vec<(u64, u32)> {
         folds.into_iter().map(move |fold| (seed, fold))
     };
     numbers(dir, "seed-").into_iter().flat_map(of_seed).collect()
+}
+
+/// The model file that a path means: itself, or the one in a run folder.
+///
+/// # Errors
+/// There is none.
+pub fn model_file(path: &Path) -> Result<PathBuf> {
+    if path.is_dir() {
+        let file = path.join("model.safetensors");
+        if !file.exists() {
+            bail!(
+                "{}: found no model.safetensors, expected a run folder; give the --out folder of `blendfuse train`",
+                path.display()
+            );
+        }
+        return Ok(file);
+    }
+    Ok(path.to_owned())
 }

@@ -1,6 +1,5 @@
 //! Nested selection: what epoch and thresholds reach on the fold that chose them, and on the one they never saw.
 
-use super::cv::CvRun;
 use super::outcome::Outcome;
 use super::validation::ValidationClips;
 use crate::config::Decode;
@@ -58,12 +57,12 @@ impl NestedRun {
 
 impl Optimism {
     /// `None` unless all runs are nested and have the metric.
-    pub fn of(runs: &[CvRun], metric: RankBy) -> Option<Self> {
-        let values = |run: &CvRun| {
-            let nested = run.nested.as_ref()?;
+    pub fn of<'a>(runs: impl IntoIterator<Item = Option<&'a NestedRun>>, metric: RankBy) -> Option<Self> {
+        let values = |run: Option<&NestedRun>| {
+            let nested = run?;
             Some((metric.value(&nested.on_choice)?, metric.value(&nested.on_scored)?))
         };
-        let values: Vec<(f64, f64)> = runs.iter().map(values).collect::<Option<_>>()?;
+        let values: Vec<(f64, f64)> = runs.into_iter().map(values).collect::<Option<_>>()?;
         if values.is_empty() {
             return None;
         }

@@ -1,33 +1,9 @@
 //! Which trials lie within noise of the best one, and how the final model is trained.
 
 use super::folder::TrialFolder;
-use super::summary::SweepSummary;
+use super::summary::{AgainstBest, SweepSummary};
 use crate::host::ui;
 use crate::scoring::verdicts::{Comparison, System, adjust, compare, units};
-use serde::{Deserialize, Serialize};
-
-/// A trial beside the best one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AgainstBest {
-    /// It is the first of the leaderboard
-    Best,
-    /// B is the trial, A the best; p adjusted over all trials
-    Compared(Comparison),
-    /// Why there is no test
-    NotComparable(String),
-}
-
-impl AgainstBest {
-    /// The test shows no difference from the best.
-    pub fn is_within_noise(&self) -> bool {
-        match self {
-            Self::Best => true,
-            Self::Compared(comparison) => !comparison.is_shown(),
-            Self::NotComparable(_) => false,
-        }
-    }
-}
 
 impl SweepSummary {
     /// Compares every trial that is done with the best, by a paired test of the metric that ranks them on their

@@ -1,9 +1,8 @@
 //! All trials of a sweep with their configurations, checked against the pool before any of them starts.
 
 use super::expand::{Draft, expand};
-use super::names::{describe, short_keys};
 use super::resolve::{Setting, resolve};
-use super::settings::{Settings, TOP_N, flatten};
+use super::settings::{Settings, TOP_N, describe, flatten, short_keys};
 use super::spec::Spec;
 use super::survey::Survey;
 use crate::config::{Config, Layer, TopN};

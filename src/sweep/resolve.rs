@@ -1,8 +1,7 @@
 //! From settings to the configuration of a trial, or to all that is wrong with them.
 
 use super::expand::Draft;
-use super::names::{describe, short_keys};
-use super::settings::{Share, TOP_N};
+use super::settings::{Share, TOP_N, describe, short_keys};
 use super::survey::Survey;
 use crate::config::{Config, Layer, TopN};
 use crate::data::labels::exclusive;

@@ -1,7 +1,6 @@
 //! `summary.json` of a sweep, and its leaderboard.
 
 use super::folder::{State, TrialFolder};
-use super::noise::AgainstBest;
 use super::plan::{Plan, Planned};
 use super::settings::{Settings, text};
 use crate::data::DataInfo;
@@ -10,6 +9,7 @@ use crate::host::files::read_json;
 use crate::runs::Versions;
 use crate::scoring::metrics::RankBy;
 use crate::scoring::scores::{self, Row};
+use crate::scoring::verdicts::Comparison;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -54,6 +54,29 @@ pub struct TrialSummary {
     #[serde(default)]
     pub against_best: Option<AgainstBest>,
     pub seconds: Option<f64>,
+}
+
+/// A trial beside the best one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgainstBest {
+    /// It is the first of the leaderboard
+    Best,
+    /// B is the trial, A the best; p adjusted over all trials
+    Compared(Comparison),
+    /// Why there is no test
+    NotComparable(String),
+}
+
+impl AgainstBest {
+    /// The test shows no difference from the best.
+    pub fn is_within_noise(&self) -> bool {
+        match self {
+            Self::Best => true,
+            Self::Compared(comparison) => !comparison.is_shown(),
+            Self::NotComparable(_) => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

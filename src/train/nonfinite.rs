@@ -121,23 +121,8 @@ impl Trainer {
 
     /// Runs the validation rows kernel by kernel; the first tensor with a value that is not finite.
     fn first_in_inference(&mut self) -> Result<Option<String>> {
-        let engine = self.network.model.engine.clone();
         let rows = self.validation.rows.clone();
-        for rows in rows.chunks(self.network.capacity) {
-            let network = &mut self.network;
-            network.features.set_order(&engine, rows.iter().map(|&row| row as u32).collect());
-            let first = network.features.prepare(&engine, 0, rows.len())?;
-            let (model, features) = (&network.model, &network.features);
-            let step = Step { first, ..Step::default() }.with_dropout(0.0);
-            let calls = model.inference(features, rows.len());
-            for i in 0..calls.len() {
-                engine.run(&calls[i..=i], &step);
-                if let Some(tensor) = first_output(model, &calls[i], &step)? {
-                    return Ok(Some(tensor));
-                }
-            }
-        }
-        Ok(None)
+        self.network.trace(&rows, first_output)
     }
 
     fn clear_moments(&self) {
@@ -151,11 +136,8 @@ impl Trainer {
 
     /// What follows an epoch's last step, without keeping its results: validation sets the learning rate.
     fn close_epoch(&mut self) -> Result<()> {
-        if let Some(judged) = self.validate()? {
-            self.state.plateau.step(judged.loss, &self.config.train.plateau);
-            self.state.stop.step(judged.loss, self.config.train.min_delta);
-        }
-        self.state.epoch += 1;
+        let judged = self.validate()?;
+        self.advance(judged.as_ref());
         Ok(())
     }
 }
