@@ -26,4 +26,6 @@ pub use fold_choice::{FoldChoice, Parts};
 pub use info::{DataInfo, FoldInfo};
 pub use missing::Missing;
 pub use modality::Modality;
-pub use pool::{CONCATENATION, Clip, Encoder, EncoderInfo, LoadOptions, Pool, Reading, Split, shared_groups, targets};
+pub use pool::{
+    CONCATENATION, Clip, Encoder, EncoderInfo, LoadOptions, Pool, Reading, Split, fill_missing, shared_groups, targets,
+};

@@ -11,13 +11,14 @@ use crate::data::{Pool, Reading, Split};
 use crate::engine::Engine;
 use crate::host::ui::Ui;
 use crate::model::checkpoint::{Checkpoint, Header};
-use crate::model::infer::{Network, Placed};
+use crate::model::infer::{Inputs, Network, Placed};
 use crate::model::{Dims, Mode, Standard};
 use crate::scoring::decision::Decision;
 use crate::scoring::decode::{self, Thresholds};
 use anyhow::{Result, bail, ensure};
 use members::{Member, members};
 use ndarray::Array2;
+use std::mem::take;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thresholds::thresholds;
@@ -130,9 +131,10 @@ fn mean_scores(
             _ => {
                 // Features in f16 are standardised for one network alone.
                 let needed_later = sizes[i + 1..].iter().any(|later| later != dims || later.half);
-                let mut own = if needed_later { pool.clone() } else { take(&mut pool) };
+                let encoders = if needed_later { pool.encoders.clone() } else { take(&mut pool.encoders) };
+                let inputs = Inputs { clips: &pool.clips, encoders, present: pool.present.as_ref() };
                 let capacity = BATCH.min(rows.len().max(1));
-                Network::new(engine, config, dims.clone(), &mut own, &standard, capacity, Mode::Inference)?
+                Network::new(engine, config, dims.clone(), inputs, &standard, capacity, Mode::Inference)?
             }
         };
         if i == 0 {
@@ -159,12 +161,6 @@ fn mean_scores(
     }
     let sums = sums.expect("at least one member");
     Ok(sums.map(|sum| sum.mapv(|sum| (sum / members.len() as f64) as f32)))
-}
-
-/// The pool with its features, which stay nowhere else.
-fn take(pool: &mut Pool) -> Pool {
-    let encoders = std::mem::take(&mut pool.encoders);
-    Pool { encoders, ..pool.clone() }
 }
 
 /// The pool with the encoders that the checkpoint was trained on, in its order.

@@ -2,12 +2,11 @@
 
 use super::Runs;
 use crate::data::standardize::columns;
-use crate::data::{FoldChoice, Parts};
-use crate::data::{Pool, Reading, Split};
+use crate::data::{FoldChoice, Parts, Pool, Reading, Split, fill_missing};
 use crate::engine::Engine;
 use crate::host::ui::Ui;
 use crate::model::checkpoint::{Checkpoint, Header};
-use crate::model::infer::{Network, Placed};
+use crate::model::infer::{Inputs, Network, Placed};
 use crate::model::{Dims, Mode};
 use crate::predict::{BATCH, load_pool};
 use anyhow::{Result, ensure};
@@ -59,7 +58,9 @@ impl<'a> Models<'a> {
             rows => columns(pool.encoders[k].features.view(), rows).0.to_vec(),
         };
         if pool.present.is_some() {
-            pool.fill_missing(&(0..pool.encoders.len()).map(means).collect::<Vec<_>>());
+            let means: Vec<_> = (0..pool.encoders.len()).map(means).collect();
+            let present = pool.present.as_ref().expect("just seen");
+            fill_missing(&mut pool.encoders, present, &means);
         }
         // Networks are made so that encoders can be taken away.
         let complete = Array2::from_elem((pool.clips.len(), pool.encoders.len()), true);
@@ -92,11 +93,13 @@ impl<'a> Models<'a> {
             }
             None => {
                 // In f16 they are standardised for one model, and the next one needs them as they were.
-                let mut copy = (dims.half && self.left > 0).then(|| self.pool.clone());
-                let pool = copy.as_mut().unwrap_or(&mut self.pool);
+                let pool = &mut self.pool;
+                let needed_later = dims.half && self.left > 0;
+                let encoders = if needed_later { pool.encoders.clone() } else { std::mem::take(&mut pool.encoders) };
+                let inputs = Inputs { clips: &pool.clips, encoders, present: pool.present.as_ref() };
                 let capacity = BATCH.min(pool.clips.len());
                 let mode = Mode::Inference;
-                let network = Network::new(self.engine, config, dims.clone(), pool, &standard, capacity, mode)?;
+                let network = Network::new(self.engine, config, dims.clone(), inputs, &standard, capacity, mode)?;
                 self.placed = if self.left > 0 { network.placed()?.map(|placed| (dims, placed)) } else { None };
                 network
             }

@@ -126,6 +126,17 @@ pub fn targets(clips: &[Clip], rows: impl ExactSizeIterator<Item = usize>, class
     targets
 }
 
+/// Sets the features of missing rows to the means (D_k) of their encoders: finite, and 0 when standardised. present (N, K)
+pub fn fill_missing(encoders: &mut [Encoder], present: &Array2<bool>, means: &[Vec<f32>]) {
+    for (k, (encoder, mean)) in encoders.iter_mut().zip(means).enumerate() {
+        for (mut row, present) in encoder.features.rows_mut().into_iter().zip(present.column(k)) {
+            if !present {
+                row.assign(&aview1(mean));
+            }
+        }
+    }
+}
+
 impl Pool {
     /// Rows of the clips of a split.
     pub fn indices(&self, split: Split) -> Vec<usize> {
@@ -148,18 +159,6 @@ impl Pool {
         match &self.present {
             Some(present) => rows.iter().copied().filter(|&row| present[[row, k]]).collect(),
             None => rows.to_vec(),
-        }
-    }
-
-    /// Sets the features of missing rows to the means (D_k) of their encoders: finite, and 0 when standardised.
-    pub fn fill_missing(&mut self, means: &[Vec<f32>]) {
-        let Some(present) = &self.present else { return };
-        for (k, (encoder, mean)) in self.encoders.iter_mut().zip(means).enumerate() {
-            for (mut row, present) in encoder.features.rows_mut().into_iter().zip(present.column(k)) {
-                if !present {
-                    row.assign(&aview1(mean));
-                }
-            }
         }
     }
 

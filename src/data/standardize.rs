@@ -1,7 +1,7 @@
 //! Mean and standard deviation per column: x̂ = (x − mean) / std, over the training rows only.
 
-use super::{Pool, Split};
-use ndarray::{Array1, ArrayView1, ArrayView2, Zip, s};
+use super::Encoder;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip, s};
 use rayon::prelude::*;
 
 /// Columns one task goes through: few enough for their rows to stay in a core's second cache between the two passes.
@@ -22,23 +22,28 @@ pub fn columns(features: ArrayView2<f32>, rows: &[usize]) -> (Array1<f32>, Array
     (mean.into(), std.into())
 }
 
-impl Pool {
-    /// Changes the test clips' features so that `mean` and `std` (each D_k per encoder, those of the training clips)
-    /// standardise them as their own mean and deviation, over those that have the encoder, would: x ← (x − mean_test) / std_test · std + mean.
-    pub fn align_test(&mut self, mean: &[Vec<f32>], std: &[Vec<f32>]) {
-        let test = self.indices(Split::Test);
-        let rows: Vec<Vec<usize>> = (0..self.encoders.len()).map(|k| self.rows_with(k, &test)).collect();
-        let of_pool = mean.iter().zip(std).zip(rows);
-        for (encoder, ((mean, std), rows)) in
-            self.encoders.iter_mut().zip(of_pool).filter(|(_, (_, rows))| !rows.is_empty())
-        {
-            let (own_mean, own_std) = columns(encoder.features.view(), &rows);
-            for &row in &rows {
-                let wide = |value: f32| f64::from(value);
-                for (column, x) in encoder.features.row_mut(row).iter_mut().enumerate() {
-                    let standard = (wide(*x) - wide(own_mean[column])) / wide(own_std[column]);
-                    *x = (standard * wide(std[column]) + wide(mean[column])) as f32;
-                }
+/// Changes features so that `mean` and `std` (each D_k per encoder, those of the training clips) standardise the given rows,
+/// the test clips, as their own mean and deviation would, over those that have the encoder (`present`, N × K):
+/// x ← (x − mean_test) / std_test · std + mean.
+pub fn align_test(
+    encoders: &mut [Encoder],
+    test: &[usize],
+    present: Option<&Array2<bool>>,
+    mean: &[Vec<f32>],
+    std: &[Vec<f32>],
+) {
+    for (k, (encoder, (mean, std))) in encoders.iter_mut().zip(mean.iter().zip(std)).enumerate() {
+        let has = |row: &usize| present.is_none_or(|present| present[[*row, k]]);
+        let rows: Vec<usize> = test.iter().copied().filter(has).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let (own_mean, own_std) = columns(encoder.features.view(), &rows);
+        for &row in &rows {
+            let wide = |value: f32| f64::from(value);
+            for (column, x) in encoder.features.row_mut(row).iter_mut().enumerate() {
+                let standard = (wide(*x) - wide(own_mean[column])) / wide(own_std[column]);
+                *x = (standard * wide(std[column]) + wide(mean[column])) as f32;
             }
         }
     }

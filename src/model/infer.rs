@@ -5,7 +5,7 @@ mod outputs;
 mod preselection;
 
 use crate::config;
-use crate::data::{self, Pool};
+use crate::data::{self, Clip, Encoder};
 use crate::engine::Call;
 use crate::engine::Engine;
 use crate::kernel::buffer::{Buffer, NoMemory};
@@ -36,6 +36,16 @@ pub struct Output {
     pub u: Option<Array2<f32>>,
 }
 
+/// What a network is made for and applied to: rows of a pool.
+pub struct Inputs<'a> {
+    /// N, with their labels where they are known
+    pub clips: &'a [Clip],
+    /// (N, D_k) each; given up piece by piece as they come to the device
+    pub encoders: Vec<Encoder>,
+    /// (N, K), as [`Pool::present`](crate::data::Pool::present)
+    pub present: Option<&'a Array2<bool>>,
+}
+
 /// A network with features on its device, ready for batches of at most `capacity` rows.
 pub struct Network {
     pub model: Model,
@@ -47,8 +57,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// Takes a pool's features, to be standardised by `standard`, to the device (resident where `config.engine.features` and the device allow, else
-    /// streamed) and makes a network of `dims` for batches of at most `capacity` rows.
+    /// Takes features, to be standardised by `standard`, to the device (resident where `config.engine.features` and the device
+    /// allow, else streamed) and makes a network of `dims` for batches of at most `capacity` rows.
     ///
     /// # Errors
     /// Where the device has no room: says for what, and which setting would fit; a feature that f16 cannot hold.
@@ -56,13 +66,14 @@ impl Network {
         engine: &Arc<Engine>,
         config: &config::Config,
         dims: Dims,
-        pool: &mut Pool,
+        inputs: Inputs,
         standard: &Standard,
         capacity: usize,
         mode: Mode,
     ) -> Result<Self> {
-        let clips = pool.clips.len();
-        let dims = Dims { masked: pool.present.is_some(), ..dims };
+        let Inputs { clips: labelled, mut encoders, present } = inputs;
+        let clips = labelled.len();
+        let dims = Dims { masked: present.is_some(), ..dims };
         let request = Request { engine, config, dims: &dims, clips, capacity, mode };
         let place = |fit: &Fit| -> Result<(Model, Features)> {
             let extent = Extent::of_epoch(&dims, clips, capacity);
@@ -83,17 +94,18 @@ impl Network {
             placed = place(&fit);
         }
         let (model, mut features) = placed.map_err(|error| no_memory(error, &fit))?;
-        let targets = data::targets(&pool.clips, 0..clips, model.dims.classes);
-        pool.fill_missing(&standard.mean);
-        let encoders = std::mem::take(&mut pool.encoders);
-        let encoders = upload::features(encoders, &pool.clips, standard, model.dims.half)?;
+        let targets = data::targets(labelled, 0..clips, model.dims.classes);
+        if let Some(present) = present {
+            data::fill_missing(&mut encoders, present, &standard.mean);
+        }
+        let encoders = upload::features(encoders, labelled, standard, model.dims.half)?;
         if fit.streamed {
             features.stream(engine, &model.windows, encoders, targets, capacity);
         } else {
             features.fill(engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
         }
         features.set_standard(engine, &model.windows, standard);
-        if let Some(present) = &pool.present {
+        if let Some(present) = present {
             features.set_present(engine, present);
         }
         Ok(Self { model, features, capacity, fit, inference: HashMap::new(), from_embeddings: HashMap::new() })

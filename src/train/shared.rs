@@ -1,11 +1,12 @@
 //! A pool for several runs on one engine: read once, standardised for each, and on the device once.
 
 use crate::config::{Config, Standardize};
+use crate::data::standardize::align_test;
 use crate::data::{Clip, Encoder, EncoderInfo, FoldChoice, Parts, Pool, Split};
 use crate::engine::Engine;
 use crate::host::fnv::fnv1a;
 use crate::host::ui::count;
-use crate::model::infer::{Network, Placed};
+use crate::model::infer::{Inputs, Network, Placed};
 use crate::model::{Dims, Mode, Standard};
 use anyhow::{Result, ensure};
 use ndarray::Array2;
@@ -159,13 +160,13 @@ impl SharedPool {
         // Test clips are aligned with the training clips of this run.
         let aligned = config.adaptation.enabled && config.data.standardize == Standardize::PerSplit;
         let kept = (dims.half || aligned) && state.runs > 0;
-        let encoders = if kept { state.features.clone() } else { std::mem::take(&mut state.features) };
-        let (classes, clips) = (self.classes.clone(), self.clips.clone());
-        let mut pool = Pool { classes, neutral: self.neutral, clips, encoders, present: self.present.clone() };
+        let mut encoders = if kept { state.features.clone() } else { std::mem::take(&mut state.features) };
+        let present = self.present.as_ref();
         if aligned {
-            pool.align_test(&standard.mean, &standard.std);
+            align_test(&mut encoders, &self.indices(Split::Test), present, &standard.mean, &standard.std);
         }
-        let network = Network::new(engine, config, dims, &mut pool, standard, capacity, Mode::Training)?;
+        let inputs = Inputs { clips: &self.clips, encoders, present };
+        let network = Network::new(engine, config, dims, inputs, standard, capacity, Mode::Training)?;
         if state.runs > 0 && !aligned {
             state.placed = network.placed()?;
         }
