@@ -5,7 +5,7 @@ use blendfuse::data::FoldChoice;
 use blendfuse::data::{LoadOptions, Pool, synth};
 use blendfuse::engine::Engine;
 use blendfuse::host::ui::Ui;
-use blendfuse::model::infer::Network;
+use blendfuse::model::infer::{Inputs, Network};
 use blendfuse::model::{Dims, Mode, Plan, Standard, Windows};
 use blendfuse::runs::RunFolder;
 use blendfuse::train::Trainer;
@@ -117,7 +117,10 @@ fn a_plan_is_what_the_engine_allocates() {
             let mut pool = odd_pool();
             let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
             let standard = standard(&pool);
-            Network::new(&engine, &config, dims, &mut pool, &standard, 100, Mode::Inference).expect("it fits").fit.plan
+            Network::new(&engine, &config, dims, Inputs::of(&mut pool), &standard, 100, Mode::Inference)
+                .expect("it fits")
+                .fit
+                .plan
         };
         let Engine::Gpu(gpu) = &*engine else { unreachable!("tests run on an adapter") };
         let (planned, found) = (plan.total(), gpu.memory.peak());
@@ -215,7 +218,7 @@ fn auto_streams_what_does_not_fit_and_says_why() {
         let config = config(&["train.batch=16"]);
         let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
         let standard = standard(&pool);
-        Network::new(engine, &config, dims, &mut pool, &standard, 16, Mode::Training).expect("it fits").fit
+        Network::new(engine, &config, dims, Inputs::of(&mut pool), &standard, 16, Mode::Training).expect("it fits").fit
     };
     let resident = fit(&limited(None, Some(1 << 30)));
     assert!(

@@ -179,13 +179,13 @@ fn a_plan_counts_the_mask() {
     for features in ["resident", "streamed"] {
         let engine = common::device();
         let config = config(&[&format!("engine.features={features}"), "train.batch=50"]);
-        let pool = pool(Some(scattered));
+        let mut pool = pool(Some(scattered));
         let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
         let rows: Vec<usize> = (0..pool.clips.len()).collect();
         let standard = Standard::of(&pool, &rows);
         let (mask, clips) = (50 * 8 * 4, rows.len() as u64 * 8 * 4);
-        let inputs = Inputs { clips: &pool.clips, encoders: pool.encoders, present: pool.present.as_ref() };
-        let network = Network::new(&engine, &config, dims, inputs, &standard, 50, Mode::Training).expect("it fits");
+        let network = Network::new(&engine, &config, dims, Inputs::of(&mut pool), &standard, 50, Mode::Training)
+            .expect("it fits");
         let (plan, found) = (network.fit.plan.total(), engine.memory().now());
         assert!(plan.abs_diff(found) <= mask.min(clips) / 2, "{features}: {plan} bytes planned, {found} taken");
     }

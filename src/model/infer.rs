@@ -5,7 +5,7 @@ mod outputs;
 mod preselection;
 
 use crate::config;
-use crate::data::{self, Clip, Encoder};
+use crate::data::{self, Clip, Encoder, Pool};
 use crate::engine::Call;
 use crate::engine::Engine;
 use crate::kernel::buffer::{Buffer, NoMemory};
@@ -42,8 +42,16 @@ pub struct Inputs<'a> {
     pub clips: &'a [Clip],
     /// (N, D_k) each; given up piece by piece as they come to the device
     pub encoders: Vec<Encoder>,
-    /// (N, K), as [`Pool::present`](crate::data::Pool::present)
+    /// (N, K), as [`Pool::present`]
     pub present: Option<&'a Array2<bool>>,
+}
+
+impl<'a> Inputs<'a> {
+    /// All of a pool; takes its features.
+    pub fn of(pool: &'a mut Pool) -> Self {
+        let encoders = std::mem::take(&mut pool.encoders);
+        Self { clips: &pool.clips, encoders, present: pool.present.as_ref() }
+    }
 }
 
 /// A network with features on its device, ready for batches of at most `capacity` rows.

@@ -45,9 +45,8 @@ fn network(used: [f32; 2]) -> (Network, Config) {
     let dims = Dims::new(&config, &[2, 2], 2).unwrap();
     let standard = Standard { mean: vec![vec![0.0; 2]; 2], std: vec![vec![1.0; 2]; 2] };
     let engine = Arc::new(Engine::Cpu);
-    let pool = pool();
-    let inputs = Inputs { clips: &pool.clips, encoders: pool.encoders, present: pool.present.as_ref() };
-    let network = Network::new(&engine, &config, dims, inputs, &standard, 10, Mode::Inference).unwrap();
+    let mut pool = pool();
+    let network = Network::new(&engine, &config, dims, Inputs::of(&mut pool), &standard, 10, Mode::Inference).unwrap();
     network.model.initialise(0);
     for tensor in &network.model.layout.tensors {
         let diagonal = |scale: f32| vec![scale, 0.0, 0.0, scale];
