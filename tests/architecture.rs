@@ -162,7 +162,7 @@ fn files_run_in_no_circle() {
         if ends.is_empty() {
             break;
         }
-        ends.iter().for_each(|end| drop(left.remove(end)));
+        left.retain(|file| !ends.contains(file));
     }
     let names: Vec<String> = left.iter().map(|&i| sources[i].path.display().to_string()).collect();
     assert!(left.is_empty(), "files that import each other in a circle, or lead into one:\n{}", names.join("\n"));

@@ -8,7 +8,7 @@ use blendfuse::host::ui::Ui;
 use blendfuse::kernel::Role;
 use blendfuse::kernel::buffer::AnyBuffer;
 use blendfuse::model::checkpoint::Checkpoint;
-use blendfuse::model::infer::Network;
+use blendfuse::model::infer::{Inputs, Network};
 use blendfuse::model::weights::Trained;
 use blendfuse::model::{Dims, Extent, Features, Mode, Model, Windows};
 use blendfuse::runs::{EpochLog, RunFolder};
@@ -377,7 +377,8 @@ fn logits(engine: &Arc<Engine>, checkpoint: &Checkpoint, precision: &str) -> Vec
     let (_, rows) = pool.fold_rows(1).expect("a fold");
     let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
     let standard = checkpoint.standard().expect("as written");
-    let mut network = Network::new(engine, &config, dims, &mut pool, &standard, 50, Mode::Inference).expect("it fits");
+    let mut network =
+        Network::new(engine, &config, dims, Inputs::of(&mut pool), &standard, 50, Mode::Inference).expect("it fits");
     network.model.load(checkpoint).expect("the same network");
     let output = network.infer(&rows).expect("the device stays");
     output.presence.into_iter().chain(output.salience).collect()
