@@ -26,7 +26,34 @@
 //! | H | head hidden width |
 //! | C | classes |
 //! | n | encoders kept per row |
+//! | G | heads side by side: presence, salience, domain, where they are in use |
+//! | O | logits of a row: C per emotion head, 2 of the domain head |
 //! | S | parts into which a long inner sum is split |
+//!
+//! and these are a network's values, with `d` in front their gradients; `model` has the equations:
+//!
+//! | letter | shape | meaning |
+//! |---|---|---|
+//! | x, x̂ | (B, D_k) | features of an encoder; standardised. Beside a batch norm, x̂ is its normed input |
+//! | W | (P, D_k) | projection of an encoder |
+//! | y | (B, M) | projections before their batch norm |
+//! | γ, β | (M) or (F) | scale and shift of a batch norm |
+//! | h | (B, M) | embeddings |
+//! | V₁, c₁ | (A, M), (A) | first layer of the gate |
+//! | g | (B, A) | its hidden values |
+//! | V₂, c₂ | (K, A), (K) | second layer of the gate |
+//! | u | (B, K) | gate logits |
+//! | τ | | temperature of the gate's softmax |
+//! | a | (B, K) | softmax of u / τ over all encoders |
+//! | w | (B, K) | fusion weights: a renormalised over the n encoders kept, 0 for the others |
+//! | q | (B, M) or (B, P) | what is fused: weighted embeddings side by side, or their mean |
+//! | U, e | (F, M) or (F, P), (F) | fusion; e only without a norm |
+//! | z | (B, F) | fused features |
+//! | Q₁, q₁ | (G·H, F), (G·H) | first layers of the heads |
+//! | t | (B, G·H) | their hidden values |
+//! | Q₂, q₂ | (O, H), (O) | second layers of the heads, each on its own H values |
+//!
+//! Before relu and dropout, behind a batch norm, the gradients are `dnorm` (of h) and `dz` (of z); `dfuse` is that of `U q`.
 
 pub mod host;
 

@@ -1,8 +1,9 @@
 //! Buffers that a step fills on its way forward and back.
 
 use super::layout::Layout;
+use super::pass::PART;
 use super::weights::Trained;
-use super::{Dims, Extent, PART, Windows};
+use super::{Dims, Extent, Windows};
 use crate::engine::Engine;
 use crate::kernel::buffer::Buffer;
 use anyhow::Result;

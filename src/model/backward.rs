@@ -1,9 +1,7 @@
-//! The calls of the backward pass and the update: which buffer is which argument.
+//! The calls of the backward pass: which buffer is which argument.
 
 use super::pass::Pass;
-use crate::config::Optimizer;
 use crate::engine::Call;
-use crate::kernel::buffer::Buffer;
 use crate::kernels::*;
 
 impl Pass<'_> {
@@ -51,28 +49,6 @@ impl Pass<'_> {
         let dz = if self.model.dims.fuse_norm { &t.dz } else { &t.dfuse };
         let args = head_input_grad::Args { dt: &t.dt, small: self.small, z: &self.activations.z, dz };
         head_input_grad::call(self.engine, params, args)
-    }
-
-    pub fn fuse_norm_backward(&self) -> Call {
-        let (d, at, t) = (&self.d, self.at(), self.training());
-        let params = batchnorm_backward::Params {
-            rows: d.b,
-            encoders: 1,
-            width: d.f,
-            gamma: at.fuse_gamma,
-            beta: at.fuse_beta,
-            masked: 0,
-        };
-        let args = batchnorm_backward::Args {
-            dnorm: &t.dz,
-            normed: &t.fuse_normed,
-            rstd: &t.fuse_rstd,
-            small: self.small,
-            mask: self.mask(),
-            dy: &t.dfuse,
-            grads: &t.grads.small,
-        };
-        batchnorm_backward::call(self.engine, params, args)
     }
 
     pub fn fuse_weight_grad(&self) -> Call {
@@ -152,28 +128,6 @@ impl Pass<'_> {
         gate_input_grad::call(self.engine, params, args)
     }
 
-    pub fn batchnorm_backward(&self) -> Call {
-        let (d, at, t) = (&self.d, self.at(), self.training());
-        let params = batchnorm_backward::Params {
-            rows: d.b,
-            encoders: d.k,
-            width: d.p,
-            gamma: at.gamma,
-            beta: at.beta,
-            masked: d.masked,
-        };
-        let args = batchnorm_backward::Args {
-            dnorm: &t.dnorm,
-            normed: &t.normed,
-            rstd: &t.rstd,
-            small: self.small,
-            mask: self.mask(),
-            dy: &t.dy,
-            grads: &t.grads.small,
-        };
-        batchnorm_backward::call(self.engine, params, args)
-    }
-
     /// One call per window.
     pub fn project_weight_grad(&self) -> impl Iterator<Item = Call> {
         self.model.windows.list.iter().enumerate().map(|(i, window)| {
@@ -197,135 +151,5 @@ impl Pass<'_> {
             };
             project_weight_grad::call(self.engine, params, args)
         })
-    }
-
-    /// One call per window.
-    pub fn project_update(&self) -> impl Iterator<Item = Call> {
-        self.model.windows.list.iter().enumerate().map(|(i, window)| {
-            let (from, t) = (&self.features.windows[i], self.training());
-            let (decoupled, weight_decay) = self.decay();
-            let params = project_update::Params {
-                rows: self.d.b,
-                width: self.d.p,
-                encoders: self.d.k,
-                chunks: window.chunks.len() as u32,
-                columns: window.columns as u32,
-                features: from.x.len() as u32,
-                longest: window.longest() as u32,
-                decoupled,
-                weight_decay,
-            };
-            let args = project_update::Args {
-                dy: &t.dy,
-                x: from.x.f32(),
-                rows: &self.features.rows,
-                standard: &from.standard,
-                chunks: &from.chunks,
-                weight: &self.model.weights.project[i],
-                m: &t.m.project[i],
-                v: &t.v.project[i],
-            };
-            project_update::call(self.engine, params, args)
-        })
-    }
-
-    /// One call per window.
-    pub fn project_update_half(&self) -> impl Iterator<Item = Call> {
-        self.model.windows.list.iter().enumerate().map(|(i, window)| {
-            let (from, t) = (&self.features.windows[i], self.training());
-            let (decoupled, weight_decay) = self.decay();
-            let params = project_update_half::Params {
-                rows: self.d.b,
-                width: self.d.p,
-                encoders: self.d.k,
-                chunks: window.chunks.len() as u32,
-                columns: window.columns as u32,
-                words: window.row as u32,
-                features: from.x.len() as u32,
-                longest: window.longest() as u32,
-                decoupled,
-                weight_decay,
-            };
-            let args = project_update_half::Args {
-                dy: &t.dy,
-                x: from.x.u32(),
-                rows: &self.features.rows,
-                chunks: &from.chunks,
-                weight: &self.model.weights.project[i],
-                m: &t.m.project[i],
-                v: &t.v.project[i],
-                halves: &self.model.halves[i],
-            };
-            project_update_half::call(self.engine, params, args)
-        })
-    }
-
-    pub fn fuse_update(&self) -> Call {
-        let (d, t) = (&self.d, self.training());
-        let (h, w) = self.fused();
-        let (decoupled, weight_decay) = self.decay();
-        let params = fuse_update::Params {
-            rows: d.b,
-            encoders: d.k_fused,
-            width: d.p,
-            fused: d.f,
-            biased: u32::from(!self.model.dims.fuse_norm),
-            bias: self.at().fuse_bias,
-            decoupled,
-            weight_decay,
-        };
-        let args = fuse_update::Args {
-            dfuse: &t.dfuse,
-            h,
-            w,
-            weight: &self.model.weights.fuse,
-            m: &t.m.fuse,
-            v: &t.v.fuse,
-            grads: &t.grads.small,
-        };
-        fuse_update::call(self.engine, params, args)
-    }
-
-    /// One call per window.
-    pub fn adam_project(&self) -> impl Iterator<Item = Call> {
-        let (t, weights) = (self.training(), &self.model.weights);
-        let windows = 0..weights.project.len();
-        windows.map(|i| {
-            let weight = &weights.project[i];
-            let args = adam::Args { grad: &t.grads.project[i], weight, m: &t.m.project[i], v: &t.v.project[i] };
-            self.adam(args, weight.len, adam::NO_TEMPERATURE)
-        })
-    }
-
-    pub fn adam_fuse(&self) -> Call {
-        let (t, weight): (_, &Buffer<f32>) = (self.training(), &self.model.weights.fuse);
-        let args = adam::Args { grad: &t.grads.fuse, weight, m: &t.m.fuse, v: &t.v.fuse };
-        self.adam(args, weight.len, adam::NO_TEMPERATURE)
-    }
-
-    /// Only what is in use: what a switch turned off lies behind it, and does not decay.
-    pub fn adam_small(&self) -> Call {
-        let t = self.training();
-        let args = adam::Args { grad: &t.grads.small, weight: self.small, m: &t.m.small, v: &t.v.small };
-        self.adam(args, self.model.layout.trained, self.at().temperature)
-    }
-
-    fn adam(&self, args: adam::Args<'_>, length: usize, temperature: u32) -> Call {
-        let (decoupled, weight_decay) = self.decay();
-        let params = adam::Params {
-            length: length as u32,
-            temperature,
-            decoupled,
-            weight_decay,
-            tau_min: self.d.tau_min,
-            tau_max: self.d.tau_max,
-        };
-        adam::call(self.engine, params, args)
-    }
-
-    /// Whether weight decay is decoupled from the gradient, and how strong it is.
-    fn decay(&self) -> (u32, f32) {
-        let train = &self.model.config.train;
-        (u32::from(train.optimizer == Optimizer::AdamW), train.weight_decay)
     }
 }

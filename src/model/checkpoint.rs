@@ -1,38 +1,20 @@
 //! `model.safetensors`: named tensors in torch layout with all that is needed to use them. Same content, same bytes.
 
-use crate::config::{Config, recorded};
+mod header;
+
 pub use crate::data::EncoderInfo;
-use crate::data::encoders;
+pub use header::{FORMAT, Header};
+
 use crate::host::files::write_atomically;
-use crate::host::ui::count;
 use crate::model::features::Standard;
 use crate::model::layout::{Place, Tensor};
 use crate::model::{Dims, Model};
-use crate::scoring::decode::Thresholds;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
+use header::{broken, unreadable};
 use safetensors::SafeTensors;
-use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{BufReader, Read as _, Write as _};
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
-
-/// Raised when names, shapes or meanings change.
-pub const FORMAT: &str = "blendfuse 1";
-
-/// What a network was trained on and how it is used: the file's `__metadata__`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Header {
-    pub encoders: Vec<EncoderInfo>,
-    pub classes: Vec<String>,
-    /// Index of the class that never blends
-    pub neutral: Option<usize>,
-    pub config: Config,
-    /// `None` while training has not searched them
-    pub thresholds: Option<Thresholds>,
-    /// JSON that resuming needs; only in `last.safetensors`
-    pub resume: Option<String>,
-}
 
 /// A file read into memory.
 pub struct Checkpoint {
@@ -42,118 +24,6 @@ pub struct Checkpoint {
 
 /// Named values, in any order.
 pub type Snapshot = Vec<(Tensor, Vec<f32>)>;
-
-impl Header {
-    /// Compares a checkpoint's encoders and classes with those of a pool.
-    ///
-    /// # Errors
-    /// Says which encoder differs and how.
-    pub fn check_pool(&self, pool: &Self) -> Result<()> {
-        ensure!(
-            self.classes == pool.classes,
-            "the checkpoint was trained on classes {:?}, the pool has {:?}; use the pool it was trained on",
-            self.classes,
-            pool.classes
-        );
-        for (k, (expected, found)) in self.encoders.iter().zip(&pool.encoders).enumerate() {
-            ensure!(
-                expected.name == found.name,
-                "encoder {k}: the checkpoint was trained on `{}`, the pool has `{}` there; give the same encoders in the same order (encoders.toml)",
-                expected.name,
-                found.name
-            );
-            ensure!(
-                expected.width == found.width,
-                "encoder `{}`: the checkpoint was trained on width {}, the pool has {}; extract the same features",
-                expected.name,
-                expected.width,
-                found.width
-            );
-        }
-        let (expected, found) = (self.encoders.len(), pool.encoders.len());
-        ensure!(
-            expected == found,
-            "the checkpoint was trained on {}, the pool has {found}; list the same ones in encoders.toml",
-            count(expected, "encoder")
-        );
-        Ok(())
-    }
-}
-
-/// The front of the file: its length in 8 bytes, then JSON.
-#[derive(Deserialize)]
-struct Front {
-    #[serde(rename = "__metadata__", default)]
-    metadata: HashMap<String, String>,
-}
-
-/// Longest front that the format allows.
-const MAX_FRONT: u64 = 100_000_000;
-
-impl Header {
-    /// Of a file, without reading its tensors.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::read`].
-    pub fn read(path: &Path) -> Result<Self> {
-        let unreadable = || unreadable(path);
-        let mut file = BufReader::new(File::open(path).with_context(unreadable)?);
-        let mut length = [0; 8];
-        file.read_exact(&mut length).with_context(|| broken(path))?;
-        let mut front = Vec::new();
-        file.take(u64::from_le_bytes(length).min(MAX_FRONT)).read_to_end(&mut front).with_context(unreadable)?;
-        let front: Front = serde_json::from_slice(&front).with_context(|| broken(path))?;
-        Self::of(&front.metadata, path)
-    }
-
-    /// Sizes and switches of the network.
-    ///
-    /// # Errors
-    /// As [`Dims::new`].
-    pub fn dims(&self) -> Result<Dims> {
-        let widths: Vec<usize> = self.encoders.iter().map(|encoder| encoder.width).collect();
-        Dims::new(&self.config, &widths, self.classes.len())
-    }
-
-    fn of(metadata: &HashMap<String, String>, path: &Path) -> Result<Self> {
-        let broken = || broken(path);
-        let text = |key: &str| {
-            metadata
-                .get(key)
-                .with_context(|| format!("{}: no `{key}` in its metadata", path.display()))
-                .with_context(broken)
-        };
-        let format = text("format")?;
-        if format != FORMAT {
-            bail!(
-                "{}: found format {format:?}, this version reads {FORMAT:?}; use the version that wrote it",
-                path.display()
-            );
-        }
-        Ok(Self {
-            encoders: named(serde_json::from_str(text("encoders")?).with_context(broken)?),
-            classes: serde_json::from_str(text("classes")?).with_context(broken)?,
-            neutral: serde_json::from_str(text("neutral")?).with_context(broken)?,
-            config: recorded(&mut serde_json::Deserializer::from_str(text("config")?)).with_context(broken)?,
-            thresholds: serde_json::from_str(text("thresholds")?).with_context(broken)?,
-            resume: metadata.get("resume").cloned(),
-        })
-    }
-}
-
-/// Older versions took the challenge's suffix for a part of the encoder's name.
-fn named(encoders: Vec<EncoderInfo>) -> Vec<EncoderInfo> {
-    let named = |encoder: EncoderInfo| EncoderInfo { name: encoders::name(&encoder.name).to_owned(), ..encoder };
-    encoders.into_iter().map(named).collect()
-}
-
-fn unreadable(path: &Path) -> String {
-    format!("{}: cannot be read; give a run folder or its model.safetensors", path.display())
-}
-
-fn broken(path: &Path) -> String {
-    format!("{}: not a blendfuse checkpoint; expected a model.safetensors written by `blendfuse train`", path.display())
-}
 
 impl Model {
     /// Every tensor of the checkpoint as it is now.

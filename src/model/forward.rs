@@ -1,7 +1,7 @@
 //! The calls of the forward pass and the loss: which buffer is which argument.
 
-use super::pass::Pass;
-use super::{LAYER_ENCODERS, LAYER_FUSE, LAYER_PROJECT, PART, Training};
+use super::Training;
+use super::pass::{LAYER_ENCODERS, LAYER_FUSE, PART, Pass};
 use crate::config::PresenceLoss;
 use crate::engine::Call;
 use crate::kernel::step::threshold;
@@ -74,53 +74,6 @@ impl Pass<'_> {
         })
     }
 
-    pub fn batchnorm_forward(&self, training: &Training) -> Call {
-        let (d, a, at) = (&self.d, self.activations, self.at());
-        let params = batchnorm_forward::Params {
-            rows: d.b,
-            encoders: d.k,
-            width: d.p,
-            parts: d.parts,
-            gamma: at.gamma,
-            beta: at.beta,
-            layer: LAYER_PROJECT,
-            masked: d.masked,
-        };
-        let args = batchnorm_forward::Args {
-            partial: &a.project_partial,
-            spans: &self.features.spans,
-            small: self.small,
-            mask: self.mask(),
-            running: &self.model.running,
-            normed: &training.normed,
-            h: &a.h,
-            rstd: &training.rstd,
-        };
-        batchnorm_forward::call(self.engine, params, args)
-    }
-
-    pub fn batchnorm_infer(&self) -> Call {
-        let (d, a, at) = (&self.d, self.activations, self.at());
-        let params = batchnorm_infer::Params {
-            rows: d.b,
-            encoders: d.k,
-            width: d.p,
-            parts: d.parts,
-            gamma: at.gamma,
-            beta: at.beta,
-            masked: d.masked,
-        };
-        let args = batchnorm_infer::Args {
-            partial: &a.project_partial,
-            spans: &self.features.spans,
-            small: self.small,
-            running: &self.model.running,
-            mask: self.mask(),
-            h: &a.h,
-        };
-        batchnorm_infer::call(self.engine, params, args)
-    }
-
     pub fn gate_linear(&self) -> Call {
         let (d, a, at) = (&self.d, self.activations, self.at());
         let params = linear_forward::Params { rows: d.b, inner: d.m, outer: d.a, part: PART as u32, weight: at.gate0 };
@@ -175,53 +128,6 @@ impl Pass<'_> {
             fuse_activate::Params { rows: d.b, fused: d.f, parts: d.parts_q, bias: at.fuse_bias, layer: LAYER_FUSE };
         let args = fuse_activate::Args { partial: &a.fuse_partial, small: self.small, z: &a.z };
         fuse_activate::call(self.engine, params, args)
-    }
-
-    pub fn fuse_norm_forward(&self, training: &Training) -> Call {
-        let (d, a, at) = (&self.d, self.activations, self.at());
-        let params = batchnorm_forward::Params {
-            rows: d.b,
-            encoders: 1,
-            width: d.f,
-            parts: d.parts_q,
-            gamma: at.fuse_gamma,
-            beta: at.fuse_beta,
-            layer: LAYER_FUSE,
-            masked: 0,
-        };
-        let args = batchnorm_forward::Args {
-            partial: &a.fuse_partial,
-            spans: &a.fuse_span,
-            small: self.small,
-            mask: self.mask(),
-            running: &self.model.fuse_running,
-            normed: &training.fuse_normed,
-            h: &a.z,
-            rstd: &training.fuse_rstd,
-        };
-        batchnorm_forward::call(self.engine, params, args)
-    }
-
-    pub fn fuse_norm_infer(&self) -> Call {
-        let (d, a, at) = (&self.d, self.activations, self.at());
-        let params = batchnorm_infer::Params {
-            rows: d.b,
-            encoders: 1,
-            width: d.f,
-            parts: d.parts_q,
-            gamma: at.fuse_gamma,
-            beta: at.fuse_beta,
-            masked: 0,
-        };
-        let args = batchnorm_infer::Args {
-            partial: &a.fuse_partial,
-            spans: &a.fuse_span,
-            small: self.small,
-            running: &self.model.fuse_running,
-            mask: self.mask(),
-            h: &a.z,
-        };
-        batchnorm_infer::call(self.engine, params, args)
     }
 
     pub fn head_linear(&self) -> Call {

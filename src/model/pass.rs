@@ -1,9 +1,17 @@
 //! One pass over a batch while it is recorded: the model, the features, and the sizes as kernels take them.
 
 use super::layout::Offsets;
-use super::{Activations, Features, Model, PART, Training};
+use super::{Activations, Features, Model, Training};
 use crate::engine::Engine;
 use crate::kernel::buffer::Buffer;
+
+/// Length of the parts into which long inner sums are split.
+pub(super) const PART: usize = 512;
+
+/// Dropout masks: one layer number each.
+pub(super) const LAYER_PROJECT: u32 = 0;
+pub(super) const LAYER_FUSE: u32 = 1;
+pub(super) const LAYER_ENCODERS: u32 = 2;
 
 pub(super) struct Pass<'a> {
     pub model: &'a Model,
