@@ -154,7 +154,7 @@ impl Pass<'_> {
         calls.push(self.head_linear_grad()); //                       (19) dt, z → dQ₁, dq₁
         calls.push(self.head_input_grad()); //                        (19) dt → dz, or dfuse without a norm
         if self.model.dims.fuse_norm {
-            calls.push(self.batchnorm_backward(&self.fuse_norm())); //(20) dz → dfuse, its dγ, dβ
+            calls.push(self.batchnorm_backward(&self.fuse_norm())); // (20) dz → dfuse, its dγ, dβ
         }
         calls.push(self.fuse_input_grad()); //                        (21) dfuse → dq
         if self.model.dims.gate {
