@@ -21,7 +21,7 @@ fn pages() -> Vec<String> {
     };
     let mut pages: Vec<String> = names(".").into_iter().filter(|name| name.ends_with(".md")).collect();
     pages.extend(names("docs").into_iter().filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")));
-    pages.push("tests/golden/README.md".into());
+    pages.extend(["tests/golden/README.md", "tests/ridge/README.md"].map(str::to_owned));
     pages.sort();
     pages
 }
