@@ -2,7 +2,7 @@
 
 use super::experiment::Experiment;
 use super::files::{self, Missing};
-use super::setting::Setting;
+use super::setting::Method;
 use super::sweep::{self, Trial};
 use crate::baselines::{Baselines, out_of_fold};
 use crate::config::Decode;
@@ -51,13 +51,6 @@ pub struct Folder {
     pub task: Option<Task>,
     /// C names; empty where no file tells
     pub classes: Vec<String>,
-}
-
-/// A line of a table, and what was trained for it where that is known.
-#[derive(Clone, Debug)]
-pub struct Method {
-    pub row: Row,
-    pub setting: Option<Setting>,
 }
 
 impl Folder {

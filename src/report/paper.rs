@@ -3,10 +3,10 @@
 use super::chart::Ink;
 use super::chart::lines::{Line, Look, Panel, lines};
 use super::files::Missing;
-use super::folder::{Folder, Kind, Method};
+use super::folder::{Folder, Kind};
 use super::page::{Cell, Grid, Row, Table, figure};
 use super::published::{ABLATION, BY_N, ENCODERS, MAIN, Published};
-use super::setting::Setting;
+use super::setting::{Method, Setting};
 use crate::scoring::metrics::RankBy;
 use crate::scoring::scores::Spread;
 use maud::{Markup, html};

@@ -2,10 +2,11 @@
 
 use super::chart::dots::{self, Mark, dots};
 use super::chart::{Drawing, Ink};
-use super::folder::{Folder, Kind, Method};
+use super::folder::{Folder, Kind};
 use super::labels::Group;
 use super::page::{Cell, Row, Table, WideGrid, each, figure};
 use super::runs;
+use super::setting::Method;
 use super::side_by_side::OF_BLENDS;
 use super::trials::trials;
 use crate::scoring::metrics::{RankBy, Task, larger_told};

@@ -3,6 +3,7 @@
 use crate::config::{Decode, TopN};
 use crate::data::EncoderInfo;
 use crate::data::Modality;
+use crate::scoring::scores::Row;
 use toml::{Table, Value};
 
 /// A configuration and the encoders it was applied to.
@@ -12,6 +13,13 @@ pub struct Setting {
     pub config: Table,
     /// K; empty where no file told them
     pub encoders: Vec<EncoderInfo>,
+}
+
+/// A line of a table, and what was trained for it where that is known.
+#[derive(Clone, Debug)]
+pub struct Method {
+    pub row: Row,
+    pub setting: Option<Setting>,
 }
 
 impl Setting {

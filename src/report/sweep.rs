@@ -1,8 +1,7 @@
 //! A sweep's folder: its trials, each a cross-validation of its own, run or not.
 
 use super::files::{self, Missing};
-use super::folder::Method;
-use super::setting::Setting;
+use super::setting::{Method, Setting};
 use crate::engine::DeviceInfo;
 use crate::runs::CvSummary;
 use crate::runs::Versions;
