@@ -1,4 +1,4 @@
-//! One module per file in `shaders/`; `ALL` lists them in the order in which a step runs them.
+//! One module per file in `shaders/`, by name; [`ALL`] lists them in the order in which a step runs them.
 
 /// The tutorial, compiled and run.
 #[cfg(doctest)]
@@ -34,9 +34,10 @@ pub mod project_update_half;
 pub mod project_weight_grad;
 pub mod shared;
 
-/// Every kernel, in the order of a training step; inference replaces `batchnorm_forward` by `batchnorm_infer`, and a
-/// training step that keeps its gradients the two updates before `adam` by the two after it. With f16, the two that end in
-/// `_half` take the place of those before them.
+/// Every kernel, in the order of its first call in a training step with a gate and a norm in the fusion. One step calls some
+/// of them: with f16 those that end in `_half` take the place of those before them; a step that keeps its gradients calls
+/// `fuse_weight_grad` and `project_weight_grad`, any other `fuse_update` and `project_update`; `fuse_activate` stands for
+/// the fusion without a norm, `batchnorm_infer` for inference.
 pub static ALL: [&crate::kernel::Kernel; 27] = [
     &encoder_mask::KERNEL,
     &project_forward::KERNEL,
@@ -54,15 +55,15 @@ pub static ALL: [&crate::kernel::Kernel; 27] = [
     &head_weight_grad::KERNEL,
     &linear_weight_grad::KERNEL,
     &head_input_grad::KERNEL,
+    &batchnorm_backward::KERNEL,
     &fuse_input_grad::KERNEL,
     &gate_backward::KERNEL,
     &gate_weight_grad::KERNEL,
     &gate_input_grad::KERNEL,
-    &batchnorm_backward::KERNEL,
+    &fuse_weight_grad::KERNEL,
+    &project_weight_grad::KERNEL,
+    &fuse_update::KERNEL,
     &project_update::KERNEL,
     &project_update_half::KERNEL,
-    &fuse_update::KERNEL,
     &adam::KERNEL,
-    &project_weight_grad::KERNEL,
-    &fuse_weight_grad::KERNEL,
 ];

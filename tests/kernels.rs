@@ -7,9 +7,9 @@ use blendfuse::engine::Call;
 use blendfuse::engine::Engine;
 use blendfuse::kernel::buffer::Buffer;
 use blendfuse::kernel::step::Step;
-use blendfuse::kernels::project_update_half;
 use blendfuse::kernels::shared::chunk::Chunk;
 use blendfuse::kernels::shared::half;
+use blendfuse::kernels::{self, project_update_half};
 use blendfuse::model::{Features, Mode, Model};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -229,4 +229,27 @@ fn every_kernel_equals_its_twin_with_all_tiles() {
     let nothing: Vec<_> = compared.iter().filter(|(_, elements)| **elements == 0).collect();
     assert!(nothing.is_empty(), "compared nothing: {nothing:?}");
     assert!(missed.is_empty(), "above {:.0e}: {missed:#?}", check::BOUND);
+}
+
+/// Gradients kept or not, in f32 and f16, with masks.
+#[test]
+fn all_kernels_are_listed_in_the_order_of_a_step() {
+    let place = |call: &Call| kernels::ALL.iter().position(|kernel| kernel.name == call.kernel.name);
+    let mut met = 0;
+    let cases = ["base", "mixed", "missing encoders"];
+    for case in check::cases().iter().filter(|case| cases.contains(&case.name)) {
+        for &mode in case.modes() {
+            let (model, features) = case.build(&Arc::new(Engine::Cpu), mode).expect("it fits");
+            let mut places = Vec::new();
+            for call in model.training_step(&features, case.sources, case.targets) {
+                let place = place(&call).expect("every kernel is listed");
+                if !places.contains(&place) {
+                    places.push(place);
+                }
+            }
+            assert!(places.is_sorted(), "{}: {mode:?}: {places:?}", case.name);
+            met += 1;
+        }
+    }
+    assert_eq!(met, 5);
 }

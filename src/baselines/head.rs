@@ -1,5 +1,5 @@
-//! The challenge's own classifiers of one feature vector: a linear layer, or an MLP (128, 64) with ReLU and dropout, trained
-//! with soft-label cross-entropy and Adam. Source: model/models.py and main.py of BlEmoRe/blemore-common.
+//! The challenge's own classifiers of one feature vector: a linear layer, or an MLP with one hidden layer of 256 or 512 units
+//! and ReLU, trained with soft-label cross-entropy and Adam. Source: model/models.py and main.py of BlEmoRe/blemore-common.
 
 use crate::config::{Decode, Train};
 use crate::kernel::step::Step;
