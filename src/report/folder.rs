@@ -10,7 +10,6 @@ use crate::engine::DeviceInfo;
 use crate::runs::CvSummary;
 use crate::runs::Versions;
 use crate::scoring::metrics::{RankBy, Task};
-use crate::scoring::scores::Row;
 use crate::scoring::verdicts::System;
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
