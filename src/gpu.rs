@@ -1,7 +1,6 @@
 //! Kernels on a wgpu device: buffers, pipelines, recorded dispatches, one submit per step.
 
 pub mod adapter;
-mod ahead;
 mod buffers;
 mod pipeline;
 mod reflect;
@@ -27,7 +26,6 @@ pub use tuning::{Measured, Note};
 pub struct Gpu {
     pub info: wgpu::AdapterInfo,
     pub limits: wgpu::Limits,
-    adapter: wgpu::Adapter,
     device: wgpu::Device,
     queue: wgpu::Queue,
     /// Uniform `step`, rewritten before each submit
@@ -80,7 +78,6 @@ impl Gpu {
         Ok(Self {
             info,
             limits,
-            adapter: adapter.clone(),
             device,
             queue,
             step,

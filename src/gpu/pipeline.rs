@@ -11,15 +11,15 @@ use std::sync::Arc;
 const MAX_GROUPS: usize = 65_535;
 
 pub(super) struct Compiled {
-    pub(super) pipeline: wgpu::ComputePipeline,
+    pipeline: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
     reflection: Reflection,
 }
 
 /// One bound kernel and its number of workgroups.
 pub struct Dispatch {
-    pub(super) compiled: Arc<Compiled>,
-    pub(super) group: wgpu::BindGroup,
+    compiled: Arc<Compiled>,
+    group: wgpu::BindGroup,
     workgroups: [u32; 3],
     /// What it was made from, to bind it with other tiles
     params: wgpu::Buffer,

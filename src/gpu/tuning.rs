@@ -1,6 +1,5 @@
 //! Which tiles a matrix product takes: measured once per device, kernel and class of shapes, then read from the cache.
 
-use super::ahead::Ahead;
 use super::tuning_cache::Cache;
 use super::{Dispatch, Gpu, adapter};
 use crate::gpu::tiles::{self, Tiles};
@@ -38,8 +37,6 @@ struct Search {
     report: Box<dyn Fn(Note) + Send>,
     /// Time that it may still take; `None`: as long as it needs
     left: Option<Duration>,
-    /// Takes the products that the cache does not hold: its driver's may not hold them either
-    ahead: Option<Ahead>,
     /// Choices that the cache does not hold yet
     unsaved: bool,
     measured: Vec<Measured>,
@@ -96,11 +93,8 @@ impl Gpu {
         let mut tuning = self.tuning();
         chosen.retain(|_, tiles| tuning.available.contains(tiles));
         tuning.chosen = chosen;
-        // What is measured was compiled before it is measured.
-        let unmeasured = budget == Some(Duration::ZERO) && adapter::is_lavapipe(&self.info);
-        let ahead = unmeasured.then(|| Ahead::new(self.adapter.clone()));
         tuning.search =
-            Some(Search { cache, report: Box::new(report), left: budget, ahead, unsaved: false, measured: Vec::new() });
+            Some(Search { cache, report: Box::new(report), left: budget, unsaved: false, measured: Vec::new() });
     }
 
     /// Writes choices that the cache does not hold yet; where that fails, says so.
@@ -149,9 +143,6 @@ impl Gpu {
         };
         search.left = search.left.map(|left| left.saturating_sub(begun.elapsed()));
         let fastest = times.as_ref().map_or(untuned, |times| times[0].0);
-        if let Some(ahead) = &mut search.ahead {
-            ahead.compile(kernel, fastest);
-        }
         chosen.insert(product.clone(), fastest);
         if let Some(times) = times {
             (search.report)(Note::Detail(format!("tuning: {product}: {}", fastest.name)));
