@@ -1,6 +1,7 @@
-//! The machine around the program: files, locks, memory, terminal. It knows nothing of kernels, pools or models.
+//! The machine around the program: files, locks, memory, terminal.
+//! It may not know kernels, pools or models.
 
-pub mod files;
-pub mod fnv;
-pub mod system;
+pub(crate) mod files;
+pub(crate) mod fnv;
+pub(crate) mod system;
 pub mod ui;

@@ -4,7 +4,7 @@ mod members;
 mod thresholds;
 mod trained_on;
 
-use crate::config::{Blends, Data, Standardize};
+use crate::config::{Blends, DataConfig, Standardize};
 use crate::data::encoders;
 use crate::data::source::Sources;
 use crate::data::{Pool, Reading, Split};
@@ -169,7 +169,7 @@ pub(crate) fn load_pool(header: &Header, data: &Path, split: Split, reading: &Re
     let wanted = if header.config.data.concatenate {
         header.config.data.clone()
     } else {
-        Data { encoders: names, concatenate: false, ..header.config.data.clone() }
+        DataConfig { encoders: names, concatenate: false, ..header.config.data.clone() }
     };
     let sources = Sources::find(data)?;
     for name in &wanted.encoders {

@@ -1,6 +1,6 @@
 //! Scores, decoding, metrics and submission files against cases worked out by hand.
 
-use blendfuse::config::{Decode, SalienceRule, Threshold};
+use blendfuse::config::{DecodeConfig, SalienceRule, Threshold};
 use blendfuse::scoring::decision::Decision;
 use blendfuse::scoring::decode::{Thresholds, decide, scores, search};
 use blendfuse::scoring::metrics::{self, Score, Truth};
@@ -40,10 +40,10 @@ fn scores_are_presence_times_salience() {
     // sigmoid: 1/2, 3/4, 1/4; softmax: 1/4, 1/2, 1/4; products 2 : 6 : 1
     let presence = array![[0.0, 3f32.ln(), -(3f32.ln())]];
     let salience = array![[0.0, 2f32.ln(), 0.0]];
-    let plain = Decode { gamma: 1.0, epsilon: 0.0, ..Decode::default() };
+    let plain = DecodeConfig { gamma: 1.0, epsilon: 0.0, ..DecodeConfig::default() };
     close(&scores(presence.view(), salience.view(), &plain), &[2.0 / 9.0, 6.0 / 9.0, 1.0 / 9.0]);
     // (p_sal + 1/4)²: 1/4, 9/16, 1/4; products 8 : 27 : 4
-    let bent = Decode { gamma: 2.0, epsilon: 0.25, ..Decode::default() };
+    let bent = DecodeConfig { gamma: 2.0, epsilon: 0.25, ..DecodeConfig::default() };
     close(&scores(presence.view(), salience.view(), &bent), &[8.0 / 39.0, 27.0 / 39.0, 4.0 / 39.0]);
 }
 
@@ -51,7 +51,7 @@ fn scores_are_presence_times_salience() {
 fn scores_of_huge_logits_stay_finite() {
     let presence = array![[-2000.0, -1000.0, -2000.0], [1e30, 1e30, -1e30]];
     let salience = array![[0.0, 0.0, 0.0], [1e30, -1e30, 0.0]];
-    let scores = scores(presence.view(), salience.view(), &Decode::default());
+    let scores = scores(presence.view(), salience.view(), &DecodeConfig::default());
     close(&scores, &[0.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
 }
 

@@ -135,7 +135,7 @@ fn standard(pool: &Pool) -> Standard {
 fn plan_of(engine: &Arc<Engine>, config: &Config, capacity: usize) -> Plan {
     let pool = odd_pool();
     let dims = Dims::new(config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
-    let streamed = config.engine.features == blendfuse::config::Features::Streamed;
+    let streamed = config.engine.features == blendfuse::config::FeaturePlacement::Streamed;
     let rows = if streamed { capacity } else { pool.clips.len() };
     let windows = Windows::new(&dims, rows, engine.max_elements()).expect("it fits");
     Plan::new(config, &dims, &windows, pool.clips.len(), capacity, Mode::Training, streamed)

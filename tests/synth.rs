@@ -350,7 +350,11 @@ fn an_occupied_folder_is_refused_and_an_empty_one_taken() {
 
     fs::create_dir(&out).unwrap();
     fs::write(out.join("notes.txt"), "mine").unwrap();
-    assert!(refusal(&out).contains("pool: found a folder that is not empty (notes.txt is in it)"), "{}", refusal(&out));
+    assert!(
+        refusal(&out).contains("pool: found a folder that is not empty (it contains notes.txt)"),
+        "{}",
+        refusal(&out)
+    );
     assert_eq!(contents(folder.path()).len(), 1, "a refusal leaves nothing behind");
     fs::remove_file(out.join("notes.txt")).unwrap();
 

@@ -1,7 +1,7 @@
 //! The challenge's own classifiers of one feature vector: a linear layer, or an MLP with one hidden layer of 256 or 512 units
 //! and ReLU, trained with soft-label cross-entropy and Adam. Source: model/models.py and main.py of BlEmoRe/blemore-common.
 
-use crate::config::{Decode, Train};
+use crate::config::{DecodeConfig, TrainConfig};
 use crate::kernel::step::Step;
 use crate::kernels::adam::Adam;
 use crate::kernels::loss::soft_cross_entropy;
@@ -42,11 +42,11 @@ impl Kind {
 #[derive(Clone, Copy, Debug)]
 pub enum Recipe<'a> {
     /// lr, weight_decay, batch, max_epochs, patience and min_delta as given; the epoch with the best loss on the scored clips
-    Own(&'a Train),
+    Own(&'a TrainConfig),
     /// The challenge's own: lr 5e-6, weight decay 1e-3, batch 32 and always 200 epochs; of these the first with the best mean of
     /// both metrics on the scored clips, thresholds searched on them. Source: `hparams` in main.py and `Trainer.train` in
     /// trainer/trainer.py of BlEmoRe/blemore-common, commit 98e6236. Its loss, KL divergence, has the gradient of cross-entropy.
-    Challenge(&'a Decode, Option<usize>),
+    Challenge(&'a DecodeConfig, Option<usize>),
 }
 
 impl Recipe<'_> {
@@ -58,16 +58,16 @@ impl Recipe<'_> {
         }
     }
 
-    fn train(&self) -> Train {
+    fn train(&self) -> TrainConfig {
         match self {
             Self::Own(train) => (*train).clone(),
-            Self::Challenge(..) => Train {
+            Self::Challenge(..) => TrainConfig {
                 lr: 5e-6,
                 weight_decay: 1e-3,
                 batch: 32,
                 max_epochs: 200,
                 patience: u32::MAX,
-                ..Train::default()
+                ..TrainConfig::default()
             },
         }
     }
@@ -120,7 +120,7 @@ pub fn fit(kind: Kind, train: &Rows, validation: &Rows, recipe: Recipe, seed: u6
 }
 
 /// Mean of both metrics under the thresholds that are best on these clips.
-fn searched_score(scores: ArrayView2<f32>, truths: &[Truth], decode: &Decode, neutral: Option<usize>) -> f64 {
+fn searched_score(scores: ArrayView2<f32>, truths: &[Truth], decode: &DecodeConfig, neutral: Option<usize>) -> f64 {
     decode.search_officially(scores, truths, neutral).1.mean()
 }
 
@@ -250,7 +250,7 @@ mod tests {
             Rows { x, y }
         };
         let (train, validation) = (rows(400), rows(100));
-        let settings = Train { lr: 0.01, ..Train::default() };
+        let settings = TrainConfig { lr: 0.01, ..TrainConfig::default() };
         for kind in Kind::ALL {
             let scores = fit(kind, &train, &validation, Recipe::Own(&settings), 0);
             let right =
@@ -264,7 +264,7 @@ mod tests {
     /// of the epoch with the best score, which a classifier that ends earlier or keeps the least loss would not reach.
     #[test]
     fn the_challenges_recipe_is_its_own() {
-        let settings = Recipe::Challenge(&Decode::default(), None).train();
+        let settings = Recipe::Challenge(&DecodeConfig::default(), None).train();
         let given = (settings.lr, settings.weight_decay, settings.batch, settings.max_epochs);
         assert_eq!(given, (5e-6, 1e-3, 32, 200));
         let mut random = ChaCha8Rng::seed_from_u64(5);
@@ -275,7 +275,7 @@ mod tests {
             Rows { x, y }
         };
         let (train, validation) = (rows(64), rows(50));
-        let decode = Decode::default();
+        let decode = DecodeConfig::default();
         let truths = metrics::truths(validation.y.view());
         let score = |scores: &Array2<f32>| searched_score(scores.view(), &truths, &decode, None);
         let kept = fit(Kind::Linear, &train, &validation, Recipe::Challenge(&decode, None), 3);
@@ -283,7 +283,7 @@ mod tests {
         // The same training by hand: every epoch's score, the first of the best kept.
         let (mut first_best, mut scores_of) = (0, Vec::new());
         for epochs in 1..=200 {
-            let own = Train { max_epochs: epochs, patience: u32::MAX, min_delta: -1e9, ..settings.clone() };
+            let own = TrainConfig { max_epochs: epochs, patience: u32::MAX, min_delta: -1e9, ..settings.clone() };
             // A negative least gain keeps the last epoch.
             let scores = fit(Kind::Linear, &train, &validation, Recipe::Own(&own), 3);
             scores_of.push(scores);

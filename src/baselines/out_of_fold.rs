@@ -3,7 +3,7 @@
 //! `filenames`, `folds` (N), `groups` (N) where the labels have them, `targets` (N, C), `methods` (M) and `seeds` (S) as text,
 //! and `scores_m_s` (N, C) of method m with seed s.
 
-use crate::config::Decode;
+use crate::config::DecodeConfig;
 use crate::data::npz::{NpzReader, NpzWriter};
 use crate::scoring::verdicts::{FoldScores, System};
 use anyhow::{Context as _, Result, ensure};
@@ -53,7 +53,12 @@ pub fn write(path: &Path, methods: &[(String, System)]) -> Result<()> {
 ///
 /// # Errors
 /// A file that is missing, damaged or of another task.
-pub fn read(path: &Path, classes: &[String], neutral: Option<usize>, decode: &Decode) -> Result<Vec<(String, System)>> {
+pub fn read(
+    path: &Path,
+    classes: &[String],
+    neutral: Option<usize>,
+    decode: &DecodeConfig,
+) -> Result<Vec<(String, System)>> {
     let what = path.display();
     ensure!(path.exists(), "{what}: found no such file; older versions wrote none");
     let mut npz = NpzReader::open(path)?;

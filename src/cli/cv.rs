@@ -1,7 +1,7 @@
 //! `blendfuse cv`: cross-validation.
 
 use super::device::DeviceArgs;
-use crate::config::{Config, Decode};
+use crate::config::{Config, DecodeConfig};
 use crate::cv::{self};
 use crate::data::Reading;
 use crate::host::files;
@@ -104,7 +104,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     Ok(())
 }
 
-fn print(summary: &CvSummary, decode: &Decode, out: &Path) {
+fn print(summary: &CvSummary, decode: &DecodeConfig, out: &Path) {
     let task = summary.data.task();
     outln!("{}\n", run_table(&summary.runs, &task));
     let own = [Some(summary.row("this")), summary.ensemble.clone()].into_iter().flatten();

@@ -1,7 +1,7 @@
 //! `blendfuse train`: one run.
 
 use super::device::DeviceArgs;
-use crate::config::{Config, Decode, Train};
+use crate::config::{Config, DecodeConfig, TrainConfig};
 use crate::data::{FoldChoice, Reading};
 use crate::host::ui::{Ui, count};
 use crate::outln;
@@ -116,7 +116,7 @@ fn config(args: &Args) -> Result<Config> {
 }
 
 /// Why training ended, with the key that decides it.
-fn why(stopped: Stopped, train: &Train) -> String {
+fn why(stopped: Stopped, train: &TrainConfig) -> String {
     match stopped {
         Stopped::Patience => format!(
             "validation loss no lower by train.min_delta = {} for train.patience = {}",
@@ -129,7 +129,7 @@ fn why(stopped: Stopped, train: &Train) -> String {
 }
 
 /// `3.0e-4, × 0.5 from epoch 12 (train.lr_factors)`
-fn replayed(train: &Train, epochs: u32) -> String {
+fn replayed(train: &TrainConfig, epochs: u32) -> String {
     let mut text = format!("{:.1e}", train.lr);
     let mut before = 1.0;
     for (&factor, epoch) in train.lr_factors.iter().zip(1..=epochs) {
@@ -141,7 +141,7 @@ fn replayed(train: &Train, epochs: u32) -> String {
     text + " (train.lr_factors)"
 }
 
-fn print(summary: &RunSummary, train: &Train, decode: &Decode, out: &Path) {
+fn print(summary: &RunSummary, train: &TrainConfig, decode: &DecodeConfig, out: &Path) {
     outln!("epochs      {} ({} steps, {:.1} s)", summary.epochs, summary.steps, summary.seconds);
     if let Some(stopped) = summary.stopped {
         outln!("stopped     {}", why(stopped, train));

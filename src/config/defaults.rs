@@ -1,14 +1,14 @@
-//! The default of every key: what the paper reports, and the choices made where it leaves something open.
+//! The default of every key: the paper's value, or this project's choice where the paper gives none.
 
 use super::*;
 
-impl Default for Data {
+impl Default for DataConfig {
     fn default() -> Self {
         Self { encoders: Vec::new(), concatenate: false, exclusive: AUTOMATIC.into(), standardize: Standardize::Train }
     }
 }
 
-impl Default for Model {
+impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             projection: 256,
@@ -22,30 +22,30 @@ impl Default for Model {
             attention: Attention::Gate,
             fusion_norm: FusionNorm::Batch,
             heads: Heads::Dual,
-            temperature: Temperature::default(),
+            temperature: TemperatureConfig::default(),
         }
     }
 }
 
-impl Default for Temperature {
+impl Default for TemperatureConfig {
     fn default() -> Self {
         Self { mode: TemperatureMode::Learned, initial: 0.7, min: 0.55, max: 1.25 }
     }
 }
 
-impl Default for Loss {
+impl Default for LossConfig {
     fn default() -> Self {
         Self { presence: 0.68, salience: 0.32, presence_loss: PresenceLoss::SoftCe }
     }
 }
 
-impl Default for Adaptation {
+impl Default for AdaptationConfig {
     fn default() -> Self {
         Self { enabled: false, weight: 0.15, reversal: 0.3, schedule: ReversalSchedule::Constant }
     }
 }
 
-impl Default for Train {
+impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             optimizer: Optimizer::Adam,
@@ -59,18 +59,18 @@ impl Default for Train {
             patience: 7,
             min_delta: 1e-3,
             lr_factors: Vec::new(),
-            plateau: Plateau::default(),
+            plateau: PlateauConfig::default(),
         }
     }
 }
 
-impl Default for Plateau {
+impl Default for PlateauConfig {
     fn default() -> Self {
         Self { factor: 0.5, patience: 3, threshold: 1e-4, min_lr: 1e-6 }
     }
 }
 
-impl Default for Decode {
+impl Default for DecodeConfig {
     fn default() -> Self {
         Self {
             gamma: 1.0,
@@ -84,8 +84,8 @@ impl Default for Decode {
     }
 }
 
-impl Default for Engine {
+impl Default for EngineConfig {
     fn default() -> Self {
-        Self { precision: Precision::F32, features: Features::Auto }
+        Self { precision: Precision::F32, features: FeaturePlacement::Auto }
     }
 }

@@ -1,6 +1,6 @@
-//! defaults < file < `--set`, with errors that name where a value came from, its key and what is allowed there.
+//! Defaults < file < `--set`. Errors name the source of a value, its key and the allowed values.
 //!
-//! The serialised defaults are the list of keys, and serde is the list of allowed values: neither is repeated here.
+//! The list of keys is the serialised defaults; the list of allowed values is serde's. Neither is repeated here.
 
 use super::Config;
 use anyhow::{Context as _, Result, bail};
@@ -12,17 +12,17 @@ impl Config {
     /// Reads a configuration: every key's default, then `file`, then each `key=value` of `overrides` in turn.
     ///
     /// # Errors
-    /// Where the file cannot be read or is not TOML, and for an unknown key, a value of the wrong type, an unknown
-    /// word or a number out of range; the message names the file or flag, the key, and what is allowed.
+    /// If the file cannot be read or is not TOML, and for an unknown key, a value of the wrong type, an unknown
+    /// word or a number out of range; the message names the file or flag, the key, and the allowed values.
     pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
         let file = file.map(Layer::file).into_iter();
         Self::of(file.chain(overrides.iter().map(|flag| Layer::flag(flag))).collect::<Result<Vec<_>>>()?)
     }
 
-    /// The defaults, then each layer in turn.
+    /// Applies each layer in turn to the defaults.
     ///
     /// # Errors
-    /// As [`Config::load`], but for the reading.
+    /// As [`Config::load`], except for reading the file.
     pub fn of(given: impl IntoIterator<Item = Layer>) -> Result<Self> {
         let mut layers = Layers { values: default_table(), sources: BTreeMap::new() };
         for Layer { values, source } in given {
@@ -31,7 +31,7 @@ impl Config {
         layers.resolve()
     }
 
-    /// Every key with its value, as TOML that [`Config::load`] reads back to an equal configuration.
+    /// Formats every key and value as TOML; [`Config::load`] reads it back to an equal configuration.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("sections of numbers, words and switches are TOML")
     }
@@ -52,7 +52,7 @@ impl Config {
         values(self).into_iter().filter(|(key, value)| other.get(key) != Some(value)).map(|(key, _)| key).collect()
     }
 
-    /// Every key as a path such as `train.lr`, sections left out.
+    /// Every key as a path such as `train.lr`, without the sections themselves.
     pub fn keys() -> Vec<String> {
         let mut keys = Vec::new();
         walk(&default_table(), "", &mut |key, value| {
@@ -64,39 +64,40 @@ impl Config {
     }
 }
 
-/// Some settings, and where they came from.
+/// Settings from one source.
 #[derive(Clone, Debug)]
 pub struct Layer {
+    /// Nested tables, as in the file
     pub values: Table,
-    /// As messages call it
+    /// The source's name in messages
     pub source: String,
 }
 
 impl Layer {
-    /// A TOML file.
+    /// Reads a TOML file.
     ///
     /// # Errors
-    /// Where it cannot be read or is not TOML.
+    /// If it cannot be read or is not TOML.
     pub fn file(path: &Path) -> Result<Self> {
         Ok(Self { values: read_table(path)?, source: path.display().to_string() })
     }
 
-    /// `--set key=value`.
+    /// Parses `key=value`, the argument of `--set`.
     ///
     /// # Errors
-    /// Where it has no `=`.
+    /// If it has no `=`.
     pub fn flag(flag: &str) -> Result<Self> {
         let source = format!("--set {flag}");
         Ok(Self { values: parse_override(flag, &source)?, source })
     }
 
-    /// One key.
+    /// Sets the single key `key`.
     pub fn setting(key: &str, value: Value, source: &str) -> Self {
         Self { values: nest(key, value), source: source.to_owned() }
     }
 }
 
-/// Values laid over the defaults, and where each of them came from.
+/// Values merged over the defaults, and the source of each.
 struct Layers {
     values: Table,
     /// key path → file or flag
@@ -105,11 +106,11 @@ struct Layers {
 
 impl Layers {
     fn add(&mut self, given: Table, source: &str) -> Result<()> {
-        lay_over(&mut self.values, given, "", source, &mut self.sources)
+        merge(&mut self.values, given, "", source, &mut self.sources)
     }
 
     fn resolve(self) -> Result<Config> {
-        let config = Config::deserialize(self.values).expect("every value was tried on its own before");
+        let config = Config::deserialize(self.values).expect("every value was deserialised on its own before");
         if let Err(invalid) = config.validate() {
             let source = self.sources.get(invalid.key).map_or("configuration", String::as_str);
             bail!("{source}: {invalid}");
@@ -118,8 +119,8 @@ impl Layers {
     }
 }
 
-/// Copies `given` over `known`, which holds every key there is under `section`.
-fn lay_over(
+/// Copies `given` over `known`, which has every key of `section`.
+fn merge(
     known: &mut Table,
     given: Table,
     section: &str,
@@ -130,7 +131,7 @@ fn lay_over(
         let key = join(section, &name);
         match (known.get_mut(&name), value) {
             (None, _) => bail!("unknown key `{key}` in {source}; did you mean `{}`?", nearest_key(&key)),
-            (Some(Value::Table(known)), Value::Table(given)) => lay_over(known, given, &key, source, sources)?,
+            (Some(Value::Table(known)), Value::Table(given)) => merge(known, given, &key, source, sources)?,
             (Some(Value::Table(known)), value) => {
                 let inside: Vec<_> = known.keys().map(|name| format!("`{key}.{name}`")).collect();
                 bail!("{source}: `{key}`: found {value}, expected a section; set one of {}", inside.join(", "));
@@ -148,12 +149,12 @@ fn lay_over(
     Ok(())
 }
 
-/// Whether serde takes `value` for `key`, all else at its default.
+/// Deserialises a configuration with `value` for `key` and defaults for all others; serde's message if that fails.
 fn try_value(key: &str, value: Value) -> Result<(), String> {
     Config::deserialize(nest(key, value)).map(drop).map_err(|error| error.message().to_owned())
 }
 
-/// What may stand at `key`, in words: told by the default's type, and for words by serde's own list.
+/// Describes the allowed values of `key`: by the default's type, and for enums by the list in serde's message.
 fn expected(key: &str, default: &Value, found: &Value, refusal: &str) -> String {
     let after_expected = |message: &str| message.rsplit_once("expected ").map(|(_, list)| list.to_owned());
     match (default, found) {
@@ -161,7 +162,7 @@ fn expected(key: &str, default: &Value, found: &Value, refusal: &str) -> String 
         (Value::Boolean(_), _) => "true or false".into(),
         (Value::Integer(_), Value::Integer(0..)) => format!("a whole number up to {}", u32::MAX),
         (Value::Integer(_), _) => "a whole number, 0 or more".into(),
-        // A word that is surely not in the list makes serde name the list, also where `found` is no word at all.
+        // The empty string is never in the list: serde then names the list, also if `found` is not a string.
         _ => try_value(key, Value::String(String::new()))
             .err()
             .and_then(|message| after_expected(&message))
@@ -169,16 +170,16 @@ fn expected(key: &str, default: &Value, found: &Value, refusal: &str) -> String 
     }
 }
 
-/// The key or section whose name is most like that of the unknown `key`; one in the same section wins a near tie.
+/// The key or section most similar to the unknown `key`; the same section wins a near tie.
 fn nearest_key(key: &str) -> String {
     let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
     let mut best = (f64::MIN, String::new());
     walk(&default_table(), "", &mut |candidate, _| {
         let (candidate_section, candidate_name) = candidate.rsplit_once('.').unwrap_or(("", candidate));
         let bonus = if candidate_section == section { 0.1 } else { 0.0 };
-        let likeness = strsim::jaro_winkler(name, candidate_name) + bonus;
-        if likeness > best.0 {
-            best = (likeness, candidate.to_owned());
+        let similarity = strsim::jaro_winkler(name, candidate_name) + bonus;
+        if similarity > best.0 {
+            best = (similarity, candidate.to_owned());
         }
     });
     best.1
@@ -194,7 +195,7 @@ fn read_table(path: &Path) -> Result<Table> {
     })
 }
 
-/// `a.b=value` as the table it stands for; a value that is not TOML is a bare word, taken as a string.
+/// Parses `a.b=value` into nested tables; a value that is not TOML is a string without quotes.
 fn parse_override(flag: &str, source: &str) -> Result<Table> {
     let Some((key, value)) = flag.split_once('=').map(|(key, value)| (key.trim(), value.trim())) else {
         bail!("{source}: found no `=`, expected key=value such as --set train.lr=0.001");
@@ -203,7 +204,7 @@ fn parse_override(flag: &str, source: &str) -> Result<Table> {
     Ok(nest(key, value))
 }
 
-/// `a.b` and a value as `{ a = { b = value } }`.
+/// Returns `{ a = { b = value } }` for the key `a.b`.
 fn nest(key: &str, value: Value) -> Table {
     match key.rsplit_once('.') {
         Some((section, name)) => nest(section, Value::Table(nest(name, value))),
@@ -211,7 +212,7 @@ fn nest(key: &str, value: Value) -> Table {
     }
 }
 
-/// Visits every section and key below `table` with its path.
+/// Calls `visit` with the path and value of every section and key below `table`.
 fn walk(table: &Table, section: &str, visit: &mut impl FnMut(&str, &Value)) {
     for (name, value) in table {
         let key = join(section, name);

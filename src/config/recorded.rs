@@ -1,20 +1,21 @@
-//! Configurations that a finished or interrupted run recorded, in files of this version or an older one.
+//! Configurations recorded by finished or interrupted runs of this version or an older one.
 
 use super::Config;
 use serde::{Deserialize as _, Deserializer, de::Error as _};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Keys whose absence in a recorded configuration does not mean today's default, and the value that it does mean.
-const BEFORE_THE_KEY: [(&str, &str, &str); 1] = [("model", "fusion_norm", "none")];
+/// Keys added later whose absence in a recorded configuration means another value than today's default:
+/// section, key, value.
+const ADDED_LATER: [(&str, &str, &str); 1] = [("model", "fusion_norm", "none")];
 
-/// Deserialises a recorded configuration. Keys that its version did not know yet get the value that reproduces it.
+/// Deserialises a recorded configuration. Keys that its version did not have get the value that reproduces the run.
 ///
 /// # Errors
-/// As serde's for [`Config`].
-pub fn recorded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Config, D::Error> {
+/// serde's errors for [`Config`].
+pub(crate) fn recorded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Config, D::Error> {
     let mut value = Value::deserialize(deserializer)?;
-    for (section, key, meant) in BEFORE_THE_KEY {
+    for (section, key, meant) in ADDED_LATER {
         if let Some(sections) = value.as_object_mut() {
             let section = sections.entry(section).or_insert_with(|| json!({}));
             if let Some(keys) = section.as_object_mut() {
@@ -26,13 +27,13 @@ pub fn recorded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Config, D:
 }
 
 impl Config {
-    /// Reads a `config.toml` that a run recorded, then each `key=value` of `overrides` in turn.
+    /// Reads a `config.toml` recorded by a run, then applies each `key=value` of `overrides` in turn.
     ///
     /// # Errors
     /// As [`Config::load`].
     pub fn load_recorded(path: &Path, overrides: &[String]) -> anyhow::Result<Self> {
         use super::Layer;
-        let older = BEFORE_THE_KEY.map(|(section, key, meant)| {
+        let older = ADDED_LATER.map(|(section, key, meant)| {
             let value = toml::Value::String(meant.to_owned());
             Layer::setting(&format!("{section}.{key}"), value, "the version that wrote it")
         });

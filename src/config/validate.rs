@@ -1,4 +1,4 @@
-//! Ranges that need no data to check. What depends on K or on the folds is checked where those are known.
+//! Range checks that need no data. Ranges that depend on K or on the folds are checked once those are known.
 
 use super::{Config, TemperatureMode, Threshold, TopN};
 use std::fmt;
@@ -8,7 +8,9 @@ use std::fmt;
 pub struct Invalid {
     /// Path such as `train.lr`
     pub key: &'static str,
+    /// The value
     pub found: String,
+    /// Description of the allowed values
     pub expected: String,
 }
 
@@ -23,17 +25,17 @@ impl std::error::Error for Invalid {}
 /// Largest size of a layer and largest batch; K·P stays below 2^25 with K = 256.
 const LARGEST_SIZE: usize = 65_536;
 
-/// Largest batch: some kernels launch a workgroup per row, a device allows 65 535, and adaptation doubles the rows.
+/// Largest batch: some kernels launch a workgroup per row, devices allow 65 535, and adaptation doubles the rows.
 const LARGEST_BATCH: usize = 32_767;
 
-/// Values of a threshold; pairs of them are searched.
+/// Most values of a threshold; the search tries all pairs of α and β.
 const LARGEST_GRID: usize = 1000;
 
 impl Config {
     /// Checks every range that needs no data.
     ///
     /// # Errors
-    /// The first key that is out of its range, with the value found and what was expected.
+    /// The first key out of its range, with the value found and the allowed values.
     pub fn validate(&self) -> Result<(), Invalid> {
         self.validate_model()?;
         self.validate_training()?;
@@ -53,7 +55,7 @@ impl Config {
             require((0.0..1.0).contains(&rate), key, rate, "a rate from 0 to below 1")?;
         }
 
-        // Only the numbers that the mode uses have to fit together.
+        // Only the numbers that the mode uses must be consistent.
         let temperature = &model.temperature;
         let (initial, min, max) = (temperature.initial, temperature.min, temperature.max);
         positive("model.temperature.initial", initial)?;
@@ -117,7 +119,7 @@ impl Config {
     }
 }
 
-/// f32 or f64, shown as it was written: 0.1f32 widened would read 0.10000000149.
+/// f32 or f64, printed in its own type: 0.1f32 converted to f64 would print as 0.10000000149.
 trait Number: Copy + Into<f64> + fmt::Display {}
 impl<T: Copy + Into<f64> + fmt::Display> Number for T {}
 

@@ -1,4 +1,4 @@
-//! Keys whose value is either a word or a number: `top_n = "auto"` or `22`, `alpha = "search"` or `0.4`.
+//! Values that are either a word or a number: `top_n = "auto"` or `22`, `alpha = "search"` or `0.4`.
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -10,17 +10,18 @@ use toml::Value;
 pub enum TopN {
     /// round(22/36 · K), at least 1
     Auto,
+    /// A fixed n
     Count(usize),
 }
 
 impl TopN {
-    /// n for a pool of K = `encoders` encoders, in 1..=K.
+    /// Returns n, from 1 to K, for a pool of K = `encoders` encoders.
     ///
     /// # Errors
-    /// Where a fixed n is larger than K.
+    /// If a fixed n exceeds K.
     pub fn resolve(self, encoders: usize) -> Result<usize> {
         match self {
-            // The paper's best n was 22 of its 36 encoders; the share is kept for other pools.
+            // The paper's best n was 22 of its 36 encoders; other pools use the same share.
             Self::Auto => Ok(((22.0 / 36.0 * encoders as f64).round() as usize).max(1)),
             Self::Count(n) => {
                 ensure!(
@@ -55,11 +56,13 @@ impl From<TopN> for Value {
     }
 }
 
-/// A fixed threshold, or `"search"` over `decode.grid` values from 0.05 to 0.95.
+/// A decision threshold: fixed, or searched over `decode.grid` values from 0.05 to 0.95.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
 pub enum Threshold {
+    /// `"search"`
     Search,
+    /// A number from 0 to 1
     Fixed(f64),
 }
 

@@ -1,7 +1,7 @@
 //! The runs of a cross-validation: several at a time, those that are done kept, those that stopped gone on with.
 
 use super::Options;
-use crate::config::{Config, Train};
+use crate::config::{Config, TrainConfig};
 use crate::data::FoldChoice;
 use crate::engine::{AvailableMemory, Engine};
 use crate::host::files;
@@ -153,7 +153,7 @@ fn train(
         return Ok(format!("seed {seed}, fold {fold}: done before"));
     }
     let begun = Instant::now();
-    let config = Config { train: Train { seed, ..config.train.clone() }, ..config.clone() };
+    let config = Config { train: TrainConfig { seed, ..config.train.clone() }, ..config.clone() };
     files::remove_partials(&path);
     let mut trainer = Trainer::sharing(engine, pool, &config, selection, None, ui.silent())?;
     let mut folder = match path.join("config.toml").exists() {

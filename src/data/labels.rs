@@ -20,7 +20,7 @@ use table::{Row, Table};
 /// BlEmoRE's classes in the order of targets and scores.
 pub const BLEMORE: [&str; 6] = ["ang", "disg", "fea", "hap", "sad", "neu"];
 
-pub use crate::config::AUTOMATIC;
+pub(crate) use crate::config::AUTOMATIC;
 
 /// Who is in the data and what they show.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use super::names::{self, few};
 use super::npz::NpzReader;
 use super::source::{Index, Source, Sources};
 use super::{Clip, Encoder, LoadOptions, Pool, Reading, Split, missing, warnings};
-use crate::config::{Data, MAX_ENCODERS, Standardize};
+use crate::config::{DataConfig, MAX_ENCODERS, Standardize};
 use crate::host::ui::{Ui, count};
 use anyhow::{Result, bail, ensure};
 use ndarray::Array2;
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-impl Data {
+impl DataConfig {
     /// The same with the names of a joined encoder's parts written out: a model that is applied to a pool must know them.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::Modality;
 use super::missing::Missing;
-use crate::config::Data;
+use crate::config::DataConfig;
 use anyhow::{Result, ensure};
 use ndarray::{Array2, aview1, s};
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,7 @@ pub struct LoadOptions {
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Data::default().options(None, &Reading::default())
+        DataConfig::default().options(None, &Reading::default())
     }
 }
 

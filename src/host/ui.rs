@@ -1,25 +1,26 @@
-//! What the user sees while work is under way: progress bars on a terminal, plain lines elsewhere.
+//! Progress and messages: progress bars on a terminal, plain lines elsewhere.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle, WeakProgressBar};
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// All bars are drawn together, so that lines go above them and not through them.
+/// Draws all bars together, so that lines are printed above them and not through them.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
-/// Those that were made; few are there at a time.
-static MADE: Mutex<Vec<WeakProgressBar>> = Mutex::new(Vec::new());
+/// Bars created and perhaps not finished; there are few at a time.
+static CREATED: Mutex<Vec<WeakProgressBar>> = Mutex::new(Vec::new());
 
-/// Prints a result. Where the reader has gone (`| head`) the program ends quietly; where it cannot be written, with an error.
+/// Prints a result line to stdout. A closed pipe (`| head`) ends the program silently, any other failure with an error.
 #[macro_export]
 macro_rules! outln {
     ($($arg:tt)*) => { $crate::host::ui::print_line(format_args!($($arg)*)) };
 }
 
+/// What `outln!` expands to.
 #[doc(hidden)]
 pub fn print_line(line: std::fmt::Arguments) {
     if any_bar() {
-        let _ = BARS.clear(); // they are drawn again with their next step
+        let _ = BARS.clear(); // their next update draws them again
     }
     if let Err(error) = writeln!(std::io::stdout(), "{line}") {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
@@ -30,27 +31,26 @@ pub fn print_line(line: std::fmt::Arguments) {
     }
 }
 
-/// Says something on stderr, above the bars there are (which must not be suspended meanwhile); what nobody can read is no
-/// reason to stop working.
+/// Prints a line to stderr, above any bars (which must not be suspended meanwhile); a failure to print is ignored.
 pub fn note(line: std::fmt::Arguments) {
     let _ = if any_bar() { BARS.println(line.to_string()) } else { writeln!(std::io::stderr(), "{line}") };
 }
 
 /// True while a bar is on the terminal.
 fn any_bar() -> bool {
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    made.retain(|bar| bar.upgrade().is_some_and(|bar| !bar.is_finished()));
-    !made.is_empty()
+    let mut created = CREATED.lock().unwrap_or_else(PoisonError::into_inner);
+    created.retain(|bar| bar.upgrade().is_some_and(|bar| !bar.is_finished()));
+    !created.is_empty()
 }
 
-/// What was typed to start the program, quoted for a shell where it must be.
-pub fn command() -> String {
+/// The command line of this process, quoted for a shell where necessary.
+pub(crate) fn command() -> String {
     let words = std::env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy()));
     std::iter::once("blendfuse".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// The words of what [`command`] returned.
-pub fn words(command: &str) -> Vec<String> {
+/// Splits a command line returned by [`command`] into words.
+pub(crate) fn words(command: &str) -> Vec<String> {
     let (mut words, mut word, mut is_quoted) = (Vec::new(), None::<String>, false);
     let mut chars = command.chars();
     while let Some(c) = chars.next() {
@@ -68,8 +68,8 @@ pub fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// The value of an option such as `--data` in what [`command`] returned.
-pub fn argument(command: &str, option: &str) -> Option<String> {
+/// The value of an option such as `--data` in a command line returned by [`command`].
+pub(crate) fn argument(command: &str, option: &str) -> Option<String> {
     let words = words(command);
     let joined = || words.iter().find_map(|word| Some(word.strip_prefix(option)?.strip_prefix('=')?.to_owned()));
     let place = words.iter().position(|word| word == option);
@@ -77,7 +77,7 @@ pub fn argument(command: &str, option: &str) -> Option<String> {
 }
 
 /// A number of things: `1 fold`, `2 folds`, `3 classes`.
-pub fn count(n: usize, thing: &str) -> String {
+pub(crate) fn count(n: usize, thing: &str) -> String {
     match n {
         1 => format!("1 {thing}"),
         _ if thing.ends_with('s') => format!("{n} {thing}es"),
@@ -85,65 +85,67 @@ pub fn count(n: usize, thing: &str) -> String {
     }
 }
 
-/// A word as a shell takes it.
-pub fn quoted(word: &str) -> String {
+/// A word quoted for a shell, if it needs quotes.
+pub(crate) fn quoted(word: &str) -> String {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_=.,:/+@".contains(c));
     if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// How much to say. Results go to stdout; everything here goes to stderr.
+/// How much progress to print. Results go to stdout; everything here goes to stderr.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ui {
+    /// `-q`: print only results, warnings and errors
     pub quiet: bool,
+    /// `-v`: print details, too
     pub verbose: bool,
 }
 
 impl Ui {
-    /// The same without progress, for a part whose progress was told already.
-    pub fn silent(self) -> Self {
+    /// Returns the same verbosity without progress, for a part whose progress was reported already.
+    pub(crate) fn silent(self) -> Self {
         Self { quiet: true, verbose: false }
     }
 
-    /// A line of normal progress, left out with `-q`.
+    /// Prints a line of normal progress, omitted with `-q`.
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {
             note(format_args!("{}", line.as_ref()));
         }
     }
 
-    /// A line that only `-v` shows.
-    pub fn detail(&self, line: impl AsRef<str>) {
+    /// Prints a line only with `-v`.
+    pub(crate) fn detail(&self, line: impl AsRef<str>) {
         if self.verbose {
             note(format_args!("{}", line.as_ref()));
         }
     }
 
-    /// A line that is shown even with `-q`: the user must know.
+    /// Prints a warning, also with `-q`.
     pub fn warn(&self, line: impl AsRef<str>) {
         note(format_args!("warning: {}", line.as_ref()));
     }
 
-    /// True where lines can be drawn over: stderr is such a terminal, and there is no `-q`.
-    pub fn is_live(&self) -> bool {
+    /// Returns true if bars can be drawn: stderr is a terminal that can redraw lines, and `-q` is not given.
+    pub(crate) fn is_live(&self) -> bool {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         !self.quiet && !dumb && std::io::stderr().is_terminal()
     }
 
-    /// A bar over `len` units; hidden where the [`Ui`] is not live.
-    pub fn bar(&self, len: u64, what: &'static str) -> ProgressBar {
+    /// A bar over `len` units; hidden unless the [`Ui`] is live.
+    pub(crate) fn bar(&self, len: u64, what: &'static str) -> ProgressBar {
         let bar = self.bar_like("{prefix:>12} {bar:32} {pos}/{len} {msg} ({eta} left)", len).with_prefix(what);
-        bar.tick(); // there from the beginning, however long the first unit takes
+        bar.tick(); // visible from the start, however long the first unit takes
         bar
     }
 
-    /// A bar that looks as indicatif's `template` says.
-    pub fn bar_like(&self, template: &'static str, len: u64) -> ProgressBar {
+    /// A bar in indicatif's `template`; hidden unless the [`Ui`] is live.
+    pub(crate) fn bar_like(&self, template: &'static str, len: u64) -> ProgressBar {
         if !self.is_live() {
             return ProgressBar::hidden();
         }
-        let style = ProgressStyle::with_template(template).expect("a template of ours");
+        let style = ProgressStyle::with_template(template).expect("the template is valid");
         let bar = BARS.add(ProgressBar::new(len).with_style(style));
-        MADE.lock().unwrap_or_else(PoisonError::into_inner).push(bar.downgrade());
+        CREATED.lock().unwrap_or_else(PoisonError::into_inner).push(bar.downgrade());
         bar
     }
 }

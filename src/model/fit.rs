@@ -2,7 +2,7 @@
 
 use super::plan::{Plan, bytes};
 use super::{Dims, Mode, Windows};
-use crate::config::{Config, Features};
+use crate::config::{Config, FeaturePlacement};
 use crate::engine::{AvailableMemory, Engine};
 use anyhow::{Error, Result, anyhow};
 
@@ -35,8 +35,8 @@ impl Request<'_> {
     /// Too little memory, as far as the device tells, or an encoder that outgrows a buffer; says what would fit.
     pub fn fit(&self) -> Result<Fit> {
         let resident = match self.wanted() {
-            Features::Streamed => return self.streamed("as configured"),
-            Features::Resident | Features::Auto => self.place(false, self.capacity),
+            FeaturePlacement::Streamed => return self.streamed("as configured"),
+            FeaturePlacement::Resident | FeaturePlacement::Auto => self.place(false, self.capacity),
         };
         match resident {
             Ok((windows, plan)) if self.has_room(&plan) => {
@@ -44,12 +44,14 @@ impl Request<'_> {
                 let why = format!("features: resident ({}{} in all)", bytes(plan.total()), room.unwrap_or_default());
                 Ok(Fit { streamed: false, windows, plan, why })
             }
-            Ok((_, plan)) if self.wanted() == Features::Resident => Err(self.too_little(&plan, self.room(&plan))),
+            Ok((_, plan)) if self.wanted() == FeaturePlacement::Resident => {
+                Err(self.too_little(&plan, self.room(&plan)))
+            }
             Ok((_, plan)) => {
                 let room = self.room(&plan).map(bytes).unwrap_or_default();
                 self.streamed(&format!("since resident ones would need {} of {room} there", bytes(plan.total())))
             }
-            Err(error) if self.wanted() == Features::Resident => Err(error),
+            Err(error) if self.wanted() == FeaturePlacement::Resident => Err(error),
             Err(error) => self.streamed(&format!("since resident ones do not fit: {error}")),
         }
     }
@@ -69,7 +71,7 @@ impl Request<'_> {
 
     /// True where features that the device had no memory for may be streamed.
     pub fn may_stream(&self) -> bool {
-        self.wanted() == Features::Auto
+        self.wanted() == FeaturePlacement::Auto
     }
 
     /// How much is needed for what, and which setting would fit into `room` bytes; `None` where all that is known is that
@@ -123,10 +125,10 @@ impl Request<'_> {
         self.mode != Mode::Inference
     }
 
-    fn wanted(&self) -> Features {
+    fn wanted(&self) -> FeaturePlacement {
         match self.config.engine.features {
             // What suited the device of the training is no order to others.
-            Features::Resident if !self.trains() => Features::Auto,
+            FeaturePlacement::Resident if !self.trains() => FeaturePlacement::Auto,
             features => features,
         }
     }

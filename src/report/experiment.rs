@@ -4,7 +4,7 @@ use super::files::{self, Missing};
 use super::run::Run;
 use super::setting::Setting;
 use crate::analysis::{Analysis, RunWeights, Weights};
-use crate::config::Decode;
+use crate::config::DecodeConfig;
 use crate::cv::{self};
 use crate::data::DataInfo;
 use crate::engine::DeviceInfo;
@@ -229,7 +229,7 @@ impl Experiment {
     }
 
     /// How its scores are decoded.
-    pub fn decode(&self) -> Decode {
+    pub fn decode(&self) -> DecodeConfig {
         self.setting.decode(self.task().has_blends())
     }
 

@@ -5,7 +5,7 @@ use super::files::{self, Missing};
 use super::setting::Method;
 use super::sweep::{self, Trial};
 use crate::baselines::{Baselines, out_of_fold};
-use crate::config::Decode;
+use crate::config::DecodeConfig;
 use crate::engine::DeviceInfo;
 use crate::runs::CvSummary;
 use crate::runs::Versions;
@@ -172,7 +172,7 @@ impl Folder {
     fn read_out_of_fold(&mut self, told: &Baselines) {
         let uniform = self.path.join("uniform");
         let decode = files::toml(&uniform.join("config.toml")).ok().and_then(|config| config.get("decode").cloned());
-        let decode = decode.and_then(|table| table.try_into::<Decode>().ok()).unwrap_or_default();
+        let decode = decode.and_then(|table| table.try_into::<DecodeConfig>().ok()).unwrap_or_default();
         let decode = decode.resolved(told.data.task().has_blends());
         let path = self.path.join("out_of_fold.npz");
         match out_of_fold::read(&path, &told.data.classes, told.data.neutral, &decode) {

@@ -1,6 +1,6 @@
 //! What was trained, as far as the paper's tables tell methods apart.
 
-use crate::config::{Decode, TopN};
+use crate::config::{DecodeConfig, TopN};
 use crate::data::EncoderInfo;
 use crate::data::Modality;
 use crate::scoring::scores::Row;
@@ -57,8 +57,8 @@ impl Setting {
     }
 
     /// How scores are decoded; `blends`: a training label has two or more positive classes.
-    pub fn decode(&self, blends: bool) -> Decode {
-        let told = self.config.get("decode").cloned().and_then(|table| table.try_into::<Decode>().ok());
+    pub fn decode(&self, blends: bool) -> DecodeConfig {
+        let told = self.config.get("decode").cloned().and_then(|table| table.try_into::<DecodeConfig>().ok());
         told.unwrap_or_default().resolved(blends)
     }
 

@@ -2,7 +2,7 @@
 
 use super::outcome::Outcome;
 use super::validation::ValidationClips;
-use crate::config::Decode;
+use crate::config::DecodeConfig;
 use crate::scoring::decode::Thresholds;
 use crate::scoring::judge::{self, Judgement, Scored};
 use crate::scoring::metrics::{Measures, RankBy};
@@ -31,7 +31,7 @@ pub struct Optimism {
 }
 
 /// The thresholds that are best on the fold that chose; `None` of a run that is not nested.
-pub(crate) fn thresholds(outcome: &Outcome, decode: &Decode, neutral: Option<usize>) -> Option<Thresholds> {
+pub(crate) fn thresholds(outcome: &Outcome, decode: &DecodeConfig, neutral: Option<usize>) -> Option<Thresholds> {
     let (choice, clips) = outcome.choice.as_ref()?;
     let scored =
         Scored { seed: 0, fold: *choice, scores: clips.scores.clone(), truths: clips.truths.clone(), chosen: None };
@@ -43,7 +43,7 @@ impl NestedRun {
     pub(crate) fn of(
         outcome: &Outcome,
         chosen: Option<Judgement>,
-        decode: &Decode,
+        decode: &DecodeConfig,
         neutral: Option<usize>,
     ) -> Option<Self> {
         let (choice, clips) = outcome.choice.as_ref()?;

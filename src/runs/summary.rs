@@ -85,7 +85,7 @@ pub enum LrSchedule {
 }
 
 impl LrSchedule {
-    pub fn of(train: &config::Train, selection: FoldChoice) -> Self {
+    pub fn of(train: &config::TrainConfig, selection: FoldChoice) -> Self {
         match selection {
             _ if !train.lr_factors.is_empty() => Self::Replayed,
             FoldChoice::Fold(_) | FoldChoice::Nested { .. } => Self::Plateau,

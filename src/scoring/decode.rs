@@ -7,7 +7,7 @@
 //!
 //! Rules and thresholds are those of the BlEmoRE challenge (arXiv 2601.13225); scores of arXiv 2605.21417.
 
-use crate::config::{Blends, Decode, SalienceRule, Threshold};
+use crate::config::{Blends, DecodeConfig, SalienceRule, Threshold};
 use crate::data::truth::Truth;
 use crate::scoring::decision::Decision;
 use crate::scoring::metrics::{self, Score};
@@ -30,7 +30,7 @@ pub struct Thresholds {
 ///
 /// With a single head its logits are both arguments. Worked out in logarithms, so that finite logits of any size
 /// give finite scores.
-pub fn scores(presence: ArrayView2<f32>, salience: ArrayView2<f32>, decode: &Decode) -> Array2<f32> {
+pub fn scores(presence: ArrayView2<f32>, salience: ArrayView2<f32>, decode: &DecodeConfig) -> Array2<f32> {
     assert_eq!(presence.dim(), salience.dim(), "scores: presence and salience logits must both be (N, C)");
     let mut scores = Array2::zeros(presence.dim());
     Zip::from(scores.rows_mut()).and(presence.rows()).and(salience.rows()).for_each(|mut row, presence, salience| {
@@ -44,7 +44,7 @@ pub fn scores(presence: ArrayView2<f32>, salience: ArrayView2<f32>, decode: &Dec
     scores
 }
 
-impl Decode {
+impl DecodeConfig {
     /// With blends decoded or not where it says `"auto"`; `blends`: a training label has two or more positive classes.
     #[must_use]
     pub fn resolved(&self, blends: bool) -> Self {
@@ -80,7 +80,7 @@ impl Decode {
         search_among(scores, truths, pairs, self.salience_rule, neutral)
     }
 
-    /// As [`Decode::search`] on the grid of the official protocol.
+    /// As [`DecodeConfig::search`] on the grid of the official protocol.
     pub fn search_officially(
         &self,
         scores: ArrayView2<f32>,

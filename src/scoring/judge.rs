@@ -1,6 +1,6 @@
 //! What scores are worth: with thresholds searched on the scored clips (official), and with those of other folds (honest).
 
-use crate::config::{Decode, Threshold};
+use crate::config::{DecodeConfig, Threshold};
 use crate::scoring::decode::Thresholds;
 use crate::scoring::metrics::{Case, Measures, Score, Truth, cases};
 use crate::scoring::scores::{Row, Scores};
@@ -45,7 +45,7 @@ impl Judgement {
 }
 
 /// A method as a line of a table, from the scores of all its runs.
-pub fn row(name: &str, runs: &[Scored], decode: &Decode, neutral: Option<usize>) -> Row {
+pub fn row(name: &str, runs: &[Scored], decode: &DecodeConfig, neutral: Option<usize>) -> Row {
     Row {
         name: name.into(),
         runs: runs.len(),
@@ -62,7 +62,7 @@ pub fn measures(
     targets: ArrayView2<f32>,
     truths: &[Truth],
     thresholds: Thresholds,
-    decode: &Decode,
+    decode: &DecodeConfig,
     neutral: Option<usize>,
 ) -> Measures {
     let decided = |(row, case): (usize, Case)| {
@@ -81,13 +81,13 @@ pub fn scores(judged: impl IntoIterator<Item = Judgement>) -> Scores {
 }
 
 /// With the thresholds that are best on these very clips.
-pub fn official(run: &Scored, decode: &Decode, neutral: Option<usize>) -> Judgement {
+pub fn official(run: &Scored, decode: &DecodeConfig, neutral: Option<usize>) -> Judgement {
     judge(run, decode, neutral)
 }
 
 /// Each run with the thresholds that were chosen for it, else with those that are best on the validation scores of the *other*
 /// folds of its seed; `None` where there is no other.
-pub fn honest(runs: &[Scored], decode: &Decode, neutral: Option<usize>) -> Vec<Option<Judgement>> {
+pub fn honest(runs: &[Scored], decode: &DecodeConfig, neutral: Option<usize>) -> Vec<Option<Judgement>> {
     let of_others = |run: &Scored| {
         let others: Vec<&Scored> =
             runs.iter().filter(|other| other.seed == run.seed && other.fold != run.fold).collect();
@@ -95,7 +95,7 @@ pub fn honest(runs: &[Scored], decode: &Decode, neutral: Option<usize>) -> Vec<O
     };
     let judged = |run: &Scored| {
         let Thresholds { alpha, beta } = run.chosen.or_else(|| of_others(run))?;
-        let fixed = Decode { alpha: Threshold::Fixed(alpha), beta: Threshold::Fixed(beta), ..decode.clone() };
+        let fixed = DecodeConfig { alpha: Threshold::Fixed(alpha), beta: Threshold::Fixed(beta), ..decode.clone() };
         Some(judge(run, &fixed, neutral))
     };
     runs.iter().map(judged).collect()
@@ -104,7 +104,7 @@ pub fn honest(runs: &[Scored], decode: &Decode, neutral: Option<usize>) -> Vec<O
 /// The best thresholds on the validation scores of several runs taken together.
 pub fn pooled_thresholds<'a>(
     runs: impl IntoIterator<Item = &'a Scored>,
-    decode: &Decode,
+    decode: &DecodeConfig,
     neutral: Option<usize>,
 ) -> Thresholds {
     let (scores, truths): (Vec<_>, Vec<_>) =
@@ -113,7 +113,7 @@ pub fn pooled_thresholds<'a>(
     decode.search(scores.view(), &truths.concat(), neutral).0
 }
 
-fn judge(run: &Scored, decode: &Decode, neutral: Option<usize>) -> Judgement {
+fn judge(run: &Scored, decode: &DecodeConfig, neutral: Option<usize>) -> Judgement {
     let (thresholds, score) = decode.search_officially(run.scores.view(), &run.truths, neutral);
     Judgement::of(thresholds, score, run.truths.iter().any(|truth| truth.len() == 2))
 }
@@ -135,7 +135,7 @@ mod tests {
             chosen: None,
         };
         let runs = [run(0, vec![(0, 70), (1, 30)]), run(1, vec![(0, 100)])];
-        let decode = Decode::default();
+        let decode = DecodeConfig::default();
         let own = runs.each_ref().map(|run| official(run, &decode, None));
         assert_eq!(own[0].score(), Score { presence: 1.0, salience: 1.0 });
         assert_eq!((own[1].score(), own[1].salience), (Score { presence: 1.0, salience: 0.0 }, None));
@@ -158,18 +158,18 @@ mod tests {
             truths: vec![vec![(0, 100)]],
             chosen,
         };
-        let found = honest(&[run(0, Some(chosen)), run(1, None)], &Decode::default(), None);
+        let found = honest(&[run(0, Some(chosen)), run(1, None)], &DecodeConfig::default(), None);
         let [first, second] = [0, 1].map(|i| found[i].unwrap());
         assert_eq!((first.thresholds, first.presence), (chosen, 1.0));
         assert_ne!(second.thresholds, chosen);
-        assert_eq!(honest(&[run(0, Some(chosen))], &Decode::default(), None)[0].unwrap().thresholds, chosen);
+        assert_eq!(honest(&[run(0, Some(chosen))], &DecodeConfig::default(), None)[0].unwrap().thresholds, chosen);
     }
 
     #[test]
     fn a_single_fold_of_a_seed_has_no_honest_score() {
         let run =
             |seed, fold| Scored { seed, fold, scores: array![[0.6, 0.4]], truths: vec![vec![(0, 100)]], chosen: None };
-        let found = honest(&[run(0, 0), run(0, 1), run(1, 0)], &Decode::default(), None);
+        let found = honest(&[run(0, 0), run(0, 1), run(1, 0)], &DecodeConfig::default(), None);
         assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false]);
     }
 }

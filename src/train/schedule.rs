@@ -17,7 +17,7 @@ impl Plateau {
     }
 
     /// Takes note of an epoch's loss; lowers `lr` after more than `patience` epochs without improvement.
-    pub fn step(&mut self, loss: f64, config: &config::Plateau) {
+    pub fn step(&mut self, loss: f64, config: &config::PlateauConfig) {
         if self.best.is_none_or(|best| loss < best * (1.0 - config.threshold)) {
             self.best = Some(loss);
             self.bad_epochs = 0;
@@ -67,7 +67,7 @@ mod tests {
     /// Rates of torch 2.13 for the same losses: factor 0.5, patience 1, threshold 1e-4, min lr 0.2.
     #[test]
     fn plateau_follows_torch() {
-        let config = config::Plateau { factor: 0.5, patience: 1, threshold: 1e-4, min_lr: 0.2 };
+        let config = config::PlateauConfig { factor: 0.5, patience: 1, threshold: 1e-4, min_lr: 0.2 };
         let mut plateau = Plateau::new(1.0);
         let losses = [1.0, 0.99995, 1.0, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6];
         let rates = losses.map(|loss| {

@@ -1,7 +1,7 @@
 //! What a run needs to go on, weights aside.
 
 use super::schedule::{EarlyStop, Plateau};
-use crate::config::{Config, Train};
+use crate::config::{Config, TrainConfig};
 use crate::data::FoldChoice;
 use crate::model::checkpoint::Header;
 use crate::runs::Stopped;
@@ -43,7 +43,7 @@ impl State {
     }
 
     /// Why training ends after the epochs done; `None` where it does not end yet.
-    pub fn stopped(&self, train: &Train) -> Option<Stopped> {
+    pub fn stopped(&self, train: &TrainConfig) -> Option<Stopped> {
         if train.max_steps > 0 && self.step >= train.max_steps {
             Some(Stopped::MaxSteps)
         } else if self.stop.is_over(train.patience) {

@@ -281,9 +281,9 @@ fn output_files() {
     );
     fails("--encoder clip --out nowhere/clip.npz", "nowhere/clip.npz: found no folder nowhere");
     work.write("clip.npz", "mine");
-    fails("--encoder clip", "clip.npz: found a file of that name, expected a new one");
+    fails("--encoder clip", "clip.npz: found an existing file, expected a new one");
     fs::create_dir(work.path("openface_2.0.npz")).unwrap();
-    fails("--encoder openface_2.0", "openface_2.0.npz: found a file of that name");
+    fails("--encoder openface_2.0", "openface_2.0.npz: found an existing file");
 }
 
 /// From frames to a model: the pool that `synth` made, with one encoder more.

@@ -35,7 +35,7 @@ fn output_folders() {
     let work = Workspace::with_pool();
     work.write("full/notes.txt", "mine");
     work.write("file", "mine");
-    let full = ["full: found a folder that is not empty (notes.txt is in it)", "choose another name"];
+    let full = ["full: found a folder that is not empty (it contains notes.txt)", "choose another name"];
     let file = ["file: found a file, expected a new or empty folder"];
     work.fails(&format!("train --data pool --out full --fold 0 --device cpu {SMALL}"), &full);
     work.fails(&format!("train --data pool --out file --fold 0 --device cpu {SMALL}"), &file);

@@ -2,7 +2,7 @@
 
 use crate::workspace::{SMALL, Workspace};
 use blendfuse::baselines::out_of_fold;
-use blendfuse::config::{Decode, SalienceRule};
+use blendfuse::config::{DecodeConfig, SalienceRule};
 use blendfuse::scoring::decode::{self, Thresholds};
 use blendfuse::scoring::metrics::{self, RankBy, Score, Truth};
 use blendfuse::scoring::scores::Row;
@@ -122,7 +122,7 @@ fn baselines_keep_what_they_scored() {
     let said = work.ok(&format!("baselines --data pool --device cpu {SMALL} --out b --folds 0,2 --seeds 2 {encoders}"));
     let rows: Vec<Row> = serde_json::from_value(work.json("b/summary.json")["rows"].clone()).unwrap();
     let classes: Vec<String> = serde_json::from_value(work.json("b/summary.json")["data"]["classes"].clone()).unwrap();
-    let kept = out_of_fold::read(&work.path("b/out_of_fold.npz"), &classes, NEUTRAL, &Decode::default()).unwrap();
+    let kept = out_of_fold::read(&work.path("b/out_of_fold.npz"), &classes, NEUTRAL, &DecodeConfig::default()).unwrap();
     assert_eq!(kept.len(), 9, "three classifiers on two encoders and on both joined");
     for (name, system) in &kept {
         let row = rows.iter().find(|row| row.name == *name).unwrap();

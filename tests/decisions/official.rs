@@ -1,7 +1,7 @@
 //! BlEmoRE's official figures of fixed scores, worked out by hand, whatever the options of other tasks are.
 
 use super::{ANG, DISG, FEA, HAP, NEU, SAD, at, classes};
-use blendfuse::config::{Blends, Decode};
+use blendfuse::config::{Blends, DecodeConfig};
 use blendfuse::scoring::metrics::{Score, Task, Truth};
 use ndarray::{Array2, array};
 
@@ -41,10 +41,10 @@ fn they_are_those_of_the_protocol() {
     // The first of the grid's pairs in these intervals; six of seven sets, three of four blends.
     let thresholds = at(4.0 * STEP + 0.05, 2.0 * STEP + 0.05);
     let expected = Score { presence: 6.0 / 7.0, salience: 3.0 / 4.0 };
-    let plain = Decode::default();
-    let finer = Decode { grid: 101, ..plain.clone() };
+    let plain = DecodeConfig::default();
+    let finer = DecodeConfig { grid: 101, ..plain.clone() };
     for decode in
-        [plain.clone(), plain.resolved(true), finer.resolved(true), Decode { blends: Blends::Always, ..plain }]
+        [plain.clone(), plain.resolved(true), finer.resolved(true), DecodeConfig { blends: Blends::Always, ..plain }]
     {
         assert_eq!(decode.search_officially(scores.view(), &truths, Some(NEU)), (thresholds, expected), "{decode:?}");
     }

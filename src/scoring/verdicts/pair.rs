@@ -193,7 +193,7 @@ pub fn p_text(p: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Decode;
+    use crate::config::DecodeConfig;
     use ndarray::Array2;
 
     /// Two folds of six clips of two classes, in turns of groups of two; `right` says which of the twelve are right.
@@ -217,7 +217,7 @@ mod tests {
             }
         };
         let classes = vec!["a".to_owned(), "b".to_owned()];
-        System { classes, neutral: None, decode: Decode::default(), runs: vec![of_fold(0), of_fold(1)] }
+        System { classes, neutral: None, decode: DecodeConfig::default(), runs: vec![of_fold(0), of_fold(1)] }
     }
 
     #[test]

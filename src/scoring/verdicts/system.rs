@@ -2,7 +2,7 @@
 
 use super::Estimate;
 use super::sums;
-use crate::config::Decode;
+use crate::config::DecodeConfig;
 use crate::scoring::decode::Thresholds;
 use crate::scoring::judge::{self, Scored};
 use crate::scoring::metrics::{self, Case, Measures, RankBy, Task};
@@ -17,7 +17,7 @@ pub struct System {
     pub classes: Vec<String>,
     /// Index of the class that never blends
     pub neutral: Option<usize>,
-    pub decode: Decode,
+    pub decode: DecodeConfig,
     pub runs: Vec<FoldScores>,
 }
 
