@@ -102,7 +102,7 @@ pub struct Ui {
 
 impl Ui {
     /// Returns the same verbosity without progress, for a part whose progress was reported already.
-    pub(crate) fn silent(self) -> Self {
+    pub fn silent(self) -> Self {
         Self { quiet: true, verbose: false }
     }
 
