@@ -1,4 +1,5 @@
-//! Where kernels run: a GPU through wgpu, or the CPU through the twins. One model, several executors.
+//! Where kernels run: on a GPU through wgpu, or on the CPU through their twins. Owns calls and the choice of a device.
+//! It may not know particular kernels, pools or models.
 
 #[macro_use]
 pub mod call;
@@ -19,32 +20,33 @@ use call::Run;
 use std::sync::{Arc, LazyLock, RwLock};
 use std::time::Duration;
 
-/// An executor of kernels and owner of buffers.
+/// An executor of kernels; it creates the buffers that they use.
 pub enum Engine {
+    /// WGSL on a wgpu device
     Gpu(Box<Gpu>),
     /// Twins in f32: the built-in CPU engine
     Cpu,
-    /// Twins in f64: what gradients are checked with
+    /// Twins in f64, for checking gradients
     CpuF64,
-    /// Holds and computes nothing: counts the bytes of every buffer
+    /// Allocates and computes nothing, but counts the bytes of every buffer
     DryRun(Arc<Memory>),
 }
 
-/// Memory that an engine's buffers may take, in bytes.
+/// Bytes available to an engine's buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AvailableMemory {
-    /// Memory of a device
+    /// Limit on all buffers of a device, including existing ones
     Device(u64),
-    /// Free memory of this machine, beside what the program holds already
+    /// Free memory of this machine, on top of what this process already uses
     Host(u64),
 }
 
 impl Engine {
-    /// Lets a GPU measure for a second or two which tiles suit it, while kernels are bound, and remember them in the
-    /// user's cache folder. What cannot be remembered is only warned of.
+    /// Makes a GPU measure its fastest tiles while kernels are bound, for at most 2 s, and cache them in the user's cache
+    /// folder. Failures of the cache are reported as warnings.
     pub fn tune(&self, report: impl Fn(Note) + Send + 'static) {
         let Self::Gpu(gpu) = self else { return };
-        // Software drivers compile slowly, and their first choice is nearly always right: `blendfuse tune` finds the rest.
+        // Software drivers compile slowly, and their default is nearly always the fastest; `blendfuse tune` measures all.
         let budget = if adapter::is_software(&gpu.info) { Duration::ZERO } else { Duration::from_secs(2) };
         match tuning_cache::folder() {
             Ok(folder) => gpu.tune(Cache::new(&folder, &gpu.info), Some(budget), report),
@@ -52,8 +54,8 @@ impl Engine {
         }
     }
 
-    /// A matrix product with all tiles that the device can run, by name; any other call as it is (`None`).
-    pub fn variants(&self, call: &Call) -> Vec<(Option<&'static str>, Option<Call>)> {
+    /// Returns a matrix product with each of the tiles that the device supports, by name; `(None, None)` for other calls.
+    pub(crate) fn variants(&self, call: &Call) -> Vec<(Option<&'static str>, Option<Call>)> {
         match self {
             Self::Gpu(gpu) if call.kernel.is_product() => gpu
                 .tiles_for(call.kernel)
@@ -64,16 +66,16 @@ impl Engine {
         }
     }
 
-    /// Memory there is; `None` where the device does not tell: then a buffer that has no room says so.
-    pub fn available_memory(&self) -> Option<AvailableMemory> {
+    /// Returns the memory available to buffers; `None` for hardware GPUs, which do not report it: there an allocation fails.
+    pub(crate) fn available_memory(&self) -> Option<AvailableMemory> {
         match self {
-            Self::Gpu(gpu) if gpu.room.is_some() => gpu.room.map(AvailableMemory::Device),
+            Self::Gpu(gpu) if gpu.memory_limit.is_some() => gpu.memory_limit.map(AvailableMemory::Device),
             Self::Gpu(gpu) if !adapter::is_software(&gpu.info) => None,
             _ => system::free_memory().map(AvailableMemory::Host),
         }
     }
 
-    /// The most elements one buffer may have.
+    /// Largest number of elements of a buffer.
     pub fn max_elements(&self) -> usize {
         match self {
             Self::Gpu(gpu) => usize::try_from(gpu.max_binding() / 4).unwrap_or(usize::MAX),
@@ -81,10 +83,10 @@ impl Engine {
         }
     }
 
-    /// A zeroed buffer.
+    /// Allocates a zeroed buffer of `len` elements.
     ///
     /// # Errors
-    /// On a GPU, where it does not fit (see [`Gpu::buffer`]).
+    /// If it exceeds the device's largest binding, or no memory is left ([`NoMemory`]).
     pub fn buffer<T: Element>(&self, label: &str, len: usize) -> Result<Buffer<T>> {
         Ok(match self {
             Self::Gpu(gpu) => gpu.buffer(label, len)?,
@@ -102,7 +104,7 @@ impl Engine {
         Buffer { label: label.into(), len, data, _lease: self.memory().lease((len * element) as u64) }
     }
 
-    /// Bytes of this device's buffers; of all CPU engines' together.
+    /// Counter of the bytes of this device's buffers; all CPU engines share one.
     pub fn memory(&self) -> &Arc<Memory> {
         static HOST: LazyLock<Arc<Memory>> = LazyLock::new(Arc::default);
         match self {
@@ -112,7 +114,7 @@ impl Engine {
         }
     }
 
-    /// A buffer that holds `values`.
+    /// Allocates a buffer that contains `values`.
     ///
     /// # Errors
     /// As [`Engine::buffer`].
@@ -122,7 +124,7 @@ impl Engine {
         Ok(buffer)
     }
 
-    /// Writes `values` from element `offset` on.
+    /// Writes `values` to the elements from `offset`.
     pub fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, values: &[T]) {
         assert!(offset + values.len() <= buffer.len, "{}: writing past the end", buffer.label);
         match self {
@@ -133,10 +135,10 @@ impl Engine {
         }
     }
 
-    /// Reads elements `offset..offset + len`, after everything submitted before.
+    /// Reads elements `offset..offset + len` after all submitted work.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn read<T: Element>(&self, buffer: &Buffer<T>, offset: usize, len: usize) -> Result<Vec<T>> {
         assert!(offset + len <= buffer.len, "{}: reading past the end", buffer.label);
         Ok(match self {
@@ -147,7 +149,7 @@ impl Engine {
         })
     }
 
-    /// As [`Engine::write`], of values as their bits.
+    /// Writes values given as their bits, like [`Engine::write`].
     pub fn write_bits(&self, buffer: &AnyBuffer, offset: usize, bits: &[u32]) {
         match buffer {
             AnyBuffer::F32(buffer) => self.write(buffer, offset, bytemuck::cast_slice::<_, f32>(bits)),
@@ -155,10 +157,10 @@ impl Engine {
         }
     }
 
-    /// All of a buffer as [`Engine::read`] gives it, as bits.
+    /// Reads all values of a buffer as their bits, like [`Engine::read`].
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn read_bits(&self, buffer: &AnyBuffer) -> Result<Vec<u32>> {
         Ok(match buffer {
             AnyBuffer::F32(buffer) => bytemuck::cast_vec(self.read(buffer, 0, buffer.len)?),
@@ -166,10 +168,10 @@ impl Engine {
         })
     }
 
-    /// Waits until everything submitted is done.
+    /// Waits for all submitted work.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn wait(&self) -> Result<()> {
         match self {
             Self::Gpu(gpu) => gpu.wait(),
@@ -177,7 +179,8 @@ impl Engine {
         }
     }
 
-    /// Runs recorded calls in order; on a GPU one submit that waits for no other but one that is many runs old.
+    /// Runs recorded calls in order. On a GPU this is one submission, which returns before it is done unless many are
+    /// pending.
     pub fn run(&self, calls: &[Call], step: &Step) {
         match self {
             Self::Gpu(gpu) => gpu.run(
@@ -199,11 +202,11 @@ impl Engine {
     }
 }
 
-/// Zeroed memory of the system, which gives pages as they are first written.
+/// Allocates zeroed memory, whose pages the operating system provides when they are first written.
 fn zeros<T: bytemuck::Pod>(label: &str, len: usize) -> Result<Vec<T>> {
     let mut probe = Vec::<T>::new();
     if probe.try_reserve_exact(len).is_err() {
-        bail!(NoMemory(format!("{label}: the system has no {} bytes of memory left", len * size_of::<T>())));
+        bail!(NoMemory(format!("{label}: allocating {} bytes of memory failed", len * size_of::<T>())));
     }
     drop(probe);
     Ok(bytemuck::zeroed_vec(len))

@@ -1,4 +1,5 @@
-//! Kernels on a wgpu device: buffers, pipelines, recorded dispatches, one submit per step.
+//! Kernels on a wgpu device: adapters, pipelines, buffers, recorded dispatches, tiles and their tuning.
+//! It may not know the terminal, nor calls or other engines.
 
 pub mod adapter;
 mod buffers;
@@ -19,41 +20,43 @@ pub use staging::{BATCHES, Staging};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
+pub use tuning::Note;
 use tuning::Tuning;
-pub use tuning::{Measured, Note};
 
 /// An open device with its compiled kernels.
 pub struct Gpu {
+    /// Name, driver and type of the adapter
     pub info: wgpu::AdapterInfo,
+    /// Limits of the device
     pub limits: wgpu::Limits,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    /// Uniform `step`, rewritten before each submit
+    /// Uniform `step`, rewritten before each submission
     step: wgpu::Buffer,
-    /// Parameters and step are bound as storage
+    /// Parameters and step are bound as storage buffers
     no_uniforms: bool,
-    /// Bytes of its buffers
+    /// Counter of the bytes of its buffers
     pub memory: Arc<Memory>,
-    /// Bytes that all buffers may take; `None` where that is up to the device
-    pub room: Option<u64>,
+    /// Limit on the bytes of all buffers; `None`: the device's own
+    pub memory_limit: Option<u64>,
     /// By the names of kernel and tiles
     pipelines: Mutex<HashMap<(&'static str, &'static str), Arc<Compiled>>>,
     tuning: Mutex<Tuning>,
     /// Bytes written since the device was last waited for
     staged: AtomicUsize,
-    /// Runs that the device may not have ended yet, oldest first
+    /// Submissions that may not be done yet, oldest first
     submitted: Mutex<VecDeque<wgpu::SubmissionIndex>>,
 }
 
-/// Runs that may be under way before the host waits for the oldest.
+/// Largest number of pending submissions before the host waits for the oldest.
 const IN_FLIGHT: usize = 32;
 
 impl Gpu {
-    /// Opens an adapter with WebGPU's default limits, storage bindings as large as it has, and of optional features
-    /// timestamps, where it has them.
+    /// Opens an adapter with WebGPU's default limits and its own largest storage binding. The only optional features it
+    /// requests are timestamps, and subgroups for the tiles that use them.
     ///
     /// # Errors
-    /// Where the adapter lacks one of the default compute limits (named), or the driver refuses the device.
+    /// If the adapter is below one of the default compute limits (named), or the driver does not open the device.
     pub fn open(adapter: &wgpu::Adapter) -> Result<Self> {
         let info = adapter.get_info();
         let mut limits = adapter::required_limits(&info.name, &adapter.limits())?;
@@ -84,7 +87,7 @@ impl Gpu {
             no_uniforms,
             pipelines: Mutex::default(),
             memory: Arc::default(),
-            room: None,
+            memory_limit: None,
             tuning,
             staged: AtomicUsize::new(0),
             submitted: Mutex::default(),
@@ -95,9 +98,9 @@ impl Gpu {
         self.queue.write_buffer(&self.step, 0, bytemuck::bytes_of(step));
     }
 
-    /// Submits the dispatches in order as one command buffer; waits only where [`IN_FLIGHT`] runs are under way.
+    /// Submits the dispatches in order as one command buffer; waits only if [`IN_FLIGHT`] submissions are pending.
     pub(crate) fn run<'a>(&self, dispatches: impl Iterator<Item = &'a Dispatch>, step: &Step) {
-        self.keep_tuning();
+        self.save_tuning();
         self.set_step(step);
         self.submit(dispatches);
     }
@@ -112,15 +115,15 @@ impl Gpu {
         let mut submitted = self.submitted.lock().expect("no panic while submitting");
         submitted.push_back(self.queue.submit([encoder.finish()]));
         if submitted.len() > IN_FLIGHT {
-            // A device that is lost here says so at the next read.
+            // If the device is lost, the next read reports it.
             let _ = self.device.poll(wgpu::PollType::Wait { submission_index: submitted.pop_front(), timeout: None });
         }
     }
 
-    /// Waits until everything written and submitted is done.
+    /// Waits for all writes and submissions.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn wait(&self) -> Result<()> {
         self.queue.submit([]);
         self.device

@@ -1,69 +1,76 @@
-//! What a kernel is: one WGSL file, the parameters and buffers that the host agrees with it on, its launch shape. And what
-//! it computes on: typed buffers, number types, the values of a step. It knows no device.
+//! What a kernel is: a WGSL file with its parameters, buffers and launch grid; the buffers, number types and step values it uses.
+//! It may not know devices: how a kernel is compiled and launched is up to `gpu` and `engine`.
 
 pub mod buffer;
-pub mod memory;
+pub(crate) mod memory;
 pub mod real;
 pub mod step;
 
-/// What a kernel does with a buffer.
+/// How a kernel accesses a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// Reads it
     Read,
-    /// Read and written
+    /// Reads and writes it
     Update,
-    /// Written only: what it held before does not matter
+    /// Writes it without reading: its previous contents do not matter
     Write,
 }
 
-/// One buffer of a declaration.
+/// A buffer of a kernel's declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
+    /// Name of the variable in WGSL and of the field in `Args`
     pub name: &'static str,
-    /// WGSL's element type: `f32` or `u32`
+    /// WGSL element type: `f32` or `u32`
     pub element: &'static str,
+    /// How the kernel accesses it
     pub role: Role,
 }
 
-/// What a matrix kernel writes at a time.
+/// What one call of a matrix kernel's `put` hook writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Puts {
     /// One output
     Values,
-    /// Two neighbouring columns, joined in a word: it wants both in one lane
+    /// Two adjacent columns packed into a word: one lane must hold both
     Words,
 }
 
-/// What `kernel!` knows about one `shaders/<name>.wgsl`.
+/// The declaration of one `shaders/<name>.wgsl`, made by `kernel!`.
 #[derive(Debug)]
 pub struct Kernel {
+    /// Name of the WGSL file without its extension
     pub name: &'static str,
+    /// Text of the WGSL file
     pub source: &'static str,
-    /// Files of `shaders/shared/` joined in front of the source
+    /// Texts of files in `shaders/shared/`, prepended to the source
     pub shared: &'static [&'static str],
+    /// What a matrix kernel's hook writes
     pub puts: Puts,
     /// Name and WGSL type of every parameter
     pub params: &'static [(&'static str, &'static str)],
+    /// Every buffer, in the order of the declaration
     pub slots: &'static [Slot],
 }
 
-/// How much work a launch covers.
+/// The size of a launch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grid {
-    /// That many invocations; folded over x and y where one dimension is too short
+    /// Number of invocations, split over x and y if x alone is too short
     Threads(usize),
-    /// Outputs (columns, rows) of a matrix kernel, divided by the WGSL's `TILE_COLUMNS` and `TILE_ROWS`, and a count on z
+    /// Outputs (columns, rows) of a matrix kernel, divided by the WGSL's `TILE_COLUMNS` and `TILE_ROWS`, and matrices on z
     Tiles([usize; 3]),
-    /// That many workgroups
+    /// Number of workgroups on x, y and z
     Groups([usize; 3]),
 }
 
-/// The least that one launch must do for its outputs.
+/// The least work that a launch needs for its outputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Cost {
-    /// Every input read once, every output written once
+    /// Bytes moved if every input is read once and every output written once
     pub bytes: u64,
-    /// Multiplications, additions, divisions and functions, each one operation
+    /// Floating-point operations; multiplications, additions, divisions and functions count as one each
     pub flops: u64,
 }
 
@@ -73,7 +80,7 @@ impl std::iter::Sum for Cost {
     }
 }
 
-/// What a declaration states: its default, or what stands behind it.
+/// The last of a list: a default, or the value declared after it.
 #[doc(hidden)]
 pub const fn declared<const N: usize>(lengths: [usize; N]) -> usize {
     lengths[N - 1]
@@ -86,7 +93,7 @@ pub const fn puts<const N: usize>(puts: [Puts; N]) -> Puts {
 }
 
 impl Kernel {
-    /// Of a launch that touches that many elements of each buffer.
+    /// The cost of a launch that accesses `touched` elements of each buffer.
     #[doc(hidden)]
     pub fn cost(&self, touched: &[usize], flops: usize) -> Cost {
         let crossings = |slot: &Slot| if slot.role == Role::Update { 2 } else { 1 };
@@ -94,10 +101,11 @@ impl Kernel {
         Cost { bytes: 4 * elements as u64, flops: flops as u64 }
     }
 
+    /// Panics if a buffer is shorter than declared; `lengths`: (found, needed) for each buffer.
     #[doc(hidden)]
     pub fn check_lengths(&self, lengths: &[(usize, usize)]) {
         for (slot, (found, expected)) in self.slots.iter().zip(lengths) {
-            assert!(found >= expected, "{}: {} has {found} elements, needs {expected}", self.name, slot.name);
+            assert!(found >= expected, "{}: {} has {found} elements, expected {expected}", self.name, slot.name);
         }
     }
 }

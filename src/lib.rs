@@ -61,7 +61,7 @@ pub mod config;
 
 pub mod kernel;
 
-pub mod gpu;
+pub(crate) mod gpu;
 #[macro_use]
 pub mod engine;
 pub mod kernels;

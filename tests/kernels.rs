@@ -99,7 +99,7 @@ fn weights_round_to_f16_as_on_the_host() {
             halves: &halves,
         },
     );
-    engine.run(&[call], &Step { correction1: 1.0, correction2: 1.0, ..Step::default() });
+    engine.run(&[call], &Step { bias_correction1: 1.0, bias_correction2: 1.0, ..Step::default() });
     let found = engine.read(&halves, 0, words).unwrap();
     for (i, (expected, found)) in expected.iter().zip(&found).enumerate() {
         assert_eq!(

@@ -50,7 +50,7 @@ fn limited(binding: Option<u64>, room: Option<u64>) -> Arc<Engine> {
     let mut engine = Arc::into_inner(common::device()).expect("nobody else has it");
     let Engine::Gpu(gpu) = &mut engine else { unreachable!("tests run on an adapter") };
     gpu.limits.max_storage_buffer_binding_size = binding.unwrap_or(gpu.limits.max_storage_buffer_binding_size);
-    gpu.room = room;
+    gpu.memory_limit = room;
     Arc::new(engine)
 }
 

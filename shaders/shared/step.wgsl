@@ -8,8 +8,8 @@ struct Step {
     dropout_threshold: u32,
     dropout_scale: f32,
     lr: f32,
-    correction1: f32,
-    correction2: f32,
+    bias_correction1: f32,
+    bias_correction2: f32,
     reversal: f32,
     reserved: u32,
 }

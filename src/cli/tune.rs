@@ -56,7 +56,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
             workload.load(&device, batch, mode)?;
         }
     }
-    gpu.keep_tuning();
+    gpu.save_tuning();
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(["product, columns x rows x parts", "tiles", "ms", "others"]);

@@ -6,18 +6,21 @@ use crate::kernel::buffer::AnyBuffer;
 use crate::kernel::step::Step;
 use crate::kernel::{Cost, Kernel};
 
-/// One kernel with its parameters and buffers, ready to be replayed every step.
+/// A kernel bound to its parameters and buffers, ready to be replayed every step.
 pub struct Call {
+    /// The kernel
     pub kernel: &'static Kernel,
+    /// Its least work with these parameters
     pub cost: Cost,
-    /// In the order of `kernel.slots`
+    /// Its arguments, in the order of `kernel.slots`
     pub buffers: Vec<AnyBuffer>,
+    /// The GPU dispatch or the twin
     #[doc(hidden)]
     pub run: Run,
 }
 
 impl Call {
-    /// The same with other tiles; panics for a call of a CPU engine.
+    /// Binds the same call with other tiles; panics for a call of a CPU engine.
     pub(super) fn with_tiles(&self, gpu: &Gpu, tiles: &'static Tiles) -> Self {
         let Run::Gpu(dispatch) = &self.run else { panic!("{}: not bound on a GPU", self.kernel.name) };
         let run = Run::Gpu(gpu.rebind(self.kernel, dispatch, tiles, &self.buffers));
@@ -25,7 +28,7 @@ impl Call {
     }
 }
 
-/// What a call runs. Public, like all hidden items that `kernel!` names, because the macro can expand in another crate.
+/// What a call runs. Public, like all hidden items in expansions of `kernel!`, because other crates can use the macro.
 #[doc(hidden)]
 pub enum Run {
     Gpu(Dispatch),
@@ -35,8 +38,8 @@ pub enum Run {
 /// Declares a kernel; the module must also define its twin
 /// `fn twin<R: Real>(p: Params, step: &Step, b: Slices<R>)`.
 ///
-/// Every buffer states the number of elements it must have at least, in terms of the parameters (as `usize`), and behind
-/// `=>` how many the kernel touches where those are fewer. `in bench` names a folder in `shaders/`.
+/// Each buffer declares its minimum number of elements in terms of the parameters (as `usize`), and after `=>` the number
+/// that the kernel accesses, if that is smaller. `in bench` names a folder in `shaders/`.
 #[macro_export]
 macro_rules! kernel {
     (
@@ -49,8 +52,10 @@ macro_rules! kernel {
         flops($flops:expr);
         grid $grid:ident($extent:expr);
     ) => {
+        /// Parameters, in the layout of the WGSL struct.
         #[repr(C)]
         #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+        #[allow(missing_docs, reason = "the WGSL file defines each parameter")]
         pub struct Params { $(pub $f: $t),* }
 
         /// Parameters as `usize`, for lengths and loops.
@@ -65,13 +70,15 @@ macro_rules! kernel {
         }
 
         /// Buffers by name.
+        #[allow(missing_docs, reason = "the WGSL file defines each buffer")]
         pub struct Args<'a> {
             $(pub $r: &'a $crate::kernel::buffer::Buffer<$rt>,)*
             $($(pub $u: &'a $crate::kernel::buffer::Buffer<$ut>,)*)?
             $(pub $w: &'a $crate::kernel::buffer::Buffer<$wt>,)*
         }
 
-        /// The same buffers as the twin sees them.
+        /// The same buffers as slices, for the twin.
+        #[allow(missing_docs, reason = "the WGSL file defines each buffer")]
         pub struct Slices<'a, R: $crate::kernel::real::Real> {
             $(pub $r: &'a [<$rt as $crate::kernel::real::Element>::Of<R>],)*
             $($(pub $u: &'a mut [<$ut as $crate::kernel::real::Element>::Of<R>],)*)?
@@ -80,6 +87,7 @@ macro_rules! kernel {
             pub real: std::marker::PhantomData<R>,
         }
 
+        /// The declaration of the WGSL file.
         pub static KERNEL: $crate::kernel::Kernel = $crate::kernel::Kernel {
             name: stringify!($name),
             source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $(stringify!($folder), "/",)? stringify!($name), ".wgsl")),
@@ -93,7 +101,7 @@ macro_rules! kernel {
             ],
         };
 
-        /// Binds the kernel on the buffers' engine; replay it with [`Engine::run`](crate::engine::Engine::run).
+        /// Binds the kernel to parameters and buffers; replay it with [`Engine::run`](crate::engine::Engine::run).
         pub fn call(engine: &$crate::engine::Engine, params: Params, args: Args<'_>) -> $crate::engine::call::Call {
             let $p = params.sizes();
             let lengths = [

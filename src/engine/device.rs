@@ -1,30 +1,34 @@
-//! Which device `--device` names, and what it calls itself.
+//! Opens the device named by `--device`, and describes it.
 
 use super::Engine;
 use crate::gpu::{Gpu, adapter};
 use anyhow::{Result, bail};
 use std::sync::LazyLock;
 
-/// A device as `summary.json` names it.
+/// A device as recorded in `summary.json`.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct DeviceInfo {
+    /// Name of the adapter, or of the CPU engine
     pub name: String,
+    /// wgpu backend such as `vulkan`, or `cpu`
     pub backend: String,
+    /// Driver and its version, or `none`
     pub driver: String,
+    /// wgpu's device type such as `DiscreteGpu`
     #[serde(rename = "type")]
     pub kind: String,
 }
 
-/// Of the whole program: a run that shares the cores with others has fewer.
+/// Threads of the whole process: a run that shares the cores with others uses fewer.
 static THREADS: LazyLock<usize> = LazyLock::new(rayon::current_num_threads);
 
 impl Engine {
-    /// Opens the device that `--device` names: `auto`, `cpu`, `gpu`, `software`, `gpu:NAME` or `gpu:INDEX`.
+    /// Opens the device named by `--device`: `auto`, `cpu`, `gpu`, `software`, `gpu:NAME` or `gpu:INDEX`.
     ///
-    /// `warn` hears of adapters that cannot be used.
+    /// Calls `warn` for adapters that cannot be used.
     ///
     /// # Errors
-    /// No such adapter, or one whose limits are too small; the message lists what there is.
+    /// If no such adapter exists or its limits are too small; the message lists the machine's adapters.
     pub fn open(device: &str, warn: impl Fn(String)) -> Result<Self> {
         LazyLock::force(&THREADS);
         if device == "cpu" {
@@ -36,14 +40,14 @@ impl Engine {
                 for unusable in adapter::hardware(&adapters).filter(|found| !adapter::is_usable(found)) {
                     let name = unusable.get_info().name;
                     let error = adapter::required_limits(&name, &unusable.limits()).expect_err("it is not usable");
-                    warn(format!("not taken: {error}"));
+                    warn(format!("skipped adapter {error}"));
                 }
                 match adapter::hardware(&adapters).find(|found| adapter::is_usable(found)) {
                     Some(found) => found,
                     None => return Ok(Self::Cpu),
                 }
             }
-            // One that is there but not usable is opened, too, for the error that names its limit.
+            // Without a usable adapter, opening an unusable one returns the error that names its limit.
             "gpu" => match adapter::hardware(&adapters)
                 .find(|found| adapter::is_usable(found))
                 .or(adapter::hardware(&adapters).next())
@@ -66,7 +70,7 @@ impl Engine {
         Ok(Self::Gpu(Box::new(Gpu::open(found)?)))
     }
 
-    /// What computes, for files.
+    /// Describes the device for result files.
     pub fn info(&self) -> DeviceInfo {
         match self {
             Self::Gpu(gpu) => DeviceInfo {
@@ -81,7 +85,7 @@ impl Engine {
         }
     }
 
-    /// One line for logs: what computes.
+    /// Describes the device in one line, for messages.
     pub fn describe(&self) -> String {
         match self {
             Self::Gpu(gpu) => {
@@ -111,7 +115,7 @@ fn named<'a>(device: &str, adapters: &'a [wgpu::Adapter]) -> Result<&'a wgpu::Ad
 
 fn listing(adapters: &[wgpu::Adapter]) -> String {
     if adapters.is_empty() {
-        return "this machine has none at all".into();
+        return "this machine has no adapters".into();
     }
     let names: Vec<_> = adapters.iter().enumerate().map(|(i, a)| format!("gpu:{i} {}", a.get_info().name)).collect();
     format!("this machine has {}", names.join(", "))

@@ -1,15 +1,15 @@
-//! Which adapters there are, which one a `--device` names, and what blendfuse needs of it.
+//! The machine's adapters: their order, their kinds, and the limits that blendfuse requires.
 
 use anyhow::{Result, bail};
 
-/// Every adapter of the machine, hardware first: discrete, integrated, other, then software. GL is only asked where no
-/// other back end has hardware: it lists the same cards again, and prints complaints of its own without a display.
+/// Returns every adapter of the machine: discrete, integrated, other, then software. Queries GL only if no other backend has
+/// hardware: it lists the same cards again, and prints its own errors without a display.
 pub fn all() -> Vec<wgpu::Adapter> {
     let mut adapters = of(wgpu::Backends::PRIMARY);
     if adapters.iter().all(|adapter| is_software(&adapter.get_info())) {
         let software = !adapters.is_empty();
         let gl = of(wgpu::Backends::GL).into_iter();
-        // GL's software renderer is no second driver beside Vulkan's: it is the same one.
+        // GL's software renderer is the same driver as Vulkan's.
         adapters.extend(gl.filter(|adapter| !software || !is_software(&adapter.get_info())));
     }
     adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
@@ -22,30 +22,30 @@ fn of(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
     pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends))
 }
 
-/// True for drivers that compute on the CPU (lavapipe, SwiftShader, WARP, llvmpipe).
+/// Returns true for drivers that compute on the CPU (lavapipe, SwiftShader, WARP, llvmpipe).
 pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
     let name = format!("{} {}", info.name, info.driver).to_lowercase();
     info.device_type == wgpu::DeviceType::Cpu
         || ["llvmpipe", "swiftshader", "softpipe", "basic render"].iter().any(|software| name.contains(software))
 }
 
-/// True for Mesa's lavapipe.
+/// Returns true for Mesa's lavapipe.
 pub fn is_lavapipe(info: &wgpu::AdapterInfo) -> bool {
     info.backend == wgpu::Backend::Vulkan && info.name.contains("llvmpipe")
 }
 
-/// Lavapipe builds the values of uniforms that steer loops into the code, and so compiles a kernel again for every new set
-/// of values (`lvp_inline_uniforms`; tests/golden.rs took 17 s, with storage buffers 1 s).
+/// Returns true for drivers that recompile a kernel when its uniforms change. Lavapipe inlines uniforms that control loops
+/// (`lvp_inline_uniforms`): tests/golden.rs took 17 s with uniforms and 1 s with storage buffers.
 pub fn recompiles_for_uniforms(info: &wgpu::AdapterInfo) -> bool {
     is_lavapipe(info)
 }
 
-/// Hardware adapters in the order `auto` and `gpu` try them: discrete, then integrated, then virtual.
+/// Hardware adapters in the order in which `auto` and `gpu` try them: discrete, integrated, virtual.
 pub fn hardware(adapters: &[wgpu::Adapter]) -> impl Iterator<Item = &wgpu::Adapter> {
     adapters.iter().filter(|adapter| !is_software(&adapter.get_info()))
 }
 
-/// True where blendfuse can run on it.
+/// Returns true if blendfuse can run on the adapter.
 pub fn is_usable(adapter: &wgpu::Adapter) -> bool {
     required_limits("", &adapter.limits()).is_ok()
 }
@@ -60,12 +60,12 @@ fn rank(info: &wgpu::AdapterInfo) -> u32 {
     }
 }
 
-/// WebGPU's default limits, with storage bindings as large as the adapter has.
+/// Returns the limits to request: WebGPU's defaults, and the adapter's largest storage binding.
 ///
 /// # Errors
-/// Names the first limit that the adapter does not reach.
+/// The name of the first compute limit below WebGPU's default.
 pub fn required_limits(name: &str, found: &wgpu::Limits) -> Result<wgpu::Limits> {
-    // Rendering limits are of no use here, and old drivers lack some of them: ask for what they have.
+    // Rendering limits are irrelevant here, and old drivers are below some defaults: request no more than the adapter has.
     let limits = wgpu::Limits {
         max_storage_buffer_binding_size: found.max_storage_buffer_binding_size,
         max_buffer_size: found.max_buffer_size,
@@ -98,14 +98,14 @@ pub fn required_limits(name: &str, found: &wgpu::Limits) -> Result<wgpu::Limits>
     for (limit, found, needed) in needs {
         if found < needed {
             bail!(
-                "{name}: its limit {limit} is {found}, blendfuse needs {needed}; choose another device (`blendfuse devices`) or --device cpu"
+                "{name}: found limit {limit} = {found}, expected at least {needed}; choose another device (`blendfuse devices`) or --device cpu"
             );
         }
     }
     let (binding, needed) = (found.max_storage_buffer_binding_size, default.max_storage_buffer_binding_size);
     if binding < needed {
         bail!(
-            "{name}: its limit max_storage_buffer_binding_size is {binding}, blendfuse needs {needed}; choose another device (`blendfuse devices`) or --device cpu"
+            "{name}: found limit max_storage_buffer_binding_size = {binding}, expected at least {needed}; choose another device (`blendfuse devices`) or --device cpu"
         );
     }
     Ok(limits)
@@ -122,11 +122,11 @@ mod tests {
         let few = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..limits.clone() };
         let message = required_limits("card", &few).expect_err("4 are too few").to_string();
         assert!(
-            message.starts_with("card: its limit max_storage_buffers_per_shader_stage is 4, blendfuse needs 8;"),
+            message.starts_with("card: found limit max_storage_buffers_per_shader_stage = 4, expected at least 8;"),
             "{message}"
         );
         let small = wgpu::Limits { max_storage_buffer_binding_size: 1 << 20, ..limits };
         let message = required_limits("card", &small).expect_err("1 MiB is too small").to_string();
-        assert!(message.contains("max_storage_buffer_binding_size is 1048576"), "{message}");
+        assert!(message.contains("max_storage_buffer_binding_size = 1048576"), "{message}");
     }
 }

@@ -1,4 +1,4 @@
-//! Memory of the device: made, written, read.
+//! Device memory: allocation, writes and reads.
 
 use super::{BATCHES, Gpu, Staging};
 use crate::kernel::buffer::{Buffer, Data, NoMemory};
@@ -6,32 +6,32 @@ use crate::kernel::real::Element;
 use anyhow::{Context as _, Result, bail};
 use std::sync::atomic::Ordering;
 
-/// Bytes of writes that may be under way; they may take the device's own memory.
+/// Largest number of bytes of pending writes; they may occupy device memory.
 const STAGED: usize = 64 << 20;
 
 impl Gpu {
-    /// The most bytes one storage binding may have.
+    /// Largest number of bytes of a storage binding.
     pub fn max_binding(&self) -> u64 {
         self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
     }
 
-    /// A zeroed buffer of `len` elements.
+    /// Allocates a zeroed buffer of `len` elements.
     ///
     /// # Errors
-    /// Where it is larger than one binding may be, or the device has no memory left.
+    /// If it exceeds the largest binding, or no memory is left ([`NoMemory`]).
     pub fn buffer<T: Element>(&self, label: &str, len: usize) -> Result<Buffer<T>> {
-        // wgpu has no empty bindings: an unused argument still gets one element.
+        // wgpu has no empty bindings: an unused argument has one element.
         let size = len.max(1) as u64 * 4;
         if size > self.max_binding() {
             bail!(
-                "{label}: needs {size} bytes in one buffer, but {} allows {} (max_storage_buffer_binding_size); \
+                "{label}: a buffer of {size} bytes exceeds the limit of {}, {} (max_storage_buffer_binding_size); \
                  use a smaller model.projection, model.fused or train.batch, or --device cpu",
                 self.info.name,
                 self.max_binding()
             );
         }
-        if let Some(room) = self.room.filter(|&room| self.memory.now() + size > room) {
-            bail!(NoMemory(format!("{label}: {size} bytes more than the {room} that it may take")));
+        if let Some(limit) = self.memory_limit.filter(|&limit| self.memory.now() + size > limit) {
+            bail!(NoMemory(format!("{label}: allocating {size} bytes exceeds the limit of {limit}")));
         }
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let raw = self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -41,28 +41,28 @@ impl Gpu {
             mapped_at_creation: false,
         });
         if let Some(error) = pollster::block_on(scope.pop()) {
-            bail!(NoMemory(format!("{label}: {} has no {size} bytes left ({error})", self.info.name)));
+            bail!(NoMemory(format!("{label}: allocating {size} bytes on {} failed ({error})", self.info.name)));
         }
         Ok(Buffer { label: label.into(), len, data: Data::Gpu(raw), _lease: self.memory.lease(size) })
     }
 
-    /// Writes `values` from element `offset` on, before everything submitted later.
+    /// Writes `values` to the elements from `offset`, before all later submissions.
     pub fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, values: &[T]) {
-        // wgpu keeps a copy of every write until a submit is done: hand large uploads over in pieces.
+        // wgpu keeps a copy of every write until the next submission is done: large uploads are split.
         for (i, piece) in values.chunks(STAGED / 4).enumerate() {
             let first = (offset + i * (STAGED / 4)) as u64;
             self.queue.write_buffer(buffer.gpu(), first * 4, bytemuck::cast_slice(piece));
             let staged = self.staged.fetch_add(piece.len() * 4, Ordering::Relaxed) + piece.len() * 4;
             if staged >= STAGED {
                 self.queue.submit([]);
-                // A device that is lost here says so at the next read.
+                // If the device is lost, the next read reports it.
                 let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
                 self.staged.store(0, Ordering::Relaxed);
             }
         }
     }
 
-    /// Memory through which batches of at most `size` bytes go to the device.
+    /// Allocates staging memory for batches of at most `size` bytes.
     pub fn staging(&self, size: u64) -> Staging {
         let lease = self.memory.lease(BATCHES as u64 * size);
         Staging::new(&self.device, &self.queue, size, lease)
@@ -71,7 +71,7 @@ impl Gpu {
     /// Waits for the device and reads elements `offset..offset + len`.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn read<T: Element>(&self, buffer: &Buffer<T>, offset: usize, len: usize) -> Result<Vec<T>> {
         if len == 0 {
             return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! From a kernel to a dispatch: compiled once for each choice of tiles, bound to its buffers by name.
+//! From a kernel to a dispatch: compiles once per choice of tiles, and binds buffers by name.
 
 use super::Gpu;
 use super::reflect::Reflection;
@@ -7,7 +7,7 @@ use crate::kernel::buffer::AnyBuffer;
 use crate::kernel::{Grid, Kernel};
 use std::sync::Arc;
 
-/// Workgroups along one dimension at most.
+/// Largest number of workgroups along one dimension.
 const MAX_GROUPS: usize = 65_535;
 
 pub(super) struct Compiled {
@@ -16,12 +16,12 @@ pub(super) struct Compiled {
     reflection: Reflection,
 }
 
-/// One bound kernel and its number of workgroups.
+/// A bound kernel and its number of workgroups.
 pub struct Dispatch {
     compiled: Arc<Compiled>,
     group: wgpu::BindGroup,
     workgroups: [u32; 3],
-    /// What it was made from, to bind it with other tiles
+    /// With `grid`, for binding it again with other tiles
     params: wgpu::Buffer,
     grid: Grid,
 }
@@ -85,7 +85,7 @@ impl Gpu {
         Dispatch { compiled, group, workgroups, params: params.clone(), grid }
     }
 
-    /// A bound kernel with other tiles.
+    /// Binds the kernel of `dispatch` with other tiles.
     pub(crate) fn rebind(
         &self,
         kernel: &'static Kernel,
@@ -110,8 +110,8 @@ impl Gpu {
         }
         let descriptor =
             wgpu::ShaderModuleDescriptor { label: Some(kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
-        // SAFETY: the text is ours: its loops end, and it stays inside the lengths that its declaration states and
-        // `call` checks. wgpu's own checks keep drivers from unrolling loops over registers: products took 4 times as long.
+        // SAFETY: the text is part of this crate: its loops end, and it stays within the declared lengths, which `call`
+        // checks. wgpu's own checks keep drivers from unrolling loops over registers: products took 4 times as long.
         let module =
             unsafe { self.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
         let entries: Vec<_> = reflection.bindings.iter().map(|binding| binding.layout(self.no_uniforms)).collect();
@@ -144,7 +144,7 @@ fn workgroups(kernel: &Kernel, reflection: &Reflection, grid: Grid) -> [u32; 3] 
         Grid::Threads(threads) => {
             let [x, y, z] = reflection.workgroup_size.map(|size| size as usize);
             let groups = threads.div_ceil(x * y * z);
-            // The kernel finds its place from num_workgroups: shaders/shared/linear_index.wgsl.
+            // The kernel computes its index from num_workgroups: shaders/shared/linear_index.wgsl.
             let rows = groups.div_ceil(MAX_GROUPS).max(1);
             [groups.div_ceil(rows), rows, 1]
         }
@@ -154,7 +154,11 @@ fn workgroups(kernel: &Kernel, reflection: &Reflection, grid: Grid) -> [u32; 3] 
         }
         Grid::Groups(groups) => groups,
     };
-    assert!(groups.iter().all(|&n| n <= MAX_GROUPS), "{}: {groups:?} workgroups are too many", kernel.name);
+    assert!(
+        groups.iter().all(|&n| n <= MAX_GROUPS),
+        "{}: found {groups:?} workgroups, expected at most {MAX_GROUPS}",
+        kernel.name
+    );
     groups.map(|n| n as u32)
 }
 
@@ -162,7 +166,7 @@ fn workgroups(kernel: &Kernel, reflection: &Reflection, grid: Grid) -> [u32; 3] 
 mod tests {
     use super::*;
 
-    /// A paper-sized Adam has 69 million elements: more workgroups than one dimension takes.
+    /// Adam on the paper's model has 69 million elements: more workgroups than fit in one dimension.
     #[test]
     fn long_launches_fold_over_two_dimensions() {
         let kernel = &crate::kernels::adam::KERNEL;

@@ -1,4 +1,4 @@
-//! What a WGSL text itself says: bindings by name, workgroup size, tile. Panics where it and the declaration disagree.
+//! Reflection of a WGSL text: bindings by name, workgroup size, tile. Panics if it differs from the declaration.
 
 use crate::gpu::tiles::Tiles;
 use crate::kernel::{Kernel, Role};
@@ -7,7 +7,7 @@ use wgpu::naga;
 pub(crate) struct Reflection {
     pub bindings: Vec<Binding>,
     pub workgroup_size: [u32; 3],
-    /// `TILE_COLUMNS` and `TILE_ROWS`: outputs of a workgroup, where the kernel is a matrix product
+    /// `TILE_COLUMNS` and `TILE_ROWS`: outputs of a workgroup of a matrix product; `None` for other kernels
     pub tile: Option<[u32; 2]>,
 }
 
@@ -93,9 +93,9 @@ fn scalar(module: &naga::Module, ty: naga::Handle<naga::Type>) -> &'static str {
     match module.types[ty].inner {
         naga::TypeInner::Scalar(naga::Scalar::F32) => "f32",
         naga::TypeInner::Scalar(naga::Scalar::U32) => "u32",
-        // Buffers whose kernels load four at a time
+        // Buffers whose kernels load four elements at once
         naga::TypeInner::Vector { size: naga::VectorSize::Quad, scalar: naga::Scalar::F32 } => "f32",
-        ref other => panic!("only 4-byte scalars cross the host boundary, not {other:?}"),
+        ref other => panic!("found element type {other:?}, expected f32 or u32"),
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
     use crate::gpu::tiles;
     use crate::{bench, kernels};
 
-    /// Needs no GPU: what is checked is that every WGSL text and its declaration agree, and what a device must have.
+    /// Every WGSL text agrees with its declaration and stays within WebGPU's default limits; checked without a GPU.
     #[test]
     fn every_shader_is_declared_and_within_webgpus_limits() {
         let limits = wgpu::Limits::default();
@@ -116,7 +116,7 @@ mod tests {
         for (kernel, tiles) in all.map(|kernel| (kernel, tiles::DEFAULT)).chain(variants) {
             let reflection = Reflection::of(kernel, tiles);
             let module = kernel.parse(tiles);
-            // In WebGPU without any feature
+            // Part of WebGPU without optional features
             let mut capabilities = naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
             capabilities.set(naga::valid::Capabilities::SUBGROUP, tiles.subgroup.is_some());
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities)

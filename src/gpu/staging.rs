@@ -1,4 +1,4 @@
-//! Batches on their way to a device: the host fills memory that the device copies from, a step ahead of it.
+//! Streaming of batches: the host fills mapped memory one step ahead of the device, which copies from it.
 
 use crate::kernel::memory::Lease;
 use anyhow::{Context as _, Result};
@@ -7,33 +7,32 @@ use std::sync::Arc;
 use wgpu::util::StagingBelt;
 use wgpu::{SubmissionIndex, WriteOnly};
 
-/// Batches that may be under way: the device copies from one while the host fills the other.
+/// Batches in staging memory: the device copies from one while the host fills the other.
 pub const BATCHES: usize = 2;
 
-/// Mapped memory for [`BATCHES`] batches, used again and again: `Queue::write_buffer` would take fresh memory for each
-/// batch, as it does for the few bytes of a step's values.
+/// Reused mapped memory for [`BATCHES`] batches; `Queue::write_buffer` would allocate memory for each batch.
 pub struct Staging {
     device: wgpu::Device,
     queue: wgpu::Queue,
     belt: StagingBelt,
-    /// Their copies, oldest first
+    /// Submitted copies, oldest first
     submitted: VecDeque<SubmissionIndex>,
     _lease: Arc<Lease>,
 }
 
 impl Staging {
-    /// For batches of at most `size` bytes.
+    /// Allocates memory for batches of at most `size` bytes.
     pub(super) fn new(device: &wgpu::Device, queue: &wgpu::Queue, size: u64, lease: Arc<Lease>) -> Self {
         let size = size.min(device.limits().max_buffer_size);
         let belt = StagingBelt::new(device.clone(), size.next_multiple_of(wgpu::MAP_ALIGNMENT));
         Self { device: device.clone(), queue: queue.clone(), belt, submitted: VecDeque::new(), _lease: lease }
     }
 
-    /// Has `fill` write the whole of each buffer, for everything submitted later. Waits for the copy that is two batches
-    /// old, and so for the steps submitted before that copy: a device takes both in order.
+    /// Lets `fill` write each buffer completely, before all later submissions. Waits for the copy of two batches ago, and
+    /// thereby for the steps submitted before it, since a device runs submissions in order.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn write(&mut self, buffers: &[&wgpu::Buffer], fill: impl FnOnce(Vec<WriteOnly<'_, [u8]>>)) -> Result<()> {
         if self.submitted.len() == BATCHES {
             let wait = wgpu::PollType::Wait { submission_index: self.submitted.pop_front(), timeout: None };

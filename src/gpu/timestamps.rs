@@ -1,5 +1,5 @@
-//! Device time of every dispatch of a step: a compute pass each, with timestamps at its begin and end.
-//! Slower than [`Gpu::run`], which has them all in one pass: whole steps are timed without this.
+//! Device time of every dispatch of a step: one compute pass each, with timestamps at its start and end.
+//! Slower than [`Gpu::run`], which uses a single pass; whole steps are therefore timed without it.
 
 use super::{Dispatch, Gpu};
 use crate::kernel::buffer::{Buffer, Data};
@@ -7,14 +7,14 @@ use crate::kernel::step::Step;
 use anyhow::Result;
 
 impl Gpu {
-    /// Runs the dispatches in order and waits; gives the seconds of each, or `None` where the device has no timestamps.
+    /// Runs the dispatches in order, waits, and returns the seconds of each; `None` if the device has no timestamps.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub(crate) fn timed(&self, dispatches: &[&Dispatch], step: &Step) -> Result<Option<Vec<f64>>> {
         let queries = 2 * dispatches.len();
-        let room = (1..=wgpu::QUERY_SET_MAX_QUERIES as usize).contains(&queries);
-        if !room || !self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+        let fits = (1..=wgpu::QUERY_SET_MAX_QUERIES as usize).contains(&queries);
+        if !fits || !self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Ok(None);
         }
         let set = self.device.create_query_set(&wgpu::QuerySetDescriptor {

@@ -1,4 +1,4 @@
-//! Which tiles a matrix product takes: measured once per device, kernel and class of shapes, then read from the cache.
+//! Choice of the tiles of matrix products: measured once per device, kernel and size class, then read from the cache.
 
 use super::tuning_cache::Cache;
 use super::{Dispatch, Gpu, adapter};
@@ -10,23 +10,26 @@ use std::collections::BTreeMap;
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
-/// What tuning says while it works.
+/// A message of the tuner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
+    /// The cache cannot be used
     Warning(String),
+    /// A choice was made
     Detail(String),
 }
 
-/// One search: what a kernel took with each of the tiles, the fastest first.
+/// The times of a product with all tiles, the fastest first.
 #[derive(Clone, Debug)]
 pub struct Measured {
     /// Kernel, and outputs (columns × rows × count) rounded up to powers of two
     pub product: String,
+    /// Of one run each
     pub times: Vec<(&'static Tiles, Duration)>,
 }
 
 pub(super) struct Tuning {
-    /// Those that the device can run; the first is taken where nothing was measured
+    /// Tiles that the device supports; the first is the default without measurements
     available: Vec<&'static Tiles>,
     chosen: BTreeMap<String, &'static Tiles>,
     search: Option<Search>,
@@ -35,18 +38,20 @@ pub(super) struct Tuning {
 struct Search {
     cache: Cache,
     report: Box<dyn Fn(Note) + Send>,
-    /// Time that it may still take; `None`: as long as it needs
+    /// Time left for measurements; `None`: unlimited
     left: Option<Duration>,
-    /// Choices that the cache does not hold yet
+    /// `chosen` differs from the cache file
     unsaved: bool,
     measured: Vec<Measured>,
 }
 
-/// A run of a kernel that is timed: long enough for the clock, and a few of them.
+/// Duration of a timed run of repeated dispatches, long enough for the clock's resolution.
 const RUN: Duration = Duration::from_millis(2);
+
+/// Timed runs, of which the fastest counts.
 const RUNS: usize = 3;
 
-/// Features worth having where the device has them. Lavapipe's subgroups are those of a fixed size.
+/// Optional features that some tiles use on this adapter. Only lavapipe has subgroups of a fixed size.
 pub(super) fn features(info: &wgpu::AdapterInfo) -> wgpu::Features {
     let wanted = tiles::ALL.iter().any(|tiles| suits(tiles, info) && tiles.subgroup.is_some());
     if wanted { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() }
@@ -63,30 +68,30 @@ impl Tuning {
             suits(tiles, info) && (tiles.subgroup.is_none() || features.contains(wgpu::Features::SUBGROUP))
         };
         let mut available: Vec<_> = tiles::ALL.iter().filter(runs).collect();
-        // Made for exactly such a device
+        // Tiles with a subgroup size were written for exactly such devices: they come first.
         available.sort_by_key(|tiles| tiles.subgroup.is_none());
         Self { available, chosen: BTreeMap::new(), search: None }
     }
 
     fn tiles_for(&self, kernel: &Kernel) -> Vec<&'static Tiles> {
-        self.available.iter().copied().filter(|tiles| kernel.takes(tiles)).collect()
+        self.available.iter().copied().filter(|tiles| kernel.supports(tiles)).collect()
     }
 }
 
 impl Gpu {
-    /// Tiles that this device can run and the kernel take; the first are those it has untuned.
+    /// Tiles that both the device and the kernel support, the default first.
     pub fn tiles_for(&self, kernel: &Kernel) -> Vec<&'static Tiles> {
         self.tuning().tiles_for(kernel)
     }
 
-    /// Takes what the cache holds for this device, and measures what it does not as kernels are bound, for at most
-    /// `budget`; what comes later keeps the untuned choice. Without a budget everything is measured anew.
-    /// A cache that cannot be used is warned of and rebuilt.
+    /// Reads the cached choices for this device, and measures missing ones while kernels are bound, for at most `budget` in
+    /// total; later products use the default tiles. Without a budget, ignores the cache and measures every product.
+    /// Reports a warning for an unusable cache and rebuilds it.
     pub fn tune(&self, cache: Cache, budget: Option<Duration>, report: impl Fn(Note) + Send + 'static) {
         let mut chosen = match budget {
             None => BTreeMap::new(),
             Some(_) => cache.read().unwrap_or_else(|error| {
-                report(Note::Warning(format!("{error:#}; it is ignored and rebuilt")));
+                report(Note::Warning(format!("{error:#}; ignoring and rebuilding it")));
                 BTreeMap::new()
             }),
         };
@@ -97,17 +102,17 @@ impl Gpu {
             Some(Search { cache, report: Box::new(report), left: budget, unsaved: false, measured: Vec::new() });
     }
 
-    /// Writes choices that the cache does not hold yet; where that fails, says so.
-    pub fn keep_tuning(&self) {
+    /// Writes new choices to the cache; reports a warning if that fails.
+    pub fn save_tuning(&self) {
         let Tuning { chosen, search: Some(search), .. } = &mut *self.tuning() else { return };
         if std::mem::take(&mut search.unsaved)
             && let Err(error) = search.cache.write(chosen)
         {
-            (search.report)(Note::Warning(format!("{error:#}; tiles are measured again next time")));
+            (search.report)(Note::Warning(format!("{error:#}; the next run measures the tiles again")));
         }
     }
 
-    /// What was measured since tuning began.
+    /// All measurements since [`Gpu::tune`] was called.
     pub fn measured(&self) -> Vec<Measured> {
         self.tuning().search.as_ref().map(|search| search.measured.clone()).unwrap_or_default()
     }
@@ -129,19 +134,19 @@ impl Gpu {
         let Grid::Tiles(outputs) = grid else { return untuned };
         let [columns, rows, count] = outputs.map(usize::next_power_of_two);
         let product = format!("{} {columns}x{rows}x{count}", kernel.name);
-        if let Some(tiles) = tuning.chosen.get(&product).filter(|tiles| kernel.takes(tiles)) {
+        if let Some(tiles) = tuning.chosen.get(&product).filter(|tiles| kernel.supports(tiles)) {
             return tiles;
         }
         let Tuning { chosen, search: Some(search), .. } = &mut *tuning else { return untuned };
         search.unsaved = true;
-        // What is made for exactly such a device is far ahead of the rest there: that is not worth compiling.
+        // Tiles written for a subgroup size are far faster on such devices: the others are not worth compiling.
         let candidates: Vec<_> = available.iter().filter(|tiles| tiles.subgroup == untuned.subgroup).copied().collect();
-        let begun = Instant::now();
+        let start = Instant::now();
         let times = match search.left {
             Some(Duration::ZERO) => None,
             _ => self.measure(kernel, &candidates, params, buffers, grid),
         };
-        search.left = search.left.map(|left| left.saturating_sub(begun.elapsed()));
+        search.left = search.left.map(|left| left.saturating_sub(start.elapsed()));
         let fastest = times.as_ref().map_or(untuned, |times| times[0].0);
         chosen.insert(product.clone(), fastest);
         if let Some(times) = times {
@@ -151,8 +156,8 @@ impl Gpu {
         fastest
     }
 
-    /// Times of the kernel with each of the tiles, the fastest first; buffers that it updates are put back afterwards.
-    /// `None` where there is no memory for a copy of them, or the device is lost.
+    /// Measures the kernel with each of the tiles, and returns the times, the fastest first; restores the buffers that it
+    /// updates. `None` if there is no memory for a copy of those buffers, or the device is lost.
     fn measure(
         &self,
         kernel: &'static Kernel,
@@ -164,15 +169,15 @@ impl Gpu {
         let updated = kernel.slots.iter().zip(buffers).filter(|(slot, _)| slot.role == Role::Update);
         let saved: Vec<_> = updated.map(|(_, buffer)| self.saved(buffer)).collect::<Option<_>>()?;
         self.copy(saved.iter().map(|(buffer, copy)| (buffer, copy.gpu())));
-        // Rows that every batch has: what a step before this one left may lie further back than these buffers reach.
+        // A previous step's first row may lie beyond the end of these buffers.
         self.set_step(&Step::default());
         let mut times: Vec<(&'static Tiles, Duration)> = Vec::new();
         for &tiles in candidates {
             let dispatch = self.dispatch(kernel, tiles, params, buffers, grid);
-            // The first run compiles what the driver has put off.
+            // The first run includes compilation that the driver deferred.
             self.time_of(&dispatch, 1)?;
             let once = self.time_of(&dispatch, 1)?;
-            // Not worth the time of more runs
+            // Far slower than the best: no further runs
             if times.iter().any(|&(_, best)| once > 2 * best) {
                 times.push((tiles, once));
                 continue;
@@ -187,12 +192,13 @@ impl Gpu {
     }
 
     fn time_of(&self, dispatch: &Dispatch, repeats: usize) -> Option<Duration> {
-        let begun = Instant::now();
+        let start = Instant::now();
         self.submit(std::iter::repeat_n(dispatch, repeats));
         self.wait().ok()?;
-        Some(begun.elapsed())
+        Some(start.elapsed())
     }
 
+    /// The buffer, and an uninitialised copy of its size.
     fn saved(&self, buffer: &AnyBuffer) -> Option<(wgpu::Buffer, Buffer<u32>)> {
         Some((buffer.gpu().clone(), self.buffer("tuning", buffer.len()).ok()?))
     }

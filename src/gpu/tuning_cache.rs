@@ -1,4 +1,4 @@
-//! The tuning cache: one small JSON file per adapter, driver and version of blendfuse in the user's cache folder.
+//! The tuning cache: a JSON file per adapter, driver and blendfuse version in the user's cache folder.
 
 use crate::gpu::tiles::Tiles;
 use crate::host::files::write_json;
@@ -9,17 +9,17 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The file of one adapter with one driver.
+/// The cache file of one adapter, driver and version.
 #[derive(Debug)]
 pub struct Cache {
     path: PathBuf,
     valid_for: Identity,
 }
 
-/// What measurements hold for.
+/// What the measurements of a file apply to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Identity {
-    /// Of blendfuse
+    /// Version of blendfuse
     version: String,
     adapter: String,
     driver: String,
@@ -34,7 +34,7 @@ impl Identity {
         }
     }
 
-    /// A name of its own, so that two versions or drivers on one machine keep what each of them measured.
+    /// Returns a unique file name, so that two versions or drivers on one machine do not share a file.
     fn file(&self) -> String {
         let parts = [&self.version, &self.adapter, &self.driver];
         format!("{PREFIX}{:016x}.json", fnv1a(parts.iter().flat_map(|part| part.bytes().chain([0]))))
@@ -45,14 +45,14 @@ impl Identity {
 struct Contents {
     #[serde(flatten)]
     identity: Identity,
-    /// Names of tiles by product
+    /// Names of the fastest tiles by product
     tiles: BTreeMap<String, String>,
 }
 
-/// Where caches are, by the platform's custom.
+/// Returns the platform's cache folder for blendfuse.
 ///
 /// # Errors
-/// Where the environment names no such place.
+/// If the environment variables that name it are not set.
 pub fn folder() -> Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = if cfg!(windows) {
@@ -62,13 +62,13 @@ pub fn folder() -> Result<PathBuf> {
     } else {
         set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))
     };
-    Ok(base.context("found no folder for caches; set XDG_CACHE_HOME, or use --no-tune")?.join("blendfuse"))
+    Ok(base.context("found no cache folder; set XDG_CACHE_HOME, or use --no-tune")?.join("blendfuse"))
 }
 
-/// Deletes every file; how many there were.
+/// Deletes every cache file in `folder`, and returns their number.
 ///
 /// # Errors
-/// Where one cannot be deleted.
+/// If a file cannot be deleted.
 pub fn clear(folder: &Path) -> Result<usize> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
@@ -88,16 +88,16 @@ pub fn clear(folder: &Path) -> Result<usize> {
 const PREFIX: &str = "tiles-";
 
 impl Cache {
-    /// The adapter's file in a folder.
+    /// The cache file of an adapter in `folder`.
     pub fn new(folder: &Path, info: &wgpu::AdapterInfo) -> Self {
         let valid_for = Identity::of(info, env!("CARGO_PKG_VERSION"));
         Self { path: folder.join(valid_for.file()), valid_for }
     }
 
-    /// What it holds; nothing where there is no file.
+    /// Reads the chosen tiles by product; empty if there is no file.
     ///
     /// # Errors
-    /// Where it is damaged, or says that it is of another adapter, version or driver than its name.
+    /// If it is damaged, or was written for another adapter, version or driver.
     pub fn read(&self) -> Result<BTreeMap<String, &'static Tiles>> {
         let path = self.path.display();
         let text = match std::fs::read_to_string(&self.path) {
@@ -108,11 +108,11 @@ impl Cache {
             serde_json::from_str(&text).with_context(|| format!("{path}: the tuning cache is damaged"))?;
         if contents.identity != self.valid_for {
             let Identity { version, driver, .. } = contents.identity;
-            bail!("{path}: the tuning cache is stale: it is of blendfuse {version} with driver {driver}");
+            bail!("{path}: the tuning cache is stale: written by blendfuse {version} with driver {driver}");
         }
         let known = |(product, name): (String, String)| match Tiles::named(&name) {
             Some(tiles) => Ok((product, tiles)),
-            None => bail!("{path}: the tuning cache is damaged: no tiles are called {name}"),
+            None => bail!("{path}: the tuning cache is damaged: unknown tiles {name}"),
         };
         contents.tiles.into_iter().map(known).collect()
     }
@@ -120,10 +120,10 @@ impl Cache {
     /// Replaces the file.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn write(&self, chosen: &BTreeMap<String, &'static Tiles>) -> Result<()> {
-        let folder = self.path.parent().expect("it is in a folder");
-        std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot be made", folder.display()))?;
+        let folder = self.path.parent().expect("a cache file is in a folder");
+        std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
         let tiles = chosen.iter().map(|(product, tiles)| (product.clone(), tiles.name.to_owned())).collect();
         let contents = Contents { identity: self.valid_for.clone(), tiles };
         write_json(&self.path, &contents)

@@ -1,16 +1,18 @@
-//! A typed array on one engine.
+//! Typed arrays in the memory of an engine.
 
 use crate::kernel::memory::Lease;
 use crate::kernel::real::{Element, Real};
 use std::sync::{Arc, RwLock};
 
-/// `len` elements on the engine that made it; cloning shares the same memory.
+/// An array of `len` elements in the memory of the engine that created it. Clones share the memory.
 #[derive(Clone, Debug)]
 pub struct Buffer<T: Element> {
+    /// Name in messages and GPU debuggers
     pub label: Arc<str>,
+    /// Elements
     pub len: usize,
     pub(crate) data: Data<T>,
-    /// Counts its bytes until the last clone is dropped
+    /// Counts the bytes until the last clone is dropped
     pub(crate) _lease: Arc<Lease>,
 }
 
@@ -22,9 +24,9 @@ pub(crate) enum Data<T: Element> {
     CpuF64(Host<T, f64>),
 }
 
-/// Why a buffer could not be made: there is no memory left.
+/// The error of an allocation that failed for lack of memory; the message names the buffer and its bytes.
 #[derive(Debug)]
-pub struct NoMemory(pub String);
+pub struct NoMemory(pub(crate) String);
 
 impl std::fmt::Display for NoMemory {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -34,11 +36,12 @@ impl std::fmt::Display for NoMemory {
 
 impl std::error::Error for NoMemory {}
 
-/// Memory of the CPU engine. Locks are never waited for: like wgpu, a kernel may not read what it writes.
+/// Memory of a CPU engine. No code waits for its lock: as in wgpu, no kernel may use a buffer that it writes twice.
 pub(crate) type Host<T, R> = Arc<RwLock<Vec<<T as Element>::Of<R>>>>;
 
-/// A `Real` that a CPU engine computes in.
+/// A [`Real`] that a CPU engine computes in.
 pub trait HostReal: Real {
+    /// The memory of a buffer; panics for a buffer of another engine.
     #[doc(hidden)]
     fn host<T: Element>(buffer: &Buffer<T>) -> &RwLock<Vec<T::Of<Self>>>;
 }
@@ -62,23 +65,24 @@ impl HostReal for f64 {
 }
 
 impl<T: Element> Buffer<T> {
-    /// The front of the same memory under another name, for what comes to life after this is dead.
-    pub fn alias(&self, label: &str, len: usize) -> Self {
-        assert!(len <= self.len, "{label}: {len} elements in the place of {}, which has {}", self.label, self.len);
+    /// The first `len` elements of the same memory under another name, for values that are first written after the last use
+    /// of this buffer's.
+    pub(crate) fn alias(&self, label: &str, len: usize) -> Self {
+        assert!(len <= self.len, "{label}: {len} elements alias {}, which has {}", self.label, self.len);
         Self { label: label.into(), len, ..self.clone() }
     }
 
-    /// Bytes that it takes, an alias as much as what it lies in.
-    pub fn bytes(&self) -> u64 {
+    /// Bytes of its memory; an alias counts the whole memory it shares.
+    pub(crate) fn bytes(&self) -> u64 {
         self._lease.bytes()
     }
 
-    /// True where both lie in the same memory, as [`Buffer::alias`] makes them.
+    /// Returns true for clones and aliases of the same memory.
     pub fn shares_memory(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self._lease, &other._lease)
     }
 
-    /// The wgpu buffer behind it; panics for a CPU buffer.
+    /// The underlying wgpu buffer; panics for a CPU buffer.
     pub(crate) fn gpu(&self) -> &wgpu::Buffer {
         match &self.data {
             Data::Gpu(raw) => raw,
@@ -86,23 +90,25 @@ impl<T: Element> Buffer<T> {
         }
     }
 
-    /// Read access for a twin; panics when another argument of the same kernel writes it.
+    /// Read access for a twin; panics if another argument of the same kernel writes it.
     #[doc(hidden)]
     pub fn borrow<R: HostReal>(&self) -> std::sync::RwLockReadGuard<'_, Vec<T::Of<R>>> {
         R::host(self).try_read().unwrap_or_else(|_| panic!("{} is read and written by one kernel", self.label))
     }
 
-    /// Write access for a twin; panics when another argument of the same kernel uses it.
+    /// Write access for a twin; panics if another argument of the same kernel uses it.
     #[doc(hidden)]
     pub fn borrow_mut<R: HostReal>(&self) -> std::sync::RwLockWriteGuard<'_, Vec<T::Of<R>>> {
         R::host(self).try_write().unwrap_or_else(|_| panic!("{} is used twice by one kernel", self.label))
     }
 }
 
-/// A buffer of either type, for code that walks over all arguments of a kernel.
+/// A buffer of either element type, for code that iterates over all arguments of a kernel.
 #[derive(Clone, Debug)]
 pub enum AnyBuffer {
+    /// Floats
     F32(Buffer<f32>),
+    /// Words
     U32(Buffer<u32>),
 }
 
@@ -119,7 +125,7 @@ impl From<&Buffer<u32>> for AnyBuffer {
 }
 
 impl AnyBuffer {
-    /// Panics for a buffer of words.
+    /// The buffer of floats; panics for words.
     pub fn f32(&self) -> &Buffer<f32> {
         match self {
             Self::F32(buffer) => buffer,
@@ -127,7 +133,7 @@ impl AnyBuffer {
         }
     }
 
-    /// Panics for a buffer of floats.
+    /// The buffer of words; panics for floats.
     pub fn u32(&self) -> &Buffer<u32> {
         match self {
             Self::U32(buffer) => buffer,
@@ -135,6 +141,7 @@ impl AnyBuffer {
         }
     }
 
+    /// Elements.
     pub fn len(&self) -> usize {
         match self {
             Self::F32(buffer) => buffer.len,
@@ -142,11 +149,12 @@ impl AnyBuffer {
         }
     }
 
+    /// Returns true for a buffer without elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The wgpu buffer behind it; panics for a CPU buffer.
+    /// The underlying wgpu buffer; panics for a CPU buffer.
     pub(crate) fn gpu(&self) -> &wgpu::Buffer {
         match self {
             Self::F32(buffer) => buffer.gpu(),
@@ -154,6 +162,7 @@ impl AnyBuffer {
         }
     }
 
+    /// Name in messages and GPU debuggers.
     pub fn label(&self) -> &str {
         match self {
             Self::F32(buffer) => &buffer.label,
@@ -161,7 +170,7 @@ impl AnyBuffer {
         }
     }
 
-    /// True where both lie in the same memory, as [`Buffer::alias`] makes them.
+    /// Returns true for clones and aliases of the same memory.
     pub fn shares_memory(&self, other: &Self) -> bool {
         let lease = |buffer: &Self| match buffer {
             Self::F32(buffer) => buffer._lease.clone(),
@@ -172,12 +181,12 @@ impl AnyBuffer {
 }
 
 impl Buffer<f32> {
-    /// One value of the f64 engine, in full; panics for another engine's buffer.
+    /// A value of a buffer of the f64 engine, unrounded; panics for another engine's buffer.
     pub fn wide(&self, index: usize) -> f64 {
         self.borrow::<f64>()[index]
     }
 
-    /// Sets one value of the f64 engine; panics for another engine's buffer.
+    /// Sets a value of a buffer of the f64 engine; panics for another engine's buffer.
     pub fn set_wide(&self, index: usize, value: f64) {
         self.borrow_mut::<f64>()[index] = value;
     }

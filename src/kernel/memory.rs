@@ -1,15 +1,16 @@
-//! How many bytes of buffers a device holds, now and at most so far.
+//! Counts the bytes of a device's buffers, current and peak.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// A counter of the bytes of all buffers of a device.
 #[derive(Debug, Default)]
 pub struct Memory {
     now: AtomicU64,
     peak: AtomicU64,
 }
 
-/// Bytes that count until the last owner of the buffer is gone.
+/// Bytes counted until the last clone of a buffer is dropped.
 #[derive(Debug)]
 pub struct Lease {
     memory: Arc<Memory>,
@@ -17,16 +18,17 @@ pub struct Lease {
 }
 
 impl Memory {
-    /// Bytes of all buffers that are there.
+    /// Bytes of all existing buffers.
     pub fn now(&self) -> u64 {
         self.now.load(Ordering::Relaxed)
     }
 
-    /// The most they were since the last `reset_peak`.
+    /// Largest number of bytes since the last `reset_peak`.
     pub fn peak(&self) -> u64 {
         self.peak.load(Ordering::Relaxed)
     }
 
+    /// Sets the peak to the current number of bytes.
     pub fn reset_peak(&self) {
         self.peak.store(self.now(), Ordering::Relaxed);
     }

@@ -3,7 +3,7 @@
 use bytemuck::Pod;
 use gemm_common::Parallelism;
 
-/// f32, or f64 where a twin is checked against central differences.
+/// f32, or f64 for comparing a twin's gradients with central differences.
 pub trait Real:
     num_traits::Float
     + num_traits::NumAssign
@@ -15,14 +15,14 @@ pub trait Real:
     + Send
     + Sync
 {
-    /// A constant or a 32-bit parameter in this type.
+    /// Converts a constant or a 32-bit parameter to this type.
     fn of(value: f64) -> Self;
-    /// The widest matrix product that this processor has: see `matmul`.
+    /// The matrix product for the widest vectors of this processor: see `kernels::shared::matmul`.
     fn gemm() -> Gemm<Self>;
 }
 
-/// m, n, k; c, its strides over columns and rows, whether it is read; a and b likewise; factors of c and a b; conjugates;
-/// threads.
+/// c = α c + β a b, as the `gemm` crates compute it. Arguments: m, n, k; c, its column and row strides, whether it is read;
+/// a and its strides; b and its strides; α, β; three flags for conjugates; threads.
 pub type Gemm<R> = unsafe fn(
     usize,
     usize,
@@ -45,9 +45,9 @@ pub type Gemm<R> = unsafe fn(
     Parallelism,
 );
 
-/// Runs `work` as compiled for the widest vectors that this processor has. A closure must be `#[inline(always)]`: on its
-/// own it would be compiled for the narrowest.
-pub fn vectorised<T>(work: impl FnOnce() -> T) -> T {
+/// Runs `work` compiled for the widest vectors of this processor. A closure must be `#[inline(always)]`: otherwise it is
+/// compiled for the narrowest ones.
+pub(crate) fn vectorised<T>(work: impl FnOnce() -> T) -> T {
     pulp::Arch::new().dispatch(work)
 }
 
@@ -71,13 +71,15 @@ impl Real for f64 {
     }
 }
 
-/// What crosses to a device: `f32` (an engine's [`Real`] on the CPU) or `u32`.
+/// An element type of buffers: `f32` (on a CPU engine its [`Real`]) or `u32`.
 pub trait Element: Pod + Default + Send + Sync + PartialEq + std::fmt::Debug {
-    /// The CPU engine's type for it.
+    /// The type of such an element on a CPU engine.
     type Of<R: Real>: Pod + Default + std::fmt::Debug + Send + Sync;
-    /// WGSL's name of the type.
+    /// Name of the type in WGSL.
     const WGSL: &'static str;
+    /// Converts to the type of a CPU engine.
     fn widen<R: Real>(self) -> Self::Of<R>;
+    /// Converts from the type of a CPU engine.
     fn narrow<R: Real>(value: Self::Of<R>) -> Self;
 }
 
@@ -107,8 +109,8 @@ impl Element for u32 {
     }
 }
 
-/// Σ a b, in 16 sums side by side that vectors hold; the order is fixed.
-pub fn dot<R: Real>(a: &[R], b: &[R]) -> R {
+/// Returns Σ a b over the shorter length, accumulated in 16 interleaved partial sums; the order is fixed.
+pub(crate) fn dot<R: Real>(a: &[R], b: &[R]) -> R {
     let mut sums = [R::zero(); 16];
     let (a, b) = (&a[..a.len().min(b.len())], &b[..a.len().min(b.len())]);
     let (whole_a, whole_b) = (a.chunks_exact(16), b.chunks_exact(16));
@@ -126,7 +128,7 @@ pub fn dot<R: Real>(a: &[R], b: &[R]) -> R {
     rest_a.iter().zip(rest_b).map(|(&a, &b)| a * b).sum::<R>() + sums.into_iter().sum()
 }
 
-/// max(x, 0), but NaN stays NaN: a number that went wrong must reach the loss, where it is seen.
-pub fn relu<R: Real>(x: R) -> R {
+/// Returns max(x, 0); NaN stays NaN, so that it reaches the loss, where it is detected.
+pub(crate) fn relu<R: Real>(x: R) -> R {
     if x < R::zero() { R::zero() } else { x }
 }

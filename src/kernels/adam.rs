@@ -70,7 +70,7 @@ impl<R: Real> Adam<R> {
         let of = |value: f32| R::of(f64::from(value));
         let (lr, decay) = (of(step.lr), of(weight_decay));
         let (shrink, decay) = if decoupled != 0 { (R::one() - lr * decay, R::zero()) } else { (R::one(), decay) };
-        Self { shrink, decay, rate: lr * of(step.correction1), correction: of(step.correction2) }
+        Self { shrink, decay, rate: lr * of(step.bias_correction1), correction: of(step.bias_correction2) }
     }
 
     pub fn update(&self, weight: &mut [R], m: &mut [R], v: &mut [R], grad: &[R]) {

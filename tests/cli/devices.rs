@@ -115,7 +115,7 @@ fn a_machine_without_a_driver() {
     ];
     for (device, advice) in cases {
         let found = format!("--device {device}: found no ");
-        work.fails_with(&format!("{train} {device}"), &nowhere, &[&found, "this machine has none at all", advice]);
+        work.fails_with(&format!("{train} {device}"), &nowhere, &[&found, "this machine has no adapters", advice]);
     }
     let said = work.run_with(&format!("{train} auto"), &nowhere);
     assert_eq!(said.code, 0, "{}", said.stderr);

@@ -14,8 +14,8 @@ pub const STEP: Step = Step {
     dropout_threshold: 0,
     dropout_scale: 1.0,
     lr: 3e-2,
-    correction1: 3.69,
-    correction2: 18.3,
+    bias_correction1: 3.69,
+    bias_correction2: 18.3,
     reversal: 0.0,
     reserved: 0,
 };
@@ -36,7 +36,8 @@ impl Adam {
 
     /// Element by element; τ has no weight decay and stays in its bounds.
     pub fn step(&mut self, grad: &[f64], tau: Option<(usize, f64, f64)>) {
-        let [lr, correction1, correction2] = [STEP.lr, STEP.correction1, STEP.correction2].map(f64::from);
+        let [lr, bias_correction1, bias_correction2] =
+            [STEP.lr, STEP.bias_correction1, STEP.bias_correction2].map(f64::from);
         let (weight, m, v) = (&mut self.weight.1, &mut self.m.1, &mut self.v.1);
         for i in 0..grad.len() {
             let decay = if tau.is_some_and(|tau| tau.0 == i) { 0.0 } else { f64::from(self.decay) };
@@ -48,7 +49,7 @@ impl Adam {
             }
             m[i] = 0.9 * m[i] + 0.1 * g;
             v[i] = 0.999 * v[i] + 0.001 * g * g;
-            weight[i] -= lr * (m[i] * correction1) / (v[i].sqrt() * correction2 + 1e-8);
+            weight[i] -= lr * (m[i] * bias_correction1) / (v[i].sqrt() * bias_correction2 + 1e-8);
         }
         if let Some((at, min, max)) = tau {
             weight[at] = weight[at].clamp(min, max);
