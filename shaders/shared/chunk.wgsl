@@ -1,4 +1,4 @@
-// A run of one encoder's columns, in a window's list of chunks: src/chunk.rs.
+// A run of one encoder's columns, in a window's list of chunks: src/kernels/shared/chunk.rs.
 struct Chunk {
     x: u32,         // where the encoder's features begin
     w: u32,         // where its weights begin

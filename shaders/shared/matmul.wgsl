@@ -6,7 +6,7 @@
 //   left(i: Term, k: Term), right(j: Term, k: Term) -> f32         the elements
 //   put(i, j, sum)                                                 takes an output
 //   LEFT_BY_K, RIGHT_BY_K: bool                                    true where neighbours in k are neighbours in memory
-// One lane sums an output in the order of k, whatever the tile: all variants (src/tiles.rs) give the same bits.
+// One lane sums an output in the order of k, whatever the tile: all variants (src/gpu/tiles.rs) give the same bits.
 const TILE_ROWS = 64u;
 const TILE_COLUMNS = 64u;
 const LANE_ROWS = 4u;     // outputs of a lane, multiples of 4

@@ -1,6 +1,6 @@
 // matmul.wgsl for drivers that compute on a CPU, where a gather costs as much as 50 products and barriers are dear.
 //
-// A workgroup is one subgroup of exactly 8 (src/tiles.rs sees to that) and uses no workgroup memory: each lane holds
+// A workgroup is one subgroup of exactly 8 (src/gpu/tiles.rs sees to that) and uses no workgroup memory: each lane holds
 // columns of the right side, loads the left elements of its own k for all rows, and these are handed round in registers.
 const TILE_ROWS = 32u;
 const TILE_COLUMNS = 64u;

@@ -1,4 +1,4 @@
-// f32 → f16, to nearest, ties to even: src/packed.rs. pack2x16float may round as a driver likes, and runs must repeat.
+// f32 → f16, to nearest, ties to even: src/kernels/shared/half.rs. pack2x16float may round as a driver likes, and runs must repeat.
 fn half_bits(x: f32) -> u32 {
     let bits = bitcast<u32>(x);
     let sign = (bits >> 16u) & 0x8000u;

@@ -1,4 +1,4 @@
-// Philox-4x32-10 (Salmon et al., SC 2011). Twin: src/philox.rs.
+// Philox-4x32-10 (Salmon et al., SC 2011). Twin: src/kernels/shared/philox.rs.
 fn mul_high(a: u32, b: u32) -> u32 {
     let a_low = a & 0xffffu;
     let a_high = a >> 16u;

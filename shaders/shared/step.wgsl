@@ -1,4 +1,4 @@
-// Per-step values: src/step.rs.
+// Per-step values: src/kernel/step.rs.
 struct Step {
     seed_low: u32,
     seed_high: u32,

@@ -8,7 +8,7 @@ use ndarray::s;
 use rayon::prelude::*;
 
 kernel! {
-    project_forward [step, chunk, term, matmul];
+    project_forward [step, chunk, term, matmul, features, chunk_product];
     // columns: D of the window; parts: S over all windows; features: elements of x
     params p { rows: u32, width: u32, chunks: u32, columns: u32, parts: u32, features: u32 }
     read {

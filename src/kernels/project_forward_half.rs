@@ -7,7 +7,7 @@ use crate::kernels::shared::matmul::{matmul_on_one_core, matrix_mut};
 use rayon::prelude::*;
 
 kernel! {
-    project_forward_half [step, chunk, term, matmul, unpack_half];
+    project_forward_half [step, chunk, term, matmul, unpack_half, features_half, chunk_product];
     // columns: D of the window; words: that in words; parts: S over all windows; features: words of x
     params p { rows: u32, width: u32, chunks: u32, columns: u32, words: u32, parts: u32, features: u32 }
     read {

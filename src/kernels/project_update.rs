@@ -10,7 +10,7 @@ use ndarray::s;
 use rayon::prelude::*;
 
 kernel! {
-    project_update [step, chunk, term, matmul, adam_element];
+    project_update [step, chunk, term, matmul, features, chunk_grad, adam_element];
     // columns: D of the window; features: elements of x; longest: columns of the longest chunk
     params p {
         rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, longest: u32,

@@ -11,7 +11,7 @@ use ndarray::{ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 
 kernel! {
-    project_update_half [step, chunk, term, matmul, adam_element, unpack_half, pack_half];
+    project_update_half [step, chunk, term, matmul, unpack_half, features_half, chunk_grad, adam_element, pack_half];
     puts Words;
     // columns: D of the window; words: that in words; features: words of x; longest: columns of the longest chunk
     params p {

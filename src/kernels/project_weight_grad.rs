@@ -8,7 +8,7 @@ use ndarray::s;
 use rayon::prelude::*;
 
 kernel! {
-    project_weight_grad [step, chunk, term, matmul];
+    project_weight_grad [step, chunk, term, matmul, features, chunk_grad];
     // columns: D of the window; features: elements of x; longest: columns of the longest chunk
     params p { rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, longest: u32 }
     read {
