@@ -1,4 +1,5 @@
-//! From scores to decisions, metrics and their uncertainty. It knows labels and classes, no model and no folder of results.
+//! From scores to decisions, metrics and their uncertainty.
+//! It knows labels and classes; it may not know models or result folders.
 
 pub mod decision;
 pub mod decode;

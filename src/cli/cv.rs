@@ -10,7 +10,7 @@ use crate::outln;
 use crate::runs::{CvRun, CvSummary, Leading};
 use crate::scoring::decode::Thresholds;
 use crate::scoring::judge::Judgement;
-use crate::scoring::metrics::{RankBy, Task, larger_told};
+use crate::scoring::metrics::{RankBy, Task, larger_note};
 use crate::scoring::scores::{self, LabelScores, Row};
 use crate::scoring::verdicts;
 use anyhow::Result;
@@ -134,13 +134,13 @@ fn print(summary: &CvSummary, decode: &DecodeConfig, out: &Path) {
             }
         }
         outln!("thresholds  alpha {alpha:.4}, beta {beta:.4} (all folds)");
-        outln!("            {}", decode.told());
+        outln!("            {}", decode.search_description());
         if let Some(warning) = decode.edge_warning(summary.thresholds) {
             outln!("            {warning}");
         }
     }
     if task.larger > 0 {
-        outln!("{}", larger_told(&task));
+        outln!("{}", larger_note(&task));
     }
     outln!("best epoch  {:.1} (mean)", summary.best_epoch);
     outln!("summary     {}", out.join("summary.json").display());

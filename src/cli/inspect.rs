@@ -58,7 +58,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let other_ratios = truths.iter().filter(|truth| !decided(truth)).count();
     let report = Report { baselines, task, other_ratios, survey };
     if task.larger > 0 {
-        ui.warn(metrics::larger_told(&task));
+        ui.warn(metrics::larger_note(&task));
     }
     if other_ratios > 0 {
         ui.warn(format!(

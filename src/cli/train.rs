@@ -172,7 +172,7 @@ fn print(summary: &RunSummary, train: &TrainConfig, decode: &DecodeConfig, out: 
     if let Some(thresholds) = summary.thresholds.filter(|_| summary.blends) {
         outln!("thresholds  alpha {:.4}, beta {:.4}", thresholds.alpha, thresholds.beta);
         if summary.presence.is_some() {
-            outln!("            {}", decode.officially().told());
+            outln!("            {}", decode.officially().search_description());
             if let Some(warning) = decode.edge_warning(thresholds) {
                 outln!("            {warning}");
             }

@@ -9,7 +9,7 @@ use super::runs;
 use super::setting::Method;
 use super::side_by_side::OF_BLENDS;
 use super::trials::trials;
-use crate::scoring::metrics::{RankBy, Task, larger_told};
+use crate::scoring::metrics::{RankBy, Task, larger_note};
 use crate::scoring::scores::{LabelScores, Scores, Spread};
 use maud::{Markup, html};
 use std::cmp::Ordering;
@@ -35,7 +35,7 @@ pub fn section(group: &Group) -> Markup {
              share of their clips that are found; log loss and ECE (calibration error of the largest score, 15 bins) are better when lower. \
              Spread is the sample standard deviation over runs."
         } }
-        @if let Some(task) = task.filter(|task| task.larger > 0) { p { (larger_told(task)) "." } }
+        @if let Some(task) = task.filter(|task| task.larger > 0) { p { (larger_note(task)) "." } }
         @if has_pairs { p {
             "Presence is the share of clips whose set of " (if task.is_none_or(|task| task.blemore) { "emotions" } else { "classes" }) " is found, salience the share of blends whose ratio is found too; the score is their mean. \
              The " b { "official" } " protocol searches its two thresholds on the very clips that it scores; the " b { "honest" }

@@ -1,11 +1,11 @@
-//! From logits to decisions: which one or two emotions a clip shows, and how salient each is.
+//! From logits to decisions: the one or two emotions of a clip, and the salience of each.
 //!
 //! ```text
 //! s_c = sigmoid(presence_c) · (softmax(salience)_c + ε)^γ / Σ_c          score, per row
-//! s ─ two largest ─ under α out ─ neutral never blends ─ β: 50/50 or 70/30 ─▶ decision
+//! s ─ two largest ─ drop those below α ─ neutral never blends ─ β: 50/50 or 70/30 ─▶ decision
 //! ```
 //!
-//! Rules and thresholds are those of the BlEmoRE challenge (arXiv 2601.13225); scores of arXiv 2605.21417.
+//! Sources: arXiv 2601.13225 (the BlEmoRE challenge) for the rules and thresholds, arXiv 2605.21417 for the scores.
 
 use crate::config::{Blends, DecodeConfig, SalienceRule, Threshold};
 use crate::data::truth::Truth;
@@ -14,21 +14,23 @@ use crate::scoring::metrics::{self, Score};
 use ndarray::{Array2, ArrayView1, ArrayView2, Zip};
 use serde::{Deserialize, Serialize};
 
-/// Values of each threshold that the official protocol searches, from the first to the last of them.
+/// Number of values, from `FIRST` to `LAST`, that the official protocol searches for each threshold.
 pub const OFFICIAL_GRID: usize = 20;
 const FIRST: f64 = 0.05;
 const LAST: f64 = 0.95;
 
-/// What separates present from absent (α), and an even blend from an uneven one (β).
+/// The thresholds of decoding.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
+    /// α: scores below it count as absent
     pub alpha: f64,
+    /// β: pairs that differ by at most this are 50/50
     pub beta: f64,
 }
 
-/// Scores (N, C), each row summing to 1, from the logits of both heads (N, C).
+/// Computes scores (N, C), each row summing to 1, from the logits of both heads (N, C).
 ///
-/// With a single head its logits are both arguments. Worked out in logarithms, so that finite logits of any size
+/// With a single head, its logits are both arguments. Computed in the log domain, so that finite logits of any size
 /// give finite scores.
 pub fn scores(presence: ArrayView2<f32>, salience: ArrayView2<f32>, decode: &DecodeConfig) -> Array2<f32> {
     assert_eq!(presence.dim(), salience.dim(), "scores: presence and salience logits must both be (N, C)");
@@ -45,7 +47,7 @@ pub fn scores(presence: ArrayView2<f32>, salience: ArrayView2<f32>, decode: &Dec
 }
 
 impl DecodeConfig {
-    /// With blends decoded or not where it says `"auto"`; `blends`: a training label has two or more positive classes.
+    /// Resolves `blends = "auto"`; `blends`: some training label has two or more positive classes.
     #[must_use]
     pub fn resolved(&self, blends: bool) -> Self {
         let resolved = match self.blends {
@@ -56,18 +58,18 @@ impl DecodeConfig {
         Self { blends: resolved, ..self.clone() }
     }
 
-    /// Decides one clip from its scores (C): as [`decide`], or the largest class alone where blends are not decoded.
+    /// Decides a clip from its scores (C): as [`decide`], or with the largest class alone if blends are not decoded.
     pub fn decide(&self, scores: &[f32], thresholds: Thresholds, neutral: Option<usize>) -> Decision {
         match self.blends {
             Blends::Never => Decision::single(metrics::largest(ArrayView1::from(scores))),
-            // A model of before this key was there decodes as it did then.
+            // Models older than this key have `Auto` and decode as they always did.
             Blends::Auto | Blends::Always => decide(scores, thresholds, self.salience_rule, neutral),
         }
     }
 
-    /// The thresholds that [`search`] finds on these clips with this configuration's grid, and what they reach.
+    /// Searches the thresholds as [`search`] does, on this configuration's grid; returns them with their score.
     ///
-    /// Without blends they decide nothing: the first ones stand for all.
+    /// Without blends the thresholds have no effect; the first ones of the grid are returned.
     pub fn search(&self, scores: ArrayView2<f32>, truths: &[Truth], neutral: Option<usize>) -> (Thresholds, Score) {
         if self.blends == Blends::Never {
             let first = |threshold| candidates(threshold, self.grid)[0];
@@ -90,14 +92,14 @@ impl DecodeConfig {
         self.officially().search(scores, truths, neutral)
     }
 
-    /// With the grid of the official protocol.
+    /// Returns the same configuration with the grid of the official protocol.
     #[must_use]
     pub fn officially(&self) -> Self {
         Self { grid: OFFICIAL_GRID, ..self.clone() }
     }
 
-    /// What is searched, on what grid, to maximise what.
-    pub fn told(&self) -> String {
+    /// Describes the search: thresholds, grid, objective.
+    pub fn search_description(&self) -> String {
         let Self { alpha, beta, grid, .. } = self;
         let searched = [("alpha", alpha), ("beta", beta)];
         let names: Vec<&str> =
@@ -112,21 +114,21 @@ impl DecodeConfig {
         )
     }
 
-    /// A warning where a searched threshold is at the end of its grid.
+    /// Returns a warning if a searched threshold is at the end of its grid.
     pub fn edge_warning(&self, thresholds: Thresholds) -> Option<String> {
         let at_edge = self.at_edge(thresholds);
         let value = |name: &&str| if *name == "alpha" { thresholds.alpha } else { thresholds.beta };
         let told: Vec<String> = at_edge.iter().map(|name| format!("{name} = {}", value(name))).collect();
         (!told.is_empty()).then(|| {
             format!(
-                "{}: the best value of the grid is at its end ({FIRST} to {LAST}), so a better one may lie beyond; \
-                 set decode.alpha or decode.beta to try one",
+                "{}: the best value is at the end of the searched range ({FIRST} to {LAST}), and a better one may lie outside; \
+                 try one by setting decode.alpha or decode.beta",
                 told.join(", ")
             )
         })
     }
 
-    /// The searched thresholds that are the first or the last value of their grid: a better one may lie beyond.
+    /// The searched thresholds that are the first or last value of their grid.
     fn at_edge(&self, thresholds: Thresholds) -> Vec<&'static str> {
         let searched = [("alpha", self.alpha, thresholds.alpha), ("beta", self.beta, thresholds.beta)];
         let at_edge = |&(_, how, value): &(&str, Threshold, f64)| {
@@ -136,10 +138,10 @@ impl DecodeConfig {
     }
 }
 
-/// The grid search of the official protocol: the thresholds with the best mean of both metrics on these clips.
+/// Runs the grid search of the official protocol: the thresholds with the highest mean of both metrics on these clips.
 ///
-/// scores (N, C), N truths. Each of α and β takes 20 values evenly from 0.05 to 0.95, or only its fixed one. Of equally
-/// good pairs the first wins, α in the outer loop.
+/// scores (N, C), N truths. α and β take 20 evenly spaced values from 0.05 to 0.95, or their fixed value. Of equally good
+/// pairs the first wins, with α in the outer loop.
 pub fn search(
     scores: ArrayView2<f32>,
     truths: &[Truth],
@@ -174,20 +176,20 @@ fn search_among(
     best.expect("a threshold has at least one candidate")
 }
 
-/// Decides one clip from its scores (C), C ≥ 1.
+/// Decides a clip from its scores (C), C ≥ 1.
 ///
-/// 1. Keep the two largest (of equal scores the lower class). The top one under α: that class alone.
-/// 2. Drop those under α; one left: alone.
-/// 3. Neutral among the two: the larger alone; a tie goes to the other emotion.
-/// 4. |s_i − s_j| ≤ β (`ratio`: |2r − 1| with r = s_i / (s_i + s_j)): 50/50. Else the larger 70, the other 30.
+/// 1. Keep the two largest scores (of equal scores, the lower class). If the largest is below α, decide its class alone.
+/// 2. Drop scores below α. If one is left, decide its class alone.
+/// 3. If neutral is among the two, decide the larger alone; of equal scores, the other emotion.
+/// 4. If |s_i − s_j| ≤ β (`ratio`: |2r − 1| with r = s_i / (s_i + s_j)), decide 50/50, else 70 for the larger and 30.
 pub fn decide(scores: &[f32], thresholds: Thresholds, rule: SalienceRule, neutral: Option<usize>) -> Decision {
     TwoLargest::of(ArrayView1::from(scores)).decide(thresholds, rule, neutral)
 }
 
-/// The two largest scores of a row: all that a decision depends on.
+/// The two largest scores of a row, which determine its decision.
 struct TwoLargest {
     top: (usize, f64),
-    /// `None` where the task has one class only
+    /// `None` if the task has one class only
     second: Option<(usize, f64)>,
 }
 
@@ -207,10 +209,10 @@ impl TwoLargest {
         Self { top, second }
     }
 
-    /// Steps as numbered at [`decide`].
+    /// Applies the steps numbered in [`decide`].
     fn decide(&self, thresholds: Thresholds, rule: SalienceRule, neutral: Option<usize>) -> Decision {
         let (top, top_score) = self.top;
-        // Steps 1 and 2: with the top one under α, the second is too, so both end with the top one alone.
+        // Steps 1 and 2: if the largest is below α, so is the second; both decide the largest alone.
         let Some((second, second_score)) = self.second.filter(|second| second.1 >= thresholds.alpha) else {
             return Decision::single(top);
         };
@@ -232,7 +234,7 @@ impl TwoLargest {
     }
 }
 
-/// `numpy.linspace(0.05, 0.95, count)` to the bit, or the fixed value alone.
+/// Returns `numpy.linspace(0.05, 0.95, count)`, bit-identical, or the fixed value alone.
 fn candidates(threshold: Threshold, count: usize) -> Vec<f64> {
     match threshold {
         Threshold::Fixed(value) => vec![value],

@@ -1,38 +1,39 @@
-//! Whether the gate still selects: how many encoders it keeps, and how much its logits depend on the clip.
+//! Detection of a collapsed gate: how many encoders it keeps, and how much its logits depend on the clip.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-/// Below this share of n, the encoders kept count as a collapse.
+/// A gate that keeps fewer than this share of n encoders has collapsed.
 pub const LEAST_KEPT: f64 = 0.25;
 
-/// Below this share, the logits count as the same for every clip.
+/// A gate whose share of logit variance between clips is smaller has collapsed.
 pub const LEAST_BETWEEN_CLIPS: f64 = 0.01;
 
-/// Rounds of the additive fit: one is exact where no encoder is missing, few are needed where some are.
+/// Largest number of rounds of the additive fit: one is exact without missing encoders, a few suffice with them.
 const ROUNDS: usize = 50;
 
-/// The state of a gate over N clips: the validation clips, or with `--all` the training clips.
+/// State of a gate over N clips: the validation clips, or with `--all` the training clips.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GateState {
-    /// exp(mean over clips of −Σ_k w_k ln w_k): n where the weights of the n selected encoders are equal, 1 where one encoder
+    /// exp(mean over clips of −Σ_k w_k ln w_k): n if the weights of the n selected encoders are equal, 1 if one encoder
     /// has all the weight
     pub encoders_kept: f64,
-    /// Share of the variance of the logits u (N, K) that lies between clips, from 0 to 1. A logit is taken relative to the mean
-    /// of its clip, since softmax ignores that mean: v = u − mean_k u. The share is Σ (v − mean_clips v)² / Σ v²: variance of
-    /// each encoder over the clips, relative to the total. 0 for a gate that says the same for every clip. Where clips miss
-    /// encoders, both sums run over what is present, and means are those of the least-squares fit u ≈ clip + encoder.
+    /// Share of the variance of the logits u (N, K) that lies between clips, from 0 to 1: Σ (v − mean_clips v)² / Σ v², where
+    /// v = u − mean_k u, since softmax ignores the mean of a clip. It is 0 for a gate with the same output for every clip. If
+    /// clips miss encoders, both sums run over present encoders, and the means are those of the least-squares fit
+    /// u ≈ clip + encoder.
     #[serde(rename = "logit_variance_between_clips")]
     pub between_clips: f64,
-    /// The largest `encoders_kept` that clips which miss encoders allow: exp(mean over clips of ln min(n, present)). `None`
-    /// where no clip misses any: n
+    /// Largest possible `encoders_kept` if clips miss encoders: exp(mean over clips of ln min(n, present)). `None` if no clip
+    /// misses any: it is n
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most_kept: Option<f64>,
 }
 
 impl GateState {
-    /// From weights w (N, K) and logits u (N, K), not finite where a clip misses an encoder; logits over any positive factor
-    /// (τ) give the same; `top_n`: encoders kept of a clip that misses none. `None` where no gate has a choice: fewer than 2 encoders or 2 clips.
+    /// Computes the state from weights w (N, K) and logits u (N, K), which are not finite for missing encoders; scaling the
+    /// logits by a positive factor (τ) changes nothing. `top_n`: encoders kept for a clip that misses none. `None` for fewer
+    /// than 2 encoders or 2 clips.
     pub fn of(w: ArrayView2<f32>, u: ArrayView2<f32>, top_n: usize) -> Option<Self> {
         assert_eq!(w.dim(), u.dim(), "weights and logits of a gate must both be (N, K)");
         let (n, k) = w.dim();
@@ -43,20 +44,20 @@ impl GateState {
         })
     }
 
-    /// What is wrong with a gate that keeps `top_n` encoders; `None` where nothing is.
+    /// Describes the collapse of a gate that should keep `top_n` encoders; `None` if it has not collapsed.
     fn findings(&self, top_n: usize) -> Option<String> {
         let Self { encoders_kept, between_clips, most_kept } = *self;
         let mut found = Vec::new();
         if encoders_kept < LEAST_KEPT * most_kept.unwrap_or(top_n as f64) {
-            let most = most_kept.map(|most| format!(", at most {most:.1} where encoders are missing"));
+            let most = most_kept.map(|most| format!("; missing encoders allow at most {most:.1}"));
             let most = most.unwrap_or_default();
-            found.push(format!("it keeps {encoders_kept:.1} of n = {top_n} encoders (under a quarter{most})"));
+            found.push(format!("it keeps {encoders_kept:.1} of n = {top_n} encoders (less than a quarter{most})"));
         }
         if between_clips < LEAST_BETWEEN_CLIPS {
             let (share, least) = (100.0 * between_clips, 100.0 * LEAST_BETWEEN_CLIPS);
             found.push(format!(
-                "{share:.2} % of the variance of its logits lies between clips (under {least:.0} %): it weighs the \
-                 encoders of every clip alike"
+                "{share:.2} % of the variance of its logits lies between clips (less than {least:.0} %): it weights the \
+                 encoders of all clips alike"
             ));
         }
         (!found.is_empty()).then(|| found.join("; "))
@@ -69,8 +70,7 @@ impl GateState {
     }
 }
 
-/// What to say of the gates of some runs, each with its name, what its summary says of the gate, and its n; `None` where all
-/// select.
+/// Returns a warning if gates have collapsed; `runs`: name, state of the gate and n of each run.
 pub fn warning<'a>(runs: impl IntoIterator<Item = (&'a str, Option<GateState>, usize)>) -> Option<String> {
     let runs: Vec<_> = runs.into_iter().collect();
     let found = |&(name, gate, top_n): &(&'a str, Option<GateState>, usize)| Some((name, gate?.findings(top_n)?));
@@ -113,7 +113,7 @@ fn between_clips(u: ArrayView2<f32>) -> f64 {
     within / total
 }
 
-/// From each lane along the other axis its mean over what is finite.
+/// Subtracts from each lane along the other axis its mean over finite values.
 fn subtract_means(v: &mut Array2<f64>, of: Axis) {
     for mut lane in v.axis_iter_mut(of) {
         let finite = || lane.iter().filter(|value| value.is_finite());
@@ -177,7 +177,10 @@ mod tests {
         let alone = |encoders_kept| GateState { encoders_kept, between_clips: 0.5, ..state };
         assert_eq!(warning([("a", Some(alone(1.0)), 18)]), None);
         let warned = warning([("a", Some(alone(0.99)), 18)]).unwrap();
-        assert!(warned.contains("of n = 18 encoders (under a quarter, at most 4.0 where"), "{warned}");
+        assert!(
+            warned.contains("of n = 18 encoders (less than a quarter; missing encoders allow at most 4.0)"),
+            "{warned}"
+        );
         assert_eq!(
             GateState::of(w.slice(ndarray::s![.., ..2]), u.slice(ndarray::s![.., ..2]), 2).unwrap().most_kept,
             None
@@ -190,7 +193,7 @@ mod tests {
         let one = |gate, top_n| warning([("seed 0 fold 1", gate, top_n)]);
         assert_eq!(one(state(5.5, 0.01), 22), None);
         let few = one(state(5.49, 0.01), 22).unwrap();
-        assert_eq!(few, "the gate has collapsed: it keeps 5.5 of n = 22 encoders (under a quarter)");
+        assert_eq!(few, "the gate has collapsed: it keeps 5.5 of n = 22 encoders (less than a quarter)");
         let alike = one(state(22.0, 0.0099), 22).unwrap();
         assert!(alike.contains("0.99 % of the variance") && !alike.contains("keeps"), "{alike}");
         assert!(one(state(1.0, 0.0), 22).unwrap().contains("; "));

@@ -1,4 +1,4 @@
-//! What scores are worth: with thresholds searched on the scored clips (official), and with those of other folds (honest).
+//! Evaluation of scores, with thresholds searched on the scored clips (official) and on other folds (honest).
 
 use crate::config::{DecodeConfig, Threshold};
 use crate::scoring::decode::Thresholds;
@@ -10,41 +10,45 @@ use serde::{Deserialize, Serialize};
 /// Scores of the validation clips of one fold, by a model of one seed that was not trained on them.
 #[derive(Clone, Debug)]
 pub struct Scored {
+    /// Seed of the run
     pub seed: u64,
+    /// The fold
     pub fold: u32,
     /// (N, C), rows summing to 1
     pub scores: Array2<f32>,
-    /// N of them
+    /// N labels
     pub truths: Vec<Truth>,
-    /// Thresholds that were chosen on clips that this run neither trained on nor scores
+    /// Thresholds chosen on clips that this run neither trains on nor scores
     pub chosen: Option<Thresholds>,
 }
 
-/// Thresholds and what they reach.
+/// Thresholds and the metrics that they give.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Judgement {
+    /// The thresholds
     pub thresholds: Thresholds,
+    /// ACC_presence
     pub presence: f64,
-    /// `None` where no scored clip has exactly two positive classes
+    /// ACC_salience; `None` if no scored clip has exactly two positive classes
     pub salience: Option<f64>,
-    /// As `salience`: half of presence would be no mean
+    /// Mean of both; `None` if there is no salience
     pub mean: Option<f64>,
 }
 
 impl Judgement {
-    /// `pairs`: clips have labels of exactly two positive classes, so that there is salience to score.
+    /// A judgement of `score`; `pairs`: some label has exactly two positive classes, so that salience applies.
     pub fn of(thresholds: Thresholds, score: Score, pairs: bool) -> Self {
         let Score { presence, salience } = score;
         Self { thresholds, presence, salience: pairs.then_some(salience), mean: pairs.then(|| score.mean()) }
     }
 
-    /// With a salience of 0 where there is none to score.
+    /// Both metrics, with a salience of 0 if there is none.
     pub fn score(&self) -> Score {
         Score { presence: self.presence, salience: self.salience.unwrap_or(0.0) }
     }
 }
 
-/// A method as a line of a table, from the scores of all its runs.
+/// Summarises the runs of a method as a table row.
 pub fn row(name: &str, runs: &[Scored], decode: &DecodeConfig, neutral: Option<usize>) -> Row {
     Row {
         name: name.into(),
@@ -56,7 +60,7 @@ pub fn row(name: &str, runs: &[Scored], decode: &DecodeConfig, neutral: Option<u
     }
 }
 
-/// Every metric of scores (N, C) against targets (N, C), decided by the given thresholds.
+/// Computes every metric of scores (N, C) against soft targets (N, C), decided with the given thresholds.
 pub fn measures(
     scores: ArrayView2<f32>,
     targets: ArrayView2<f32>,
@@ -73,20 +77,20 @@ pub fn measures(
     Measures::of(&cases, scores.ncols())
 }
 
-/// Of at least one judgement.
+/// Mean and standard deviation of at least one judgement.
 pub fn scores(judged: impl IntoIterator<Item = Judgement>) -> Scores {
     let judged: Vec<Judgement> = judged.into_iter().collect();
     let pairs = judged.iter().any(|judged| judged.salience.is_some());
     Scores::of(&judged.iter().map(Judgement::score).collect::<Vec<_>>(), pairs)
 }
 
-/// With the thresholds that are best on these very clips.
+/// Evaluates a run with the thresholds that are best on its own clips.
 pub fn official(run: &Scored, decode: &DecodeConfig, neutral: Option<usize>) -> Judgement {
     judge(run, decode, neutral)
 }
 
-/// Each run with the thresholds that were chosen for it, else with those that are best on the validation scores of the *other*
-/// folds of its seed; `None` where there is no other.
+/// Evaluates each run with the thresholds chosen for it, else with the best ones on the validation scores of the *other* folds
+/// of its seed; `None` if there is no other fold.
 pub fn honest(runs: &[Scored], decode: &DecodeConfig, neutral: Option<usize>) -> Vec<Option<Judgement>> {
     let of_others = |run: &Scored| {
         let others: Vec<&Scored> =
@@ -101,7 +105,7 @@ pub fn honest(runs: &[Scored], decode: &DecodeConfig, neutral: Option<usize>) ->
     runs.iter().map(judged).collect()
 }
 
-/// The best thresholds on the validation scores of several runs taken together.
+/// Searches the best thresholds on the pooled validation scores of several runs.
 pub fn pooled_thresholds<'a>(
     runs: impl IntoIterator<Item = &'a Scored>,
     decode: &DecodeConfig,
@@ -123,8 +127,8 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    /// Two folds that want opposite thresholds: the second class, at 0.3, is there in fold 0 and not in fold 1. The first α
-    /// of the grid above 0.3 is its seventh value, 0.3342.
+    /// Two folds with opposite best thresholds: the second class, at 0.3, is present in fold 0 and absent in fold 1. The first
+    /// α of the grid above 0.3 is its seventh value, 0.3342.
     #[test]
     fn honest_thresholds_come_from_the_other_fold() {
         let run = |fold, truth: Truth| Scored {

@@ -1,7 +1,6 @@
-//! ACC_presence and ACC_salience of the BlEmoRE challenge, metrics that any labels give, and what else describes a set of
-//! decisions.
+//! ACC_presence and ACC_salience of the BlEmoRE challenge, metrics for any labels, per-class tables, confusion matrix.
 //!
-//! Everywhere `predictions[i]` belongs to `truths[i]`, and `None` is a clip without a prediction: wrong.
+//! In all functions `predictions[i]` belongs to `truths[i]`; `None` is a clip without a prediction and counts as wrong.
 
 mod figures;
 mod measures;
@@ -12,7 +11,7 @@ pub use crate::data::labels::is_blemore;
 pub use figures::Figures;
 pub use measures::{BINS as ECE_BINS, Case, Measures, Scored, cases, largest};
 pub use rank_by::RankBy;
-pub use task::{Task, larger_told};
+pub use task::{Task, larger_note};
 
 pub use crate::data::truth::{Share, Truth, truth, truths, two_largest};
 use crate::scoring::decision::Decision;
@@ -23,26 +22,28 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The two official metrics, each in [0, 1].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Share of all clips whose predicted set of emotions is the true one; of three or more true ones the two largest count
+    /// Share of all clips whose predicted set of emotions is correct; of three or more true emotions, the two largest count
     pub presence: f64,
-    /// Share of the clips with two true emotions whose predicted emotions and salience are the true ones; 0 without any
+    /// Share of the clips with two true emotions whose predicted emotions and saliences are correct; 0 without such clips
     pub salience: f64,
 }
 
-/// How well one class is found, alone or in a blend.
+/// Precision and recall of a class, alone or in blends.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassReport {
+    /// Name of the class
     pub class: String,
     /// Clips that show it
     pub support: usize,
-    /// Of the clips predicted to show it, the share that does; 0 if it is never predicted
+    /// Share of the clips predicted to show it that do; 0 if it is never predicted
     pub precision: f64,
-    /// Of the clips that show it, the share predicted to; 0 if there are none
+    /// Share of the clips that show it that are predicted to; 0 if there are none
     pub recall: f64,
+    /// Harmonic mean of precision and recall
     pub f1: f64,
 }
 
-/// How often each true set of emotions was predicted as each set.
+/// Confusion matrix of sets of emotions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Confusion {
     /// True sets that occur, as `ang` or `ang+hap`, most frequent first
@@ -53,24 +54,26 @@ pub struct Confusion {
     pub counts: Vec<Vec<usize>>,
 }
 
-/// Both metrics over the blends of one ratio.
+/// Both metrics over the blends with one salience ratio.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RatioReport {
-    /// Salience of the two emotions in class order, as `30/70`
+    /// Saliences of the two emotions in class order, such as `30/70`
     pub ratio: String,
+    /// Number of clips
     pub clips: usize,
+    /// Both metrics
     #[serde(flatten)]
     pub score: Score,
 }
 
 impl Score {
-    /// The figure that ranks systems: mean of both metrics.
+    /// Mean of both metrics, by which systems are ranked.
     pub fn mean(&self) -> f64 {
         (self.presence + self.salience) / 2.0
     }
 }
 
-/// ACC_presence and ACC_salience.
+/// Computes ACC_presence and ACC_salience.
 pub fn score(predictions: &[Option<Decision>], truths: &[Truth]) -> Score {
     let (mut present, mut blends, mut salient) = (0, 0, 0);
     for (prediction, truth) in pairs(predictions, truths) {
@@ -84,7 +87,7 @@ pub fn score(predictions: &[Option<Decision>], truths: &[Truth]) -> Score {
     Score { presence: share(present, truths.len()), salience: share(salient, blends) }
 }
 
-/// One report per class, in class order.
+/// Returns one report per class, in class order.
 pub fn per_class(predictions: &[Option<Decision>], truths: &[Truth], classes: &[String]) -> Vec<ClassReport> {
     let report = |(class, name): (usize, &String)| {
         let (mut support, mut predicted, mut both) = (0, 0, 0);
@@ -101,7 +104,7 @@ pub fn per_class(predictions: &[Option<Decision>], truths: &[Truth], classes: &[
     classes.iter().enumerate().map(report).collect()
 }
 
-/// Counts of true set × predicted set, without empty rows and columns.
+/// Counts true sets × predicted sets, without empty rows and columns.
 pub fn confusion(predictions: &[Option<Decision>], truths: &[Truth], classes: &[String]) -> Confusion {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for (prediction, truth) in pairs(predictions, truths) {
@@ -115,7 +118,7 @@ pub fn confusion(predictions: &[Option<Decision>], truths: &[Truth], classes: &[
     Confusion { truths, predicted, counts }
 }
 
-/// Both metrics for the blends of each ratio that occurs, in the order of the first emotion's salience.
+/// Computes both metrics for the blends of each ratio that occurs, in the order of the first emotion's salience.
 pub fn per_ratio(predictions: &[Option<Decision>], truths: &[Truth]) -> Vec<RatioReport> {
     let ratio = |truth: &Truth| match truth[..] {
         [(_, first), (_, second)] => Some((first, second)),
@@ -129,16 +132,16 @@ pub fn per_ratio(predictions: &[Option<Decision>], truths: &[Truth]) -> Vec<Rati
     truths.iter().filter_map(ratio).collect::<BTreeSet<_>>().into_iter().map(report).collect()
 }
 
-/// What is reached without looking: the same decision for every clip, chosen by these labels themselves.
+/// Scores of constant predictions chosen on these labels: the most frequent single emotion at 100, and the most frequent
+/// pair at 50/50.
 ///
-/// The most frequent single emotion at 100, and the most frequent pair at 50/50; of equally frequent ones the first in
-/// class order. A task without pairs scores 0 with the second.
+/// Of equally frequent ones the first in class order. Without pairs, the second scores 0.
 pub fn trivial_baselines(truths: &[Truth], n_classes: usize) -> [(String, Score); 2] {
     let constant = |decision| score(&vec![decision; truths.len()], truths);
     constant_decisions(truths, n_classes).map(|(name, decision)| (name.to_owned(), constant(decision)))
 }
 
-/// The decisions of [`trivial_baselines`]; no pair where there is one class only.
+/// The decisions of [`trivial_baselines`]; no pair if there is one class only.
 pub fn constant_decisions(truths: &[Truth], n_classes: usize) -> [(&'static str, Option<Decision>); 2] {
     let singles = (0..n_classes).map(Decision::single);
     let pairs = (0..n_classes).flat_map(|a| (a + 1..n_classes).map(move |b| Decision::blend((a, 50), (b, 50))));
@@ -149,7 +152,7 @@ pub fn constant_decisions(truths: &[Truth], n_classes: usize) -> [(&'static str,
     [("most frequent single emotion", most_frequent_single), ("most frequent pair at 50/50", most_frequent_pair)]
 }
 
-/// Mean and sample standard deviation (ddof 1) over folds; NaN where there are too few values to say.
+/// Returns mean and sample standard deviation (ddof 1) over folds; the deviation of fewer than two values is NaN.
 pub fn mean_std(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
@@ -160,7 +163,7 @@ pub fn mean_std(values: &[f64]) -> (f64, f64) {
     (mean, (squares / (n - 1.0)).sqrt())
 }
 
-/// `ang`, or `ang+hap`: the emotions without their salience.
+/// Names a set of emotions without their salience: `ang` or `ang+hap`.
 pub fn set_name(shares: &[Share], classes: &[String]) -> String {
     shares.iter().map(|(class, _)| classes[*class].as_str()).collect::<Vec<_>>().join("+")
 }
@@ -173,7 +176,7 @@ fn pairs<'a>(
     predictions.iter().zip(truths)
 }
 
-/// Whether a decision shows the true set of classes.
+/// Returns true if a decision has the true set of classes.
 fn is_set(decision: &[Share], truth: &[Share]) -> bool {
     match truth.len() {
         0..=2 => decision.len() == truth.len() && decision.iter().zip(truth).all(|(a, b)| a.0 == b.0),
@@ -185,7 +188,7 @@ fn is_blend(truth: &[Share]) -> bool {
     truth.len() == 2
 }
 
-/// Whether a decision shows the true classes and their salience.
+/// Returns true if a decision has the true classes and saliences.
 fn is_right(decision: &[Share], truth: &[Share]) -> bool {
     decision == truth
 }

@@ -1,41 +1,45 @@
-//! What a method reaches over folds and seeds, in the one form that every table and report shares.
+//! Scores of a method over folds and seeds, in the form shared by all tables and reports.
 
 use crate::scoring::metrics::{Measures, RankBy, Score, Task, mean_std};
 use crate::scoring::verdicts::Estimate;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
 
-/// Mean and sample standard deviation (ddof 1); no deviation of fewer than two values.
+/// Mean and sample standard deviation (ddof 1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
+    /// Mean
     pub mean: f64,
+    /// `None` for fewer than two values
     pub std: Option<f64>,
 }
 
 /// Both metrics and their mean over several runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
+    /// ACC_presence
     pub presence: Spread,
-    /// `None` where no clip has exactly two positive classes
+    /// ACC_salience; `None` if no clip has exactly two positive classes
     pub salience: Option<Spread>,
-    /// As `salience`: half of presence would be no mean
+    /// Mean of both; `None` if there is no salience
     pub mean: Option<Spread>,
 }
 
-/// A line of a table that compares methods.
+/// A row of a table that compares methods.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
+    /// Name of the method
     pub name: String,
     /// Folds × seeds
     pub runs: usize,
-    /// Thresholds searched on the very clips that are scored
+    /// With thresholds searched on the scored clips
     pub official: Scores,
-    /// Thresholds from the other folds; `None` where there is only one
+    /// With thresholds from the other folds; `None` for a single fold
     pub honest: Option<Scores>,
-    /// Of all clips together, with its interval; `None` where there are no out-of-fold scores, as of a constant prediction
+    /// Metric over all clips together, with its interval; `None` without out-of-fold scores, as for a constant prediction
     #[serde(default)]
     pub estimate: Option<Estimate>,
-    /// What depends on no threshold; `None` in summaries of older versions
+    /// Metrics that need no thresholds; `None` in summaries of older versions
     #[serde(default)]
     pub labels: Option<LabelScores>,
 }
@@ -43,16 +47,20 @@ pub struct Row {
 /// Metrics of the largest class over several runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelScores {
+    /// As [`Measures::accuracy`]
     pub accuracy: Spread,
+    /// As [`Measures::uar`]
     pub uar: Spread,
+    /// As [`Measures::macro_f1`]
     pub macro_f1: Spread,
-    /// `None` where a method gives no scores
+    /// As [`Measures::log_loss`]; `None` if a method gives no scores
     pub log_loss: Option<Spread>,
+    /// As [`Measures::ece`]; likewise
     pub ece: Option<Spread>,
 }
 
 impl Spread {
-    /// Of at least one value.
+    /// Mean and standard deviation of at least one value.
     pub fn of(values: &[f64]) -> Self {
         assert!(!values.is_empty(), "a spread of no values");
         let (mean, std) = mean_std(values);
@@ -66,8 +74,8 @@ impl Spread {
 }
 
 impl Scores {
-    /// Of at least one score; `mean` is the spread of the scores' means. `pairs`: clips have labels of exactly two positive
-    /// classes, so that there is salience to score.
+    /// Summarises at least one score; `mean` is the spread of the scores' means. `pairs`: some label has exactly two positive
+    /// classes, so that salience applies.
     pub fn of(scores: &[Score], pairs: bool) -> Self {
         let spread = |metric: fn(&Score) -> f64| Spread::of(&scores.iter().map(metric).collect::<Vec<_>>());
         Self {
@@ -84,10 +92,10 @@ impl Scores {
 }
 
 impl LabelScores {
-    /// The metrics that it holds, in the order of tables.
+    /// Its metrics, in the order of tables.
     pub const METRICS: [RankBy; 5] = [RankBy::Accuracy, RankBy::Uar, RankBy::MacroF1, RankBy::LogLoss, RankBy::Ece];
 
-    /// Of at least one run.
+    /// Summarises at least one run.
     pub fn of(runs: &[Measures]) -> Self {
         let spread = |metric: fn(&Measures) -> f64| Spread::of(&runs.iter().map(metric).collect::<Vec<_>>());
         let of_scores = |metric: fn(&Measures) -> Option<f64>| {
@@ -104,7 +112,7 @@ impl LabelScores {
 }
 
 impl Row {
-    /// A metric by its name: with honest thresholds where `honest` and it depends on thresholds.
+    /// A metric by its name; if it depends on thresholds, with honest ones if `honest`, else with official ones.
     pub fn spread(&self, metric: RankBy, honest: bool) -> Option<Spread> {
         let scores = if honest { self.honest } else { Some(self.official) };
         match metric {
@@ -119,13 +127,14 @@ impl Row {
         }
     }
 
-    /// What ranks it: the honest value where there is one, since thresholds searched on the scored clips would flatter.
+    /// The value that ranks the method: the honest one if there is one, since thresholds searched on the scored clips are
+    /// optimistic.
     pub fn figure(&self, metric: RankBy) -> Option<Spread> {
         self.spread(metric, self.honest.is_some())
     }
 }
 
-/// The tables for a terminal that fit the labels, the leading metric's first.
+/// Formats the tables that apply to the labels, that of the leading metric first.
 pub fn tables(rows: &[Row], task: &Task) -> String {
     let with_labels = rows.iter().any(|row| row.labels.is_some());
     let of_labels = with_labels.then(|| label_table(rows).to_string());
@@ -153,7 +162,7 @@ fn label_table(rows: &[Row]) -> Table {
     table
 }
 
-/// The metrics of BlEmoRE for a terminal, the rows in their order.
+/// Formats the metrics of BlEmoRE as a table.
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
@@ -172,11 +181,11 @@ pub fn table(rows: &[Row]) -> Table {
     table
 }
 
-/// The same as csv, in full precision: `name, runs, presence, presence_std, …, honest_mean_std, accuracy, …, ece_std`; empty
-/// where there is none.
+/// Writes the rows as CSV in full precision: `name, runs, presence, presence_std, …, honest_mean_std, accuracy, …, ece_std`;
+/// cells without a value are empty.
 ///
 /// # Errors
-/// Where `out` cannot be written.
+/// If `out` cannot be written.
 pub fn write_csv(rows: &[Row], out: impl std::io::Write) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     let metrics = ["presence", "salience", "mean"];

@@ -1,9 +1,9 @@
-//! Statistics of scores over groups of clips (actors, speakers; single clips where there are no groups): intervals, paired
-//! tests, and the correction for several of them. Nothing here knows what a clip or a score is.
+//! Statistics of scores over groups of clips (actors, speakers; single clips without groups): confidence intervals, paired
+//! tests and the correction for multiple tests. They work on sums and know neither clips nor metrics.
 //!
 //! ```text
 //! score = f(Σ_g t_g)        t_g (T): sums over the clips of group g, such as hits and clips
-//! interval                  f of the groups drawn with replacement
+//! interval                  f of groups drawn with replacement
 //! paired test               f(A) − f(B) with the two systems' t_g swapped in some groups
 //! ```
 
@@ -19,7 +19,7 @@ pub use permutation::{EXACT_GROUPS, PERMUTATIONS, PairedTest, paired};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
-/// The same data give the same figures: one generator per resample, from this seed.
+/// Seed of all resamples, each on a stream of its own, so that the same data give the same results.
 const SEED: u64 = 0x5eed;
 
 fn random(resample: usize) -> ChaCha8Rng {

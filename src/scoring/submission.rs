@@ -1,4 +1,4 @@
-//! The challenge's submission file: `{"predictions": {"test_0001.mov": [{"emotion": "sad", "salience": 100.0}], …}}`.
+//! Submission files of the challenge: `{"predictions": {"test_0001.mov": [{"emotion": "sad", "salience": 100.0}], …}}`.
 
 use crate::host::files::write_atomically;
 use crate::scoring::decision::Decision;
@@ -10,14 +10,14 @@ use std::fs;
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
-/// What the challenge's clips are called.
+/// Suffix of clip names in the challenge.
 pub const DEFAULT_SUFFIX: &str = ".mov";
 
-/// Endings of clip names that say nothing about which clip it is.
+/// Suffixes that are not part of a clip's name.
 const MEDIA: [&str; 14] =
     ["mov", "mp4", "m4v", "avi", "mkv", "webm", "mpg", "mpeg", "wmv", "wav", "mp3", "m4a", "flac", "ogg"];
 
-/// Saliences are given in percent; the slack is for values that were written in single precision.
+/// Tolerance in percent of a sum of saliences, for values written in single precision.
 const SUM_TOLERANCE: f64 = 1e-3;
 
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ struct File {
     predictions: Clips,
 }
 
-/// Every clip in file order, repeated ones too: a map would silently keep the last.
+/// Every clip in file order, including repeated ones, of which a map would silently keep the last.
 struct Clips(Vec<(String, Vec<Emotion>)>);
 
 #[derive(Serialize, Deserialize)]
@@ -37,11 +37,10 @@ struct Emotion {
     salience: f64,
 }
 
-/// Writes a submission file whole or not at all: clips sorted by name, each called its stem and `suffix`, or
-/// by its whole name without one.
+/// Writes a submission file atomically, clips sorted by name. With a `suffix`, it replaces a media suffix of the clip names.
 ///
 /// # Errors
-/// Two clips of the same name; a file that cannot be written.
+/// If two clips have the same name, or the file cannot be written.
 pub fn write(path: &Path, predictions: &[(String, Decision)], classes: &[String], suffix: Option<&str>) -> Result<()> {
     let mut clips = BTreeMap::new();
     for (name, decision) in predictions {
@@ -60,30 +59,30 @@ pub fn write(path: &Path, predictions: &[(String, Decision)], classes: &[String]
     write_atomically(path, |file| Ok(file.write_all(&json)?))
 }
 
-/// Where a submission's zip is: the same stem beside it.
+/// Returns the path of a submission's zip: the same stem, beside it.
 ///
 /// # Errors
-/// A submission that is itself called `.zip`.
+/// If the submission itself has the suffix `.zip`.
 pub fn zip_path(path: &Path) -> Result<PathBuf> {
     let target = path.with_extension("zip");
     ensure!(
         target != path && path.file_name().is_some_and(|name| name.to_str().is_some()),
-        "{}: found no name that a zip could stand beside, expected one like predictions.json",
+        "{}: found a name unsuitable for --zip, expected one such as predictions.json; choose another name",
         path.display()
     );
     Ok(target)
 }
 
-/// Packs a submission file into a zip of the same stem beside it, and returns where that is.
+/// Packs a submission file into [`zip_path`], and returns that path.
 ///
 /// # Errors
-/// As [`zip_path`]; files that cannot be read or written.
+/// As [`zip_path`], and if a file cannot be read or written.
 pub fn zip(path: &Path) -> Result<PathBuf> {
     let target = zip_path(path)?;
-    let name = path.file_name().and_then(|name| name.to_str()).expect("seen by zip_path");
+    let name = path.file_name().and_then(|name| name.to_str()).expect("checked by zip_path");
     let json = fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     let mut archive = ::zip::ZipWriter::new(Cursor::new(Vec::new()));
-    // No time of day in it: the same predictions give the same bytes.
+    // Without a time stamp, so that the same predictions give the same bytes.
     let options = ::zip::write::SimpleFileOptions::default().last_modified_time(::zip::DateTime::default());
     archive.start_file(name, options)?;
     archive.write_all(&json)?;
@@ -95,8 +94,8 @@ pub fn zip(path: &Path) -> Result<PathBuf> {
 /// Reads a submission file: decisions by clip name without media suffix.
 ///
 /// # Errors
-/// Each names the file, the clip, what was found, what was expected and what to do: not this JSON, unknown classes,
-/// none or more than two emotions, one emotion twice, saliences not summing to 100, a clip twice.
+/// If the file is not such JSON, has an unknown class, a clip with none or more than two emotions, an emotion twice,
+/// saliences that do not sum to 100, or a clip twice. The message names the file and the clip.
 pub fn read(path: &Path, classes: &[String]) -> Result<BTreeMap<String, Decision>> {
     let file = path.display();
     let text = fs::read_to_string(path)
@@ -112,13 +111,13 @@ pub fn read(path: &Path, classes: &[String]) -> Result<BTreeMap<String, Decision
     for (clip, emotions) in parsed.predictions.0 {
         let decision = decision(&emotions, classes).map_err(|error| anyhow!("{file}: clip {clip:?}: {error}"))?;
         if decisions.insert(stem(&clip).to_owned(), decision).is_some() {
-            bail!("{file}: clip {clip:?}: found it twice, expected every clip once; remove all but one");
+            bail!("{file}: clip {clip:?}: found twice, expected every clip once; remove all but one");
         }
     }
     Ok(decisions)
 }
 
-/// A clip's name without a media suffix, in either case.
+/// Returns a clip's name without a media suffix, in upper or lower case.
 pub fn stem(name: &str) -> &str {
     match name.rsplit_once('.') {
         Some((stem, ending)) if !stem.is_empty() && MEDIA.iter().any(|known| known.eq_ignore_ascii_case(ending)) => {
@@ -128,7 +127,7 @@ pub fn stem(name: &str) -> &str {
     }
 }
 
-/// What one clip's list says.
+/// Checks and converts the emotions of a clip.
 fn decision(emotions: &[Emotion], classes: &[String]) -> Result<Decision> {
     let share = |emotion: &Emotion| -> Result<(usize, f64)> {
         let Emotion { emotion: name, salience } = emotion;

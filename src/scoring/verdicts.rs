@@ -1,10 +1,11 @@
-//! Which differences hold: scores of out-of-fold predictions with intervals, and paired tests between systems.
+//! Which differences between systems are significant: scores of out-of-fold predictions with intervals, and paired tests.
 //!
 //! ```text
 //! validation.npz of runs ─▶ System ─▶ decisions by the other folds' thresholds ─▶ sums per group ─▶ stats
 //! ```
 //!
-//! A score is that of all clips of a seed together, mean over seeds; groups are drawn and swapped once for all seeds.
+//! A score is computed over all clips of a seed together, then averaged over seeds; groups are drawn and swapped for all
+//! seeds at once.
 
 mod ensemble;
 mod estimate;

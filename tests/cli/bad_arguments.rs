@@ -62,7 +62,7 @@ fn submission_files() {
         &format!("{predict} --out p.npz --scores p.npz"),
         &["p.npz: found the same name for --out and --scores"],
     );
-    work.fails(&format!("{predict} --out p.zip --zip"), &["p.zip: found no name that a zip could stand beside"]);
+    work.fails(&format!("{predict} --out p.zip --zip"), &["p.zip: found a name unsuitable for --zip"]);
     work.fails(&format!("{predict} --out run"), &["run: found a folder, expected a file name"]);
 
     work.ok(&format!("{predict} --out p.json"));

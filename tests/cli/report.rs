@@ -330,7 +330,7 @@ fn two_cross_validations_side_by_side() {
     // The second has less noise: a paired test over 90 clips, no groups being known, tells them apart.
     let pair = &page.table("Paired permutation tests")[0];
     assert_eq!((pair[0].as_str(), pair[1].as_str(), pair[9].as_str()), ("two/cv", "one/cv", "yes"), "{pair:?}");
-    assert_eq!(pair[10], "90 clips (no groups are known)");
+    assert_eq!(pair[10], "90 clips (no groups known)");
     assert!(page.text.contains("<b>two/cv</b> has the better mean: "), "{pair:?}");
     assert!(page.text.contains("Settings that differ: model.top_n (auto, 2)"));
     let keys = page.table("Keys changed from their default.");

@@ -109,7 +109,7 @@ fn one_group_has_no_interval_and_says_so() {
     }
     work.write("pool/train_metadata.csv", &String::from_utf8(csv.into_inner().unwrap()).unwrap());
     let said = work.ok(&format!("cv --data pool --device cpu {SMALL} --out cv --folds 0,1 --set train.max_epochs=1"));
-    assert!(said.stdout.contains("no interval: all clips are of one group; it takes 5"), "{}", said.stdout);
+    assert!(said.stdout.contains("no interval: found 1 group, expected at least 5"), "{}", said.stdout);
     let estimate = &work.json("cv/summary.json")["estimate"];
     assert_eq!((&estimate["interval"], &estimate["units"]), (&Value::Null, &1.into()));
     assert!(estimate["value"].is_number(), "{estimate}");
@@ -211,7 +211,7 @@ fn a_report_claims_only_what_a_test_shows() {
     assert!(page.contains("Settings that differ: train.lr (0.01, 0.000001), train.max_epochs (12, 1)"));
     let page = report("a seed");
     assert!(page.contains(
-        "are not comparable: they share no run: one has folds 0, 1 of seed 0, the other folds 0, 1 of seed 4."
+        "are not comparable: they have no run in common: one has folds 0, 1 of seed 0, the other folds 0, 1 of seed 4."
     ));
     let page = report("a base");
     assert!(page.contains("The baseline is the best of 4 baselines by mean on these clips."), "three and uniform");

@@ -20,7 +20,7 @@ pub(super) fn print(report: &Report) {
     let blends = if task.has_blends() { format!(", {} of them blends of two", task.pairs) } else { String::new() };
     outln!("{}{blends}", count(report.clips, what));
     if task.larger > 0 {
-        outln!("{}", metrics::larger_told(task));
+        outln!("{}", metrics::larger_note(task));
     }
     outln!("");
     let of_blends = match (task.pairs, task.larger) {

@@ -1,23 +1,31 @@
-//! The figures that `evaluate` gives of a set of decisions, as it prints and writes them.
+//! The metrics that `evaluate` prints and writes.
 
 use super::{Measures, RankBy, Task};
 use serde::{Deserialize, Serialize};
 
-/// What the labels and the files give; the rest is `None`.
+/// Metrics of a set of decisions; `None` if the labels or files do not give one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
+    /// ACC_presence
     pub presence: f64,
-    /// This and the mean: where a label has exactly two positive classes
+    /// ACC_salience; `None` if no label has exactly two positive classes
     pub salience: Option<f64>,
+    /// Mean of both; `None` if there is no salience
     pub mean: Option<f64>,
+    /// As [`Measures::accuracy`]
     pub accuracy: f64,
+    /// As [`Measures::uar`]
     pub uar: f64,
+    /// As [`Measures::macro_f1`]
     pub macro_f1: f64,
+    /// As [`Measures::log_loss`]
     pub log_loss: Option<f64>,
+    /// As [`Measures::ece`]
     pub ece: Option<f64>,
 }
 
 impl Figures {
+    /// The metrics among `measures` that the labels of `task` give.
     pub fn of(measures: &Measures, task: &Task) -> Self {
         let has_pairs = task.pairs > 0;
         Self {
@@ -32,6 +40,7 @@ impl Figures {
         }
     }
 
+    /// A metric by its name.
     pub fn get(&self, metric: RankBy) -> Option<f64> {
         match metric {
             RankBy::Mean => self.mean,

@@ -1,36 +1,36 @@
-//! Metrics that any labels give, beside the two of BlEmoRE, all from one [`Case`] per clip.
+//! Metrics for any labels, and the two of BlEmoRE, computed from one [`Case`] per clip.
 //!
-//! What a clip contributes is worked out once; any subset or resample of clips is then measured in one cheap pass.
+//! The contribution of a clip is computed once; the metrics of any subset or resample of clips then take one cheap pass.
 
 use super::{Score, Truth, is_blend, is_right, is_set, share};
 use crate::scoring::decision::Decision;
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-/// Equal-width bins of the largest score, for the calibration error.
+/// Number of equal-width bins of the largest score, for the calibration error.
 pub const BINS: usize = 15;
 
-/// A score of 0 for what the label shows would make the log loss infinite.
+/// Lower bound of scores in the log loss, which would be infinite for a score of 0.
 const SMALLEST: f64 = 1e-15;
 
-/// What one clip contributes to every metric.
+/// Contribution of a clip to every metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Case {
     /// Largest class of the label; of equal ones the lower index
     pub truth: usize,
-    /// Largest class of the scores, or of the decision where there are no scores; `None` without a prediction
+    /// Largest class of the scores, or of the decision without scores; `None` without a prediction
     pub predicted: Option<usize>,
-    /// `None` where only a decision is known
+    /// `None` if only a decision is known
     pub scored: Option<Scored>,
-    /// The predicted set of classes is the true one
+    /// The predicted set of classes is correct
     pub set_right: bool,
     /// The label has exactly two classes
     pub blend: bool,
-    /// It has, and they and their rounded salience are predicted
+    /// `blend`, and the predicted classes and rounded saliences are correct
     pub salience_right: bool,
 }
 
-/// What needs scores.
+/// Contributions that need scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scored {
     /// The largest score
@@ -39,10 +39,10 @@ pub struct Scored {
     pub log_loss: f64,
 }
 
-/// Every metric over some clips.
+/// Every metric over a set of clips.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measures {
-    /// ACC_presence: share of clips whose predicted set of classes is the true one
+    /// ACC_presence: share of clips whose predicted set of classes is correct
     pub presence: f64,
     /// ACC_salience, over the clips with exactly two true classes; 0 without any
     pub salience: f64,
@@ -59,7 +59,7 @@ pub struct Measures {
 }
 
 impl Case {
-    /// From scores (C) and a soft target (C), both summing to 1; decided as the largest class alone.
+    /// The case of scores (C) and a soft target (C), both summing to 1, decided as the largest class alone.
     pub fn of(scores: ArrayView1<f32>, target: ArrayView1<f32>) -> Self {
         assert_eq!(scores.len(), target.len(), "metrics: one score per class of the label");
         let (truth, predicted) = (largest(target), largest(scores));
@@ -73,7 +73,7 @@ impl Case {
         Self { truth, predicted: Some(predicted), scored, ..Self::decided_only(target, Some(alone)) }
     }
 
-    /// From a decision alone: its most salient class is the predicted one.
+    /// The case of a decision without scores: its most salient class is the predicted one.
     pub fn decided_only(target: ArrayView1<f32>, decision: Option<Decision>) -> Self {
         let top = |decision: Decision| decision.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
         let predicted = decision.and_then(top).map(|share| share.0);
@@ -88,7 +88,7 @@ impl Case {
         case.with_decision(decision.as_ref(), &super::truth(&target.to_vec()))
     }
 
-    /// With another decision than the largest class alone.
+    /// Returns the case with another decision.
     #[must_use]
     pub fn with_decision(self, decision: Option<&Decision>, truth: &Truth) -> Self {
         let decision = decision.map(|decision| &**decision).unwrap_or_default();
@@ -97,14 +97,14 @@ impl Case {
     }
 }
 
-/// One case per row of scores (N, C) and targets (N, C).
+/// Returns one case per row of scores (N, C) and soft targets (N, C).
 pub fn cases(scores: ArrayView2<f32>, targets: ArrayView2<f32>) -> Vec<Case> {
     assert_eq!(scores.dim(), targets.dim(), "metrics: one row of scores per target");
     scores.rows().into_iter().zip(targets.rows()).map(|(scores, target)| Case::of(scores, target)).collect()
 }
 
 impl Measures {
-    /// Over some cases of a task with `classes` classes: all of them, a subset, or a resample with repetitions.
+    /// Computes the metrics of cases of a task with `classes` classes: all, a subset, or a resample with repetitions.
     pub fn of<'a>(cases: impl IntoIterator<Item = &'a Case>, classes: usize) -> Self {
         let (mut n, mut sets, mut blends, mut salient) = (0, 0, 0, 0);
         let (mut truths, mut predicted, mut hits) = (vec![0; classes], vec![0; classes], vec![0; classes]);
@@ -134,7 +134,7 @@ impl Measures {
             .map(|c| 2.0 * hits[c] as f64 / (truths[c] + predicted[c]) as f64)
             .collect();
         let gap = |&(_, confidence, hits): &(usize, f64, usize)| (confidence - hits as f64).abs();
-        // A metric of only some of the clips would not be that of these clips.
+        // Log loss and ECE need the scores of all clips.
         let complete = scored > 0 && scored == n;
         Self {
             presence: share(sets, n),
@@ -153,7 +153,7 @@ impl Measures {
     }
 }
 
-/// Index of the largest value; of equal ones the lower.
+/// Returns the index of the largest value; of equal ones the lower.
 pub fn largest(values: ArrayView1<f32>) -> usize {
     let mut best = 0;
     for (i, value) in values.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Metrics by name: what ranks models in sweeps and leads in reports.
+//! Metrics by name: they rank models in sweeps and lead in reports.
 
 use super::{Measures, Task};
 use anyhow::{Result, ensure};
@@ -12,16 +12,24 @@ use std::str::FromStr;
 pub enum RankBy {
     /// Mean of presence and salience
     Mean,
+    /// ACC_presence
     Presence,
+    /// ACC_salience
     Salience,
+    /// Share of clips whose largest class is correct
     Accuracy,
+    /// Unweighted average recall
     Uar,
+    /// Mean F1 of the classes
     MacroF1,
+    /// Cross-entropy with the soft labels
     LogLoss,
+    /// Expected calibration error
     Ece,
 }
 
 impl RankBy {
+    /// All metrics, in the order of lists.
     pub const ALL: [Self; 8] = [
         Self::Mean,
         Self::Presence,
@@ -33,7 +41,7 @@ impl RankBy {
         Self::Ece,
     ];
 
-    /// As configuration, spec and JSON files write it.
+    /// Its name in configurations, sweep specifications and JSON files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mean => "mean",
@@ -47,7 +55,7 @@ impl RankBy {
         }
     }
 
-    /// As tables and sentences write it.
+    /// Its name in tables and sentences.
     pub fn title(self) -> &'static str {
         match self {
             Self::Uar => "UAR",
@@ -58,16 +66,17 @@ impl RankBy {
         }
     }
 
+    /// Returns false for losses and errors.
     pub fn higher_is_better(self) -> bool {
         !matches!(self, Self::LogLoss | Self::Ece)
     }
 
-    /// Whether it depends on the thresholds α and β, so that an official and an honest value differ.
+    /// Returns true if it depends on the thresholds α and β, so that its official and honest values differ.
     pub fn needs_thresholds(self) -> bool {
         matches!(self, Self::Mean | Self::Presence | Self::Salience)
     }
 
-    /// Whether the labels give it a meaning: nobody is right about blends where there are none.
+    /// Returns true if it is meaningful for the labels: metrics of blends need labels with blends.
     pub fn applies(self, task: &Task) -> bool {
         match self {
             Self::Mean | Self::Salience => task.pairs > 0,
@@ -76,7 +85,7 @@ impl RankBy {
         }
     }
 
-    /// Its value; `None` where it needs scores and only decisions are known.
+    /// Its value; `None` if it needs scores and only decisions are known.
     pub fn value(self, measures: &Measures) -> Option<f64> {
         match self {
             Self::Mean => Some(measures.score().mean()),
@@ -90,20 +99,20 @@ impl RankBy {
         }
     }
 
-    /// A key that is larger for what is better.
+    /// Returns a number that is larger for better values.
     pub fn merit(self, value: f64) -> f64 {
         if self.higher_is_better() { value } else { -value }
     }
 
-    /// Checks that the labels give this metric.
+    /// Checks that the labels define this metric.
     ///
     /// # Errors
-    /// Says why they do not, and which metrics they give.
+    /// The reason, and the metrics that the labels define.
     pub fn check(self, task: &Task) -> Result<()> {
         ensure!(
             self == Self::Presence || self.applies(task),
-            "found rank_by = \"{self}\", but no label has exactly two positive classes, so there is no salience to score; \
-             use {}",
+            "found rank_by = \"{self}\", but salience is undefined, since no label has exactly two positive classes; \
+             expected one of {}",
             listed(Self::ALL.into_iter().filter(|other| !matches!(other, Self::Mean | Self::Salience)))
         );
         Ok(())

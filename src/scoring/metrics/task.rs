@@ -1,4 +1,4 @@
-//! What the labels of a task can give, and which metric leads.
+//! The kind of a task: which metrics its labels define, and which one leads.
 
 use super::RankBy;
 use super::Truth;
@@ -14,12 +14,12 @@ pub struct Task {
     pub blemore: bool,
     /// Clips whose label has exactly two positive classes
     pub pairs: usize,
-    /// Clips whose label has three or more: no decision equals them, so set accuracy counts their two largest
+    /// Clips whose label has three or more: set accuracy compares their two largest, since no decision has three
     pub larger: usize,
 }
 
 impl Task {
-    /// Of classes and labels.
+    /// The kind of a task with these classes and labels.
     pub fn of<'a>(classes: &[String], truths: impl IntoIterator<Item = &'a Truth>) -> Self {
         let (mut pairs, mut larger) = (0, 0);
         for truth in truths {
@@ -29,19 +29,19 @@ impl Task {
         Self { blemore: is_blemore(classes), pairs, larger }
     }
 
-    /// Whether any label has two or more positive classes.
+    /// Returns true if any label has two or more positive classes.
     pub fn has_blends(&self) -> bool {
         self.pairs + self.larger > 0
     }
 
-    /// What ranks models of this task: the mean of both BlEmoRE metrics for BlEmoRE's labels, else UAR.
+    /// The metric that ranks models of this task: the mean of both BlEmoRE metrics for BlEmoRE's labels, else UAR.
     pub fn leading(&self) -> RankBy {
         if self.blemore && self.pairs > 0 { RankBy::Mean } else { RankBy::Uar }
     }
 }
 
 impl DataInfo {
-    /// What the training labels can give.
+    /// The kind of task of the training labels.
     pub fn task(&self) -> Task {
         Task {
             blemore: is_blemore(&self.classes),
@@ -51,10 +51,10 @@ impl DataInfo {
     }
 }
 
-/// How clips with three or more classes are scored, for people.
-pub fn larger_told(task: &Task) -> String {
+/// Explains how clips with three or more classes are scored.
+pub fn larger_note(task: &Task) -> String {
     format!(
-        "{} with three or more positive classes: set accuracy (presence) counts the two largest of each, salience leaves them out",
+        "{} with three or more positive classes: set accuracy (presence) compares the two largest of each, salience excludes them",
         count(task.larger, "clip")
     )
 }

@@ -1,9 +1,9 @@
-//! A confidence interval by a bootstrap over groups.
+//! Confidence intervals by a bootstrap over groups.
 //!
-//! G groups are drawn with replacement; the interval runs between two percentiles of the scores. With few groups the plain
-//! percentiles cover too little: they estimate the variance with G instead of G − 1 and take a normal quantile where
-//! Student's belongs. So the tails are those that make up for both (the expanded percentile interval): α/2 becomes
-//! Φ(−√(G/(G−1)) · t_{G−1}). Source: Hesterberg (2015), What Teachers Should Know About the Bootstrap, section 5.
+//! G groups are drawn with replacement; the interval lies between two percentiles of the scores. With few groups plain
+//! percentiles are too narrow: they estimate the variance with G instead of G − 1 and use a normal quantile instead of
+//! Student's. The expanded percentile interval corrects both: α/2 becomes Φ(−√(G/(G−1)) · t_{G−1}).
+//! Source: Hesterberg (2015), What Teachers Should Know About the Bootstrap, section 5.
 
 use super::quantile::{normal_tail, student};
 use super::random;
@@ -11,13 +11,13 @@ use ndarray::ArrayView2;
 use rand::RngExt as _;
 use rayon::prelude::*;
 
-/// Coverage that intervals have.
+/// Nominal coverage of intervals.
 pub const LEVEL: f64 = 0.95;
 
-/// Scores that an interval is made from.
+/// Number of bootstrap resamples.
 pub const RESAMPLES: usize = 5000;
 
-/// Fewer say too little about how groups differ.
+/// Smallest number of groups for an interval.
 pub const MIN_GROUPS: usize = 5;
 
 /// 97.5 % of a standard normal distribution.
@@ -28,16 +28,16 @@ const Z: f64 = 1.959_963_985;
 pub enum NoInterval {
     /// Fewer than [`MIN_GROUPS`]
     FewGroups(usize),
-    /// Every resample has the same score, as where all clips are right
+    /// Every resample has the same score, for example if all clips are correct
     NoSpread,
 }
 
-/// The 95 % interval [low, high] of a score; `sums` (G, T) of G groups, `score` of their total (T).
+/// Computes the 95 % interval [low, high] of a metric; `sums` (G, T) of G groups, `score`: the metric of a total (T).
 ///
-/// It covers which groups were recorded, not which seed a model was trained from.
+/// It covers the choice of groups, not that of the training seed.
 ///
 /// # Errors
-/// Too few groups, or a score that does not vary.
+/// If there are too few groups, or the score does not vary.
 pub fn interval(sums: ArrayView2<f64>, score: impl Fn(&[f64]) -> f64 + Sync) -> Result<[f64; 2], NoInterval> {
     let groups = sums.nrows();
     if groups < MIN_GROUPS {
@@ -46,7 +46,7 @@ pub fn interval(sums: ArrayView2<f64>, score: impl Fn(&[f64]) -> f64 + Sync) -> 
     percentiles(sums, score, tail(groups), RESAMPLES)
 }
 
-/// Share of resamples below the interval, and above it.
+/// Share of resamples below the interval, and likewise above it.
 fn tail(groups: usize) -> f64 {
     let degrees = groups as f64 - 1.0;
     normal_tail((groups as f64 / degrees).sqrt() * student(Z, degrees))
@@ -78,7 +78,7 @@ fn percentiles(
     Ok([quantile(&scores, tail), quantile(&scores, 1.0 - tail)])
 }
 
-/// numpy's linear quantile of sorted values.
+/// Quantile of sorted values, as numpy's `linear` method.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let below = sorted[place.floor() as usize];
@@ -92,7 +92,7 @@ mod tests {
     use rand::SeedableRng as _;
     use rand_chacha::ChaCha8Rng;
 
-    /// Hits and clips of groups whose own accuracy is uniform in 0.2…0.8 (mean 0.5), each with 4 to 30 clips.
+    /// Hits and clips of groups whose accuracies are uniform in 0.2…0.8 (mean 0.5), each with 4 to 30 clips.
     fn groups(random: &mut ChaCha8Rng, groups: usize) -> Array2<f64> {
         let mut sums = Array2::zeros((groups, 2));
         for mut row in sums.rows_mut() {
@@ -117,13 +117,13 @@ mod tests {
 
     /// 1 500 pools each: a standard error of 0.6 points.
     #[test]
-    fn intervals_cover_the_truth_as_often_as_they_say() {
+    fn intervals_have_their_nominal_coverage() {
         for count in [8, 18, 47] {
             let found = coverage(count, tail(count));
             assert!((0.93..=0.97).contains(&found), "{count} groups: {found}");
         }
         let plain = coverage(8, 0.025);
-        assert!(plain < 0.93, "without the wider tails 8 groups would do, too: {plain}");
+        assert!(plain < 0.93, "plain percentiles of 8 groups cover enough: {plain}");
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_to_say_is_told() {
+    fn too_few_groups_and_constant_scores_have_no_interval() {
         let score = |sums: &[f64]| sums[0];
         assert_eq!(interval(Array2::ones((4, 1)).view(), score), Err(NoInterval::FewGroups(4)));
         assert_eq!(interval(Array2::ones((9, 1)).view(), score), Err(NoInterval::NoSpread));

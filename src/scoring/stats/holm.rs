@@ -1,6 +1,6 @@
-//! Holm's correction: of m tests, the chance of even one false finding stays below the level.
+//! Holm's correction, which bounds the probability of at least one false positive among m tests by the level.
 
-/// Adjusted p-values, in the order given: with p sorted upwards, max over i ≤ j of (m − i) · p_i (i from 0), at most 1.
+/// Returns adjusted p-values in the given order: for p in ascending order, max over i ≤ j of (m − i) · p_i, i from 0, at most 1.
 ///
 /// Source: Holm (1979), A simple sequentially rejective multiple test procedure.
 pub fn holm(p: &[f64]) -> Vec<f64> {
@@ -20,7 +20,7 @@ mod tests {
 
     /// By hand: sorted .01 .02 .03 .04 become 4·.01, 3·.02, max(2·.03, .06), max(1·.04, .06).
     #[test]
-    fn adjusted_values_are_those_by_hand() {
+    fn adjusted_values_match_a_calculation_by_hand() {
         let close = |found: Vec<f64>, expected: &[f64]| {
             assert_eq!(found.len(), expected.len());
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?} {expected:?}");

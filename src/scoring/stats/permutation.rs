@@ -1,39 +1,39 @@
-//! A paired permutation test over groups: were two systems exchangeable, swapping what they say about a group's clips would
-//! change nothing but chance.
+//! A paired permutation test over groups. Under the null hypothesis the two systems are exchangeable, so swapping their
+//! results for the clips of a group leaves the distribution of the difference unchanged.
 
 use super::random;
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use rand::RngExt as _;
 use rayon::prelude::*;
 
-/// Up to so many groups all 2^G swaps are tried.
+/// Largest number of differing groups for which all 2^G swaps are evaluated.
 pub const EXACT_GROUPS: usize = 14;
 
-/// Swaps drawn where there are more groups.
+/// Number of random swaps for more groups.
 pub const PERMUTATIONS: usize = 9999;
 
-/// What a test found.
+/// Result of a test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairedTest {
     /// score(b) − score(a)
     pub difference: f64,
     /// Two-sided: share of swaps whose difference is at least as large
     pub p: f64,
-    /// Every swap was tried, so p has no error of its own
+    /// All swaps were evaluated, so p has no sampling error
     pub exact: bool,
-    /// Groups in which the two differ at all
+    /// Groups in which the two systems differ
     pub differing: usize,
 }
 
-/// Compares two systems: a and b (G, T) are their sums over the same G groups, `score` one of a total (T).
+/// Compares two systems: a and b (G, T) are their sums over the same G groups; `score` maps a total (T) to the metric.
 ///
-/// Groups in which both have the same sums are left alone, which changes no swap's difference. All 2^m swaps of the other m
-/// are tried up to [`EXACT_GROUPS`]; else [`PERMUTATIONS`] are drawn and p = (1 + count) / (1 + drawn).
+/// Groups with equal sums are skipped, since swapping them changes nothing. Of the other m groups all 2^m swaps are evaluated
+/// for m up to [`EXACT_GROUPS`]; else [`PERMUTATIONS`] random ones are drawn, and p = (1 + count) / (1 + drawn).
 pub fn paired(a: ArrayView2<f64>, b: ArrayView2<f64>, score: impl Fn(&[f64]) -> f64 + Sync) -> PairedTest {
     assert_eq!(a.dim(), b.dim(), "paired: sums of the same groups");
     let totals = concatenate![Axis(0), a.sum_axis(Axis(0)), b.sum_axis(Axis(0))].to_vec();
     let differing: Vec<usize> = (0..a.nrows()).filter(|&group| a.row(group) != b.row(group)).collect();
-    // What a swap adds to the sums of a, and takes from those of b.
+    // A swap adds this to the sums of a and subtracts it from those of b.
     let changes: Array2<f64> = &b.select(Axis(0), &differing) - &a.select(Axis(0), &differing);
     let of = |swapped: &dyn Fn(usize) -> bool| {
         let mut totals = totals.clone();
@@ -47,7 +47,7 @@ pub fn paired(a: ArrayView2<f64>, b: ArrayView2<f64>, score: impl Fn(&[f64]) -> 
         score(of_b) - score(of_a)
     };
     let difference = of(&|_| false);
-    // Sums in another order differ in their last bits.
+    // Sums in another order differ in their last bits, hence the tolerance.
     let least = difference.abs() - 1e-9 * (1.0 + difference.abs());
     let as_large = |difference: f64| difference.abs() >= least;
     let m = differing.len();

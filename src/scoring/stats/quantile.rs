@@ -1,6 +1,6 @@
-//! The two distributions that small-sample widening needs, by classical approximations.
+//! Normal tail and Student's quantile for the expanded percentile interval, by classical approximations.
 
-/// P(Z > z) of a standard normal Z for z ≥ 0, to 7.5e-8 (Abramowitz and Stegun 26.2.17).
+/// Returns P(Z > z) of a standard normal Z for z ≥ 0, with an error below 7.5e-8 (Abramowitz and Stegun 26.2.17).
 pub fn normal_tail(z: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * z);
     let coefficients = [0.319_381_53, -0.356_563_782, 1.781_477_937, -1.821_255_978, 1.330_274_429];
@@ -8,8 +8,8 @@ pub fn normal_tail(z: f64) -> f64 {
     (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt() * polynomial
 }
 
-/// Quantile of Student's t with `degrees` ≥ 4 from the normal quantile z of the same probability, to 0.04 %
-/// (Abramowitz and Stegun 26.7.5).
+/// Returns the quantile of Student's t with `degrees` ≥ 4 from the normal quantile z of the same probability, with an error
+/// below 0.04 % (Abramowitz and Stegun 26.7.5).
 pub fn student(z: f64, degrees: f64) -> f64 {
     let power = |n| z.powi(n);
     let terms = [

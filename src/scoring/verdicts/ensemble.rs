@@ -1,10 +1,11 @@
-//! The out-of-fold ensemble over seeds: what averaging the models of a fold would have scored on the clips of that fold.
+//! The out-of-fold ensemble over seeds: the mean scores of a fold's models on the clips of that fold.
 
 use super::system::{FoldScores, System};
 use ndarray::Array2;
 
 impl System {
-    /// In every fold that all seeds have, the mean of their scores, as runs of the first seed. `None` of a single seed.
+    /// Averages the scores of all seeds in every fold that all seeds have; the runs have the first seed. `None` for a single
+    /// seed.
     pub fn ensemble(&self) -> Option<Self> {
         let seeds = self.seeds();
         let first = *seeds.first().filter(|_| seeds.len() > 1)?;
@@ -15,7 +16,7 @@ impl System {
             let mut sum = Array2::<f64>::zeros(one.scores.dim());
             runs.iter().for_each(|run| sum += &run.scores.mapv(f64::from));
             let scores = sum.mapv(|sum| (sum / runs.len() as f64) as f32);
-            // Thresholds that were chosen for one model need not fit the mean of several.
+            // Thresholds chosen for one model need not suit the mean of several.
             Some(FoldScores { seed: first, scores, chosen: None, ..(*one).clone() })
         };
         let runs: Vec<FoldScores> = self.folds().into_iter().filter_map(mean).collect();

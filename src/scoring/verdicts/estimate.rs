@@ -6,25 +6,31 @@ use crate::scoring::metrics::RankBy;
 use crate::scoring::stats::{self, MIN_GROUPS, NoInterval};
 use serde::{Deserialize, Serialize};
 
-/// A score of all folds together, mean over seeds.
+/// A score over all folds together, averaged over seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
+    /// The metric
     pub metric: RankBy,
+    /// Source of the thresholds
     pub thresholds: ThresholdsFrom,
+    /// Value of the metric
     pub value: f64,
-    /// 95 %, by a bootstrap over groups
+    /// 95 % interval by a bootstrap over groups
     pub interval: Option<[f64; 2]>,
     /// Why there is no interval
     pub no_interval: Option<String>,
+    /// What is resampled
     pub unit: Unit,
-    /// Groups, or clips where no groups are known
+    /// Number of groups, or of clips if no groups are known
     pub units: usize,
+    /// Number of clips
     pub clips: usize,
+    /// Number of seeds
     pub seeds: usize,
 }
 
 impl Estimate {
-    /// Of a system with at least one clip.
+    /// Evaluates a system with at least one clip.
     pub fn of(system: &System, metric: RankBy) -> Self {
         let sums = system.group_sums(metric, system.groups().as_ref());
         let interval = stats::interval(sums.sums.view(), |total| sums.value(total));
@@ -49,7 +55,7 @@ impl Estimate {
         }
     }
 
-    /// `bootstrap over 47 groups`, or why there is none
+    /// `bootstrap over 47 groups`, or why there is no interval
     pub fn how(&self) -> String {
         match &self.no_interval {
             Some(why) => format!("no interval: {why}"),
@@ -58,19 +64,22 @@ impl Estimate {
     }
 }
 
-/// `47 groups`, or `100 clips (no groups are known)`
+/// `47 groups`, or `100 clips (no groups known)`
 pub fn units(unit: Unit, n: usize) -> String {
     match unit {
         Unit::Groups => count(n, "group"),
-        Unit::Clips => format!("{} (no groups are known)", count(n, "clip")),
+        Unit::Clips => format!("{} (no groups known)", count(n, "clip")),
     }
 }
 
 pub(super) fn reason(why: NoInterval, unit: Unit) -> String {
     match (why, unit) {
-        (NoInterval::FewGroups(1), Unit::Groups) => format!("all clips are of one group; it takes {MIN_GROUPS}"),
-        (NoInterval::FewGroups(n), Unit::Groups) => format!("{}; it takes {MIN_GROUPS}", count(n, "group")),
-        (NoInterval::FewGroups(n), Unit::Clips) => format!("{}; it takes {MIN_GROUPS}", count(n, "clip")),
+        (NoInterval::FewGroups(n), Unit::Groups) => {
+            format!("found {}, expected at least {MIN_GROUPS}", count(n, "group"))
+        }
+        (NoInterval::FewGroups(n), Unit::Clips) => {
+            format!("found {}, expected at least {MIN_GROUPS}", count(n, "clip"))
+        }
         (NoInterval::NoSpread, _) => "every resample has the same score".into(),
     }
 }

@@ -1,4 +1,4 @@
-//! Two systems compared on the clips, folds and seeds that both have.
+//! Comparison of two systems on the clips, folds and seeds that both have.
 
 use super::estimate::{reason, units};
 use super::system::{FoldScores, System, ThresholdsFrom, Unit};
@@ -9,31 +9,39 @@ use ndarray::{Axis, concatenate};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// Level below which an adjusted p-value counts as a difference.
+/// Significance level of adjusted p-values.
 pub const ALPHA: f64 = 0.05;
 
 /// A paired permutation test over groups between systems A and B.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
+    /// The metric
     pub metric: RankBy,
+    /// Source of the thresholds
     pub thresholds: ThresholdsFrom,
-    /// Of A and of B, on what both have
+    /// Values of A and B on common clips
     pub values: [f64; 2],
     /// B − A
     pub difference: f64,
     /// 95 % interval of the difference, by a bootstrap over groups
     pub interval: Option<[f64; 2]>,
+    /// Why there is no interval
     pub no_interval: Option<String>,
-    /// Two-sided
+    /// Two-sided p-value
     pub p: f64,
-    /// By Holm's correction over the comparisons that are shown together
+    /// p-value adjusted by Holm's correction over the comparisons shown together
     pub p_adjusted: f64,
-    /// Every swap was tried
+    /// All swaps were evaluated
     pub exact: bool,
+    /// What is swapped
     pub unit: Unit,
+    /// Number of groups, or of clips if no groups are known
     pub units: usize,
+    /// Number of common clips
     pub clips: usize,
+    /// Number of common folds
     pub folds: usize,
+    /// Number of common seeds
     pub seeds: usize,
     /// Clips of these folds that only one of the two has
     pub left_out: usize,
@@ -42,7 +50,7 @@ pub struct Comparison {
 /// Compares B with A by a metric.
 ///
 /// # Errors
-/// Why they cannot be compared, as the end of a sentence: other classes, folds or labels, nothing in common, one group.
+/// The reason, as the end of a sentence: different classes, folds or labels, nothing in common, or a single group.
 pub fn compare(a: &System, b: &System, metric: RankBy) -> Result<Comparison, String> {
     if a.classes != b.classes {
         return Err(format!("their classes differ ({} and {})", a.classes.join(", "), b.classes.join(", ")));
@@ -50,15 +58,15 @@ pub fn compare(a: &System, b: &System, metric: RankBy) -> Result<Comparison, Str
     check_folds(a, b)?;
     let (a, b, left_out) = common(a, b)?;
     if a.thresholds(metric) != b.thresholds(metric) {
-        return Err("of the one fold that they share, only one of them has thresholds from another fold".into());
+        return Err("they share one fold, and only one of them has thresholds from another fold".into());
     }
     let groups = a.groups().or_else(|| b.groups());
     let (of_a, of_b) = (a.group_sums(metric, groups.as_ref()), b.group_sums(metric, groups.as_ref()));
     let count = of_a.sums.nrows();
     if count < 2 {
         return Err(match of_a.unit {
-            Unit::Groups => "all clips are of one group; a paired test takes at least two".into(),
-            Unit::Clips => "they have one clip in common; a paired test takes at least two".into(),
+            Unit::Groups => "found 1 group; a paired test needs at least 2".into(),
+            Unit::Clips => "they have 1 clip in common; a paired test needs at least 2".into(),
         });
     }
     let test = stats::paired(of_a.sums.view(), of_b.sums.view(), |total| of_a.value(total));
@@ -87,14 +95,14 @@ pub fn compare(a: &System, b: &System, metric: RankBy) -> Result<Comparison, Str
     })
 }
 
-/// Adjusts the p-values of comparisons that are read together.
+/// Adjusts the p-values of comparisons that are shown together.
 pub fn adjust<'a>(comparisons: impl IntoIterator<Item = &'a mut Comparison>) {
     let comparisons: Vec<_> = comparisons.into_iter().collect();
     let p: Vec<f64> = comparisons.iter().map(|comparison| comparison.p).collect();
     comparisons.into_iter().zip(stats::holm(&p)).for_each(|(comparison, p)| comparison.p_adjusted = p);
 }
 
-/// A model of one that validates a clip in fold 0 may have been trained on it by the other.
+/// Checks that no clip is in different folds: a model of one system could have trained on a clip that the other validates.
 fn check_folds(a: &System, b: &System) -> Result<(), String> {
     let fold_of = |system: &System| -> HashMap<String, u32> {
         let runs = system.runs.iter();
@@ -111,7 +119,7 @@ fn check_folds(a: &System, b: &System) -> Result<(), String> {
     Ok(())
 }
 
-/// Both, cut down to the seeds, folds and clips that they share, in the same order; clips of these folds left out.
+/// Restricts both to common seeds, folds and clips, in the same order; returns also the number of clips left out.
 fn common(a: &System, b: &System) -> Result<(System, System, usize), String> {
     let (mut of_a, mut of_b, mut left_out, mut relabelled) = (Vec::new(), Vec::new(), 0, 0);
     for run in &a.runs {
@@ -130,7 +138,7 @@ fn common(a: &System, b: &System) -> Result<(System, System, usize), String> {
     }
     if of_a.is_empty() {
         return Err(format!(
-            "they share no run: one has {} of {}, the other {} of {}",
+            "they have no run in common: one has {} of {}, the other {} of {}",
             listed("fold", a.folds()),
             listed("seed", a.seeds()),
             listed("fold", b.folds()),
@@ -149,12 +157,12 @@ fn listed<T: ToString>(what: &str, numbers: impl IntoIterator<Item = T>) -> Stri
 }
 
 impl Comparison {
-    /// Chance alone is an unlikely cause of the difference.
+    /// Returns true if the difference is significant at level [`ALPHA`].
     pub fn is_shown(&self) -> bool {
         self.p_adjusted < ALPHA
     }
 
-    /// B is better by the metric, whatever its direction; only of a difference that is shown.
+    /// Returns true if B is better by the metric; meaningful for a significant difference only.
     pub fn b_is_better(&self) -> bool {
         self.metric.merit(self.difference) > 0.0
     }
@@ -169,7 +177,7 @@ impl Comparison {
     pub fn on(&self) -> String {
         let left_out = match self.left_out {
             0 => String::new(),
-            n => format!("; left out: {} that only one of them has", count(n, "clip")),
+            n => format!("; left out: {} that only one system has", count(n, "clip")),
         };
         let clips = match self.unit {
             Unit::Groups => format!("{}, {}", units(self.unit, self.units), count(self.clips, "clip")),
@@ -179,13 +187,13 @@ impl Comparison {
     }
 }
 
-/// `+0.012`; what rounds to nothing is `+0.000`
+/// Formats `+0.012`; values that round to zero give `+0.000`.
 pub fn signed(value: f64) -> String {
     let text = format!("{value:+.3}");
     if text == "-0.000" { "+0.000".into() } else { text }
 }
 
-/// `p = 0.032`, `p < 0.001`
+/// Formats `p = 0.032` or `p < 0.001`.
 pub fn p_text(p: f64) -> String {
     if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
 }
@@ -252,7 +260,7 @@ mod tests {
         let why = |b: &System| compare(&a, b, RankBy::Accuracy).unwrap_err();
         assert!(
             why(&system(3, |_| true))
-                .contains("they share no run: one has folds 0, 1 of seed 0, the other folds 0, 1 of seed 3")
+                .contains("they have no run in common: one has folds 0, 1 of seed 0, the other folds 0, 1 of seed 3")
         );
         let mut b = system(0, |_| true);
         b.classes[1] = "c".into();

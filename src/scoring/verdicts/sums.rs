@@ -1,11 +1,8 @@
-//! Metrics as functions of sums over clips, so that a resample of groups is measured from the sums of its groups.
+//! Metrics as functions of sums over clips, so that the metric of a resample follows from the sums of its groups.
 
-use crate::scoring::metrics::{Case, RankBy};
+use crate::scoring::metrics::{Case, ECE_BINS as BINS, RankBy};
 
-/// Bins of the calibration error.
-const BINS: usize = 15;
-
-/// What one clip adds to the T sums of a metric, of a task with `classes` classes:
+/// Returns what a clip adds to the T sums of a metric, for a task with `classes` classes:
 ///
 /// | metric | sums |
 /// |---|---|
@@ -47,7 +44,7 @@ pub fn of_clip(metric: RankBy, case: &Case, classes: usize) -> Vec<f64> {
     sums
 }
 
-/// T, how many sums a metric takes.
+/// T, the number of sums of a metric.
 pub fn len(metric: RankBy, classes: usize) -> usize {
     match metric {
         RankBy::Mean | RankBy::Presence | RankBy::Salience => 4,
@@ -57,10 +54,10 @@ pub fn len(metric: RankBy, classes: usize) -> usize {
     }
 }
 
-/// The metric of some clips from their sums (T); `None` of no clip.
+/// The metric of clips from their sums (T); `None` without clips.
 pub fn value(metric: RankBy, sums: &[f64]) -> Option<f64> {
     let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
-    // Mean over those that occur; (occurrences, hits) side by side.
+    // Mean over the classes that occur; pairs of (occurrences, hits).
     let mean = |weight: f64| {
         let occurring = sums[1..].chunks_exact(2).filter(|pair| pair[0] > 0.0);
         let (count, sum) = occurring.fold((0.0, 0.0), |(n, sum), pair| (n + 1.0, sum + weight * pair[1] / pair[0]));
@@ -85,7 +82,7 @@ mod tests {
     use rand::{RngExt as _, SeedableRng as _};
     use rand_chacha::ChaCha8Rng;
 
-    /// Of 60 clips, some of them twice and some left out; a class that never occurs, too.
+    /// Of 60 clips, some repeated and some left out, with a class that never occurs.
     #[test]
     fn metrics_from_sums_are_those_of_the_clips() {
         let (clips, classes) = (60, 4);

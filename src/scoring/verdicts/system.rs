@@ -1,4 +1,4 @@
-//! What is compared: out-of-fold scores of a configuration or a baseline, and what deciding on them takes.
+//! The systems to compare: out-of-fold scores of a configuration or a baseline, and their decoding.
 
 use super::Estimate;
 use super::sums;
@@ -14,64 +14,71 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Out-of-fold scores over folds and seeds.
 #[derive(Clone, Debug)]
 pub struct System {
+    /// C names
     pub classes: Vec<String>,
     /// Index of the class that never blends
     pub neutral: Option<usize>,
+    /// How scores become decisions
     pub decode: DecodeConfig,
+    /// Folds × seeds
     pub runs: Vec<FoldScores>,
 }
 
 /// Scores of the validation clips of one fold, by a model of one seed that was not trained on them.
 #[derive(Clone, Debug)]
 pub struct FoldScores {
+    /// Seed of the run
     pub seed: u64,
+    /// The fold
     pub fold: u32,
-    /// N
+    /// N clip names
     pub names: Vec<String>,
-    /// N actors or speakers, empty where a clip has none; `None` where the labels tell none or the file is an older one
+    /// N actors or speakers, empty for clips without one; `None` if the labels have none or the file is of an older version
     pub groups: Option<Vec<String>>,
     /// (N, C), rows summing to 1
     pub scores: Array2<f32>,
-    /// (N, C), soft
+    /// (N, C), soft labels
     pub targets: Array2<f32>,
     /// As [`Scored::chosen`]
     pub chosen: Option<Thresholds>,
 }
 
-/// Where the thresholds of a score came from.
+/// Source of the thresholds of a score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ThresholdsFrom {
     /// The other folds
     Honest,
-    /// The clips that are scored
+    /// The scored clips
     Official,
-    /// The score takes none
+    /// The metric needs no thresholds
     None,
 }
 
-/// What is drawn and swapped as a whole.
+/// The unit of resampling and swapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// Actors, speakers, …
     Groups,
-    /// No groups are known
+    /// Single clips, if no groups are known
     Clips,
 }
 
-/// Sums of every group, those of each seed side by side.
+/// Sums of every group, side by side for each seed.
 pub struct GroupSums {
+    /// The metric
     pub metric: RankBy,
+    /// What a row stands for
     pub unit: Unit,
-    /// (G, S·T)
+    /// (G, S·T) for S seeds
     pub sums: Array2<f64>,
     /// T
     pub columns: usize,
 }
 
 impl FoldScores {
-    /// Of the clips in `rows` alone.
+    /// Selects the clips in `rows`.
     pub fn select(&self, rows: &[usize]) -> Self {
         let of = |texts: &Vec<String>| rows.iter().map(|&row| texts[row].clone()).collect::<Vec<_>>();
         Self {
@@ -85,7 +92,7 @@ impl FoldScores {
 }
 
 impl System {
-    /// How a score comes by its thresholds here: chosen for each run, or the other folds', where every seed has at least two.
+    /// Source of the thresholds for a metric: honest if each run has chosen ones or every seed has at least two folds.
     pub fn thresholds(&self, metric: RankBy) -> ThresholdsFrom {
         let mut folds: BTreeMap<u64, usize> = BTreeMap::new();
         self.runs.iter().for_each(|run| *folds.entry(run.seed).or_default() += 1);
@@ -105,12 +112,12 @@ impl System {
         self.runs.iter().map(|run| run.fold).collect()
     }
 
-    /// Different clips.
+    /// Number of distinct clips.
     pub fn clips(&self) -> usize {
         self.runs.iter().flat_map(|run| &run.names).collect::<BTreeSet<_>>().len()
     }
 
-    /// The group of every clip: as told, else the clip itself. `None` where no group is told at all.
+    /// The groups of clips by name, without clips that have none; `None` if no clip has one.
     pub fn groups(&self) -> Option<BTreeMap<&str, &str>> {
         let mut groups = BTreeMap::new();
         for run in &self.runs {
@@ -124,13 +131,13 @@ impl System {
         (!groups.is_empty()).then_some(groups)
     }
 
-    /// The metric that leads for its labels.
+    /// The leading metric for its labels.
     pub fn leading(&self) -> RankBy {
         let scored = self.scored();
         Task::of(&self.classes, scored.iter().flat_map(|run| &run.truths)).leading()
     }
 
-    /// As a line of a table: over runs, and over all clips together by a metric.
+    /// Returns its table row: metrics over runs, and `metric` over all clips together.
     pub fn row(&self, name: &str, metric: RankBy) -> Row {
         let estimate = Some(Estimate::of(self, metric));
         let measures =
@@ -139,7 +146,7 @@ impl System {
         Row { estimate, labels, ..judge::row(name, &self.scored(), &self.decode, self.neutral) }
     }
 
-    /// Its runs, to be judged one by one.
+    /// Its runs, for judging each of them.
     pub fn scored(&self) -> Vec<Scored> {
         let scored = |run: &FoldScores| Scored {
             seed: run.seed,
@@ -151,7 +158,7 @@ impl System {
         self.runs.iter().map(scored).collect()
     }
 
-    /// What the clips of each run contribute to a metric.
+    /// The contributions of the clips of each run to a metric.
     fn cases(&self, metric: RankBy) -> Vec<Vec<Case>> {
         let all = self.scored();
         let judged: Vec<Option<judge::Judgement>> = match self.thresholds(metric) {
@@ -174,7 +181,7 @@ impl System {
         self.runs.iter().zip(&all).zip(judged).map(cases).collect()
     }
 
-    /// Sums by group; `groups` as of [`System::groups`], of this system or of one that it is compared with.
+    /// Sums by group; `groups`: [`System::groups`] of this system or of the one it is compared with.
     pub fn group_sums(&self, metric: RankBy, groups: Option<&BTreeMap<&str, &str>>) -> GroupSums {
         let group = |name: &str| match groups.and_then(|groups| groups.get(name)) {
             Some(group) => (0, (*group).to_owned()),
@@ -200,14 +207,14 @@ impl System {
 }
 
 impl GroupSums {
-    /// The mean over seeds of the metric of sums (S·T).
+    /// The metric of sums (S·T), averaged over seeds.
     pub fn value(&self, sums: &[f64]) -> f64 {
         let values: Vec<f64> =
             sums.chunks_exact(self.columns).filter_map(|sums| sums::value(self.metric, sums)).collect();
         values.iter().sum::<f64>() / values.len().max(1) as f64
     }
 
-    /// Over all groups.
+    /// The metric over all groups.
     pub fn total(&self) -> f64 {
         self.value(&self.sums.sum_axis(Axis(0)).to_vec())
     }

@@ -1,4 +1,4 @@
-//! Scores of all folds together with their intervals, for a terminal.
+//! Table of the scores over all folds together and their intervals.
 
 use super::estimate::{Estimate, units};
 use super::system::ThresholdsFrom;
@@ -6,7 +6,7 @@ use crate::host::ui::count;
 use crate::scoring::scores::Row;
 use comfy_table::{CellAlignment, Table, presets};
 
-/// A table and how to read it; empty where no row has a score of all folds together.
+/// Formats the table and a line that explains it; empty if no row has an estimate.
 pub fn estimates(rows: &[Row]) -> String {
     let known: Vec<(&str, &Estimate)> =
         rows.iter().filter_map(|row| Some((row.name.as_str(), row.estimate.as_ref()?))).collect();
@@ -23,7 +23,7 @@ pub fn estimates(rows: &[Row]) -> String {
     }
     let thresholds = match first.thresholds {
         ThresholdsFrom::Honest => ", thresholds from the other folds",
-        ThresholdsFrom::Official => ", thresholds searched on the clips that are scored",
+        ThresholdsFrom::Official => ", thresholds searched on the scored clips",
         ThresholdsFrom::None => "",
     };
     let seeds = if first.seeds > 1 { format!(", mean over {} seeds", first.seeds) } else { String::new() };
