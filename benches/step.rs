@@ -19,7 +19,7 @@ fn step(criterion: &mut Criterion) {
         for case in cases {
             let (model, features) = case.build(&engine, Mode::Training).expect("it fits");
             let passes = [
-                ("train", model.training_step(&features, case.sources, case.targets)),
+                ("train", model.training_step(&features, case.sources, case.target_rows)),
                 ("infer", model.inference(&features, case.sources)),
             ];
             let mut group = criterion.benchmark_group(format!("step, {}", case.name));

@@ -1,5 +1,5 @@
-//! What a fusion model has to beat, over the same folds and seeds: the same answer for every clip, one encoder, all encoders
-//! concatenated, all encoders fused alike.
+//! Baselines on the same folds and seeds: constant predictions, classifiers on one or all encoders, and uniform fusion.
+//! Knows cross-validation; knows nothing of sweeps, analysis and reports.
 
 mod head;
 pub mod out_of_fold;
@@ -23,23 +23,29 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// `summary.json` of a baselines folder.
+/// Contents of `summary.json` in a baselines folder.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Baselines {
     /// "baselines"
     pub kind: String,
-    /// What to type to repeat it
+    /// Command line that repeats the measurement
     pub command: String,
+    /// Versions of the software
     pub versions: Versions,
+    /// Device of uniform fusion
     pub device: DeviceInfo,
+    /// The pool
     pub data: DataInfo,
+    /// One row per baseline
     pub rows: Vec<Row>,
+    /// Wall time
     pub seconds: f64,
 }
 
-/// Measures all of them; with `challenge` the challenge's classifiers a second time, trained as the challenge does.
-/// `options.out` holds, in `uniform`, the cross-validation with uniform fusion, and, in `out_of_fold.npz`, what the classifiers
-/// scored.
+/// Trains and scores all baselines; `challenge` adds the classifiers with the challenge's settings.
+///
+/// Writes the cross-validation of uniform fusion to `uniform` and the classifiers' scores to `out_of_fold.npz`, both in
+/// `options.out`.
 ///
 /// # Errors
 /// As [`cv::cross_validate`].
@@ -51,7 +57,7 @@ pub fn measure(
     ui: Ui,
 ) -> Result<Baselines> {
     let begun = Instant::now();
-    ui.say("uniform fusion");
+    ui.say("cross-validating uniform fusion");
     let mut uniform = config.clone();
     uniform.model.attention = Attention::Uniform;
     let fused = cv::cross_validate(
@@ -93,7 +99,8 @@ pub fn measure(
     })
 }
 
-/// All of the challenge's classifiers on each of some encoders, or several of them side by side, on the CPU, by name.
+/// Trains the challenge's classifiers on each of `inputs`, an encoder or several concatenated, on the CPU; returns their
+/// out-of-fold scores by name.
 fn heads<'i>(
     pool: &Pool,
     inputs: &[&'i [usize]],
@@ -141,7 +148,8 @@ fn heads<'i>(
     methods
 }
 
-/// Some rows of encoders side by side, by mean and deviation of the first rows. A missing row counts as the mean, 0.
+/// Returns both sets of rows of the concatenated encoders, standardised by mean and standard deviation of the first set.
+/// A missing row becomes 0, the mean.
 fn standardised(pool: &Pool, encoders: &[usize], rows: [&Vec<usize>; 2]) -> [Rows; 2] {
     let statistics = |&k: &usize| columns(pool.encoders[k].features.view(), &pool.rows_with(k, rows[0]));
     let statistics: Vec<_> = encoders.iter().map(statistics).collect();

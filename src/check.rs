@@ -1,7 +1,8 @@
-//! Every kernel on a device against its CPU twin, call by call through whole training and inference steps.
+//! Comparison of every kernel on a device with its CPU twin, call by call through training and inference steps.
+//! Knows models, kernels and engines; knows nothing of pools, runs and studies.
 //!
-//! Both engines record the same step. Before each call the device gets the twin's inputs, so errors do not add up, and
-//! both get poisoned outputs, so that what a kernel leaves unwritten shows. Bound: `spec`'s ‖out − ref‖/‖ref‖ ≤ 1e-5.
+//! Both engines record the same step. Before each call, the device receives the twin's inputs, so that errors do not
+//! accumulate, and both engines receive poisoned outputs, which reveal unwritten elements. Bound: ‖out − ref‖/‖ref‖ ≤ 1e-5.
 
 mod cases;
 
@@ -16,43 +17,47 @@ use anyhow::Result;
 use half::f16;
 use std::sync::Arc;
 
-/// Relative error that a device may have, norm-wise over an output.
+/// Maximum relative error of an output, norm-wise.
 pub const BOUND: f64 = 1e-5;
 
-/// The same over outputs in f16, where a thousandth of the values may have rounded to the other side.
+/// Maximum relative error of an f16 output, of which about 0.1 % of the values may round the other way.
 pub const HALF_BOUND: f64 = 1e-4;
 
-/// A NaN that no kernel computes, as f32 or, in its high half, as f16.
+/// A NaN that no kernel computes, as f32 or, in its high half, f16.
 const POISON: u32 = 0x7fc0_dead;
 
-/// One output of one call, compared.
+/// Comparison of one output of one call.
 #[derive(Clone, Debug)]
 pub struct Comparison {
+    /// Name of the kernel
     pub kernel: &'static str,
+    /// Name of the output buffer
     pub output: &'static str,
+    /// Name of the case
     pub case: &'static str,
-    /// Those of a matrix product
+    /// Tiles of a matrix product
     pub tiles: Option<&'static str>,
-    /// The same to the bit as with the device's first tiles
+    /// Whether the output is bit-identical to that of the device's first tiles
     pub same_bits: bool,
-    /// Elements that the twin wrote
+    /// Number of elements written
     pub elements: usize,
-    /// ‖out − ref‖/‖ref‖; infinite where one engine wrote an element and the other did not, or one is not finite
+    /// ‖out − ref‖/‖ref‖; infinite if only one engine wrote an element, or an element is not finite
     pub error: f64,
+    /// Maximum error, [`BOUND`] or [`HALF_BOUND`]
     pub bound: f64,
 }
 
 impl Comparison {
-    /// Near the twin, and the same to the bit whatever tiles were chosen.
+    /// Returns true if the error is within its bound and the output does not depend on the tiles.
     pub fn passes(&self) -> bool {
         self.error <= self.bound && self.same_bits
     }
 }
 
-/// Runs a case's training steps, with and without gradients of their own, and its inference on both engines in lockstep.
+/// Runs the training step of a case, in each of its modes, and its inference on both engines in lockstep.
 ///
 /// # Errors
-/// Where the device has no room or is lost.
+/// Insufficient device memory, or a lost device.
 pub fn compare(device: &Arc<Engine>, case: &Case) -> Result<Vec<Comparison>> {
     let cpu = Arc::new(Engine::Cpu);
     let step = case.step();
@@ -60,11 +65,11 @@ pub fn compare(device: &Arc<Engine>, case: &Case) -> Result<Vec<Comparison>> {
     for &mode in case.modes() {
         let (reference, from) = case.build(&cpu, mode)?;
         let (tested, to) = case.build(device, mode)?;
-        let mut ours = reference.training_step(&from, case.sources, case.targets);
-        let mut theirs = tested.training_step(&to, case.sources, case.targets);
+        let mut ours = reference.training_step(&from, case.sources, case.target_rows);
+        let mut theirs = tested.training_step(&to, case.sources, case.target_rows);
         ours.extend(reference.inference(&from, case.infer_rows()));
         theirs.extend(tested.inference(&to, case.infer_rows()));
-        // Both modes share most of their kernels, and the one that keeps its gradients updates larger tensors by `adam`.
+        // The modes share most kernels; only `adam` updates different tensors.
         let done: Vec<_> = comparisons.iter().map(|done| done.kernel).filter(|&done| done != "adam").collect();
         for (i, (reference, tested)) in ours.iter().zip(&theirs).enumerate() {
             assert_eq!(reference.kernel.name, tested.kernel.name, "both engines record the same step");
@@ -80,7 +85,7 @@ pub fn compare(device: &Arc<Engine>, case: &Case) -> Result<Vec<Comparison>> {
     Ok(comparisons)
 }
 
-/// One call on both engines, on the same inputs; on the device with all tiles that it can run.
+/// Runs one call on both engines with the same inputs; on the device once per tile variant.
 fn lockstep(cpu: &Engine, device: &Engine, ours: &[Call], theirs: &[Call], step: &Step) -> Result<Vec<Comparison>> {
     let (reference, tested) = (&ours[0], &theirs[0]);
     let mut outputs = Vec::new();
@@ -125,19 +130,19 @@ fn lockstep(cpu: &Engine, device: &Engine, ours: &[Call], theirs: &[Call], step:
     Ok(comparisons)
 }
 
-/// A buffer that a call writes, as bits.
+/// A buffer that a call writes.
 struct Output<'a> {
     slot: &'a Slot,
     from: &'a AnyBuffer,
     to: &'a AnyBuffer,
     before: Vec<u32>,
-    /// What both engines start from
+    /// Bits before the call, on both engines
     start: Vec<u32>,
-    /// With the device's first tiles
+    /// Bits after the call with the device's first tiles
     first: Vec<u32>,
 }
 
-/// What the call did not write gets its old value back.
+/// Restores the elements that the call did not write.
 fn restore(cpu: &Engine, buffer: &AnyBuffer, mut bits: Vec<u32>, before: &[u32]) {
     for (bits, &before) in bits.iter_mut().zip(before) {
         if *bits == POISON {
@@ -147,7 +152,7 @@ fn restore(cpu: &Engine, buffer: &AnyBuffer, mut bits: Vec<u32>, before: &[u32])
     cpu.write_bits(buffer, 0, &bits);
 }
 
-/// Number of elements written, and ‖found − expected‖/‖expected‖ over them.
+/// Returns the number of elements written, and ‖found − expected‖/‖expected‖ over them.
 fn difference(slot: &Slot, expected: &[u32], found: &[u32]) -> (usize, f64) {
     let (mut elements, mut square_error, mut square_norm) = (0, 0.0, 0.0);
     for (&expected, &found) in expected.iter().zip(found) {
@@ -167,7 +172,7 @@ fn difference(slot: &Slot, expected: &[u32], found: &[u32]) -> (usize, f64) {
     (elements, error)
 }
 
-/// What an element holds: one number, or two in f16.
+/// Returns the values in an element: one f32 (and 0), or two f16.
 fn values(slot: &Slot, bits: u32) -> [f64; 2] {
     match slot.element {
         "f32" => [f32::from_bits(bits).into(), 0.0],

@@ -1,24 +1,25 @@
-//! The command line: one file per command, each with its arguments and `run`.
+//! The command line: one file per command, with its arguments, one call into the library, and its output as text or JSON.
+//! Nothing else imports from here, and no command computes results of its own.
 
-pub mod aggregate;
-pub mod analyze;
-pub mod baselines;
-pub mod bench;
-pub mod check;
-pub mod cv;
-pub mod demo;
-pub mod device;
-pub mod devices;
-pub mod evaluate;
-pub mod folds;
-pub mod inspect;
-pub mod predict;
-pub mod report;
-pub mod sweep;
-pub mod synth;
-pub mod train;
-pub mod trial;
-pub mod tune;
+mod aggregate;
+mod analyze;
+mod baselines;
+mod bench;
+mod check;
+mod cv;
+mod demo;
+mod device;
+mod devices;
+mod evaluate;
+mod folds;
+mod inspect;
+mod predict;
+mod report;
+mod sweep;
+mod synth;
+mod train;
+mod trial;
+mod tune;
 
 use crate::host::ui::Ui;
 use anyhow::Result;
@@ -40,45 +41,48 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List every adapter and which one `--device auto` takes
+    /// List all adapters and the one that `--device auto` selects
     Devices(devices::Args),
-    /// Make a small pool, train, evaluate and predict: everything in one go
+    /// Run the whole pipeline on a small synthetic pool: synth, train, predict, evaluate
     Demo(demo::Args),
-    /// Write a synthetic pool as real files
+    /// Write a synthetic pool
     Synth(synth::Args),
-    /// Make an encoder's features from those of frames
+    /// Aggregate frame features into one feature row per clip
     Aggregate(aggregate::Args),
-    /// Show what is in a pool
+    /// Summarize a pool and check it for problems
     Inspect(inspect::Args),
-    /// Make stratified folds in which no group is split, into a labels file
+    /// Assign stratified, group-disjoint folds and write them to a labels file
     Folds(folds::Args),
     /// Train one model
     Train(train::Args),
-    /// Train on all folds in turn and sum up
+    /// Cross-validate: train one model per fold and seed, and summarize the scores
     Cv(cv::Args),
-    /// Measure what a fusion model has to beat
+    /// Score the baselines that a fusion model has to beat
     Baselines(baselines::Args),
-    /// Search over configurations: a cross-validation per trial, and a leaderboard
+    /// Search over configurations: cross-validate each trial and rank the trials
     Sweep(sweep::Args),
     /// Run one trial of a sweep
     Trial(trial::Args),
-    /// Score clips with a trained model and write a submission file
+    /// Predict clips with a trained model or an ensemble and write a submission file
     Predict(predict::Args),
     /// Score a submission file against labels
     Evaluate(evaluate::Args),
-    /// Show which encoders trained models weigh, how steadily, and how alike they are
+    /// Report encoder importance, its stability across folds, and encoder similarity
     Analyze(analyze::Args),
-    /// Write one page about runs, cross-validations, baselines and sweeps
+    /// Write an HTML report on runs, cross-validations, baselines and sweeps
     Report(report::Args),
-    /// Run every kernel against its CPU twin on this device
+    /// Compare every GPU kernel with its CPU implementation
     Check(check::Args),
-    /// Measure how fast this device is, and how far from what it could do
+    /// Measure the speed of training and inference, in total and per kernel
     Bench(bench::Args),
-    /// Measure which tiles of matrix products suit a device, and remember them
+    /// Tune the tile sizes of matrix products for a device and cache the result
     Tune(tune::Args),
 }
 
-/// Runs the command; errors carry what was found, what was expected and what to do.
+/// Runs the command of `cli`.
+///
+/// # Errors
+/// Whatever made the command fail: the message names what failed, what was found and expected, and what to do.
 pub fn run(cli: Cli) -> Result<()> {
     let ui = Ui { quiet: cli.quiet, verbose: cli.verbose };
     match cli.command {

@@ -1,4 +1,7 @@
-//! Cross-validation: one run per fold and seed over a pool that is read once, scored officially and honestly.
+//! Cross-validation: trains one run per fold and seed on a pool that is loaded once, and scores them.
+//! Knows nothing of baselines, sweeps, analysis and reports, which build on its results.
+//!
+//! Official scores use thresholds searched on the scored fold itself, honest scores thresholds from the other folds.
 
 mod runs;
 mod warn;
@@ -26,25 +29,29 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What is trained on and where it goes.
+/// Options of a cross-validation.
 pub struct Options<'a> {
+    /// Folder of the pool
     pub data: &'a Path,
-    /// The folder to make, or one whose cross-validation goes on
+    /// Output folder; an existing cross-validation is resumed
     pub out: &'a Path,
-    /// `None`: all there are
+    /// Folds to score; `None`: all folds of the pool
     pub folds: Option<Vec<u32>>,
+    /// Values of `train.seed`, distinct
     pub seeds: Vec<u64>,
-    /// Another fold than the scored one chooses epoch and thresholds
+    /// Choose epoch and thresholds on the fold after the scored one
     pub nested: bool,
-    /// Runs at the same time; `None`: as many as there are cores, one on a GPU
+    /// Concurrent runs; `None`: the number of cores as far as memory allows, 1 on a GPU
     pub jobs: Option<usize>,
+    /// Labels file and handling of incomplete clips
     pub reading: &'a Reading,
 }
 
-/// Trains what is not trained yet and sums up.
+/// Trains the runs that are not trained yet, and writes and returns the summary.
 ///
 /// # Errors
-/// A pool, setting or fold that does not fit (before any run starts), a folder of other settings, a run that fails.
+/// Before any run starts: a pool that cannot be loaded, a setting or fold that does not fit it, or a folder with another
+/// configuration. Later: a run that fails.
 pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<CvSummary> {
     let begun = Instant::now();
     let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
@@ -54,7 +61,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     runs::check_nested(options.out, options.nested)?;
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let pool = Pool::load(options.data, &config.data.options(split, options.reading), ui)?;
-    // The folder keeps what was asked for; each run keeps whether it decodes blends.
+    // The folder records the configuration as given; each run records whether it decodes blends.
     let given = config.clone();
     let config = Config { decode: config.decode.resolved(pool.has_blends()), ..config };
     let folds = chosen_folds(&pool, options.folds.as_deref())?;
@@ -71,7 +78,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     make_folder(options.out, &given)?;
     let Some(_claim) = claim(&options.out.join(".running"))? else {
         bail!(
-            "{}: found another process at this cross-validation; wait for it, or choose another --out",
+            "{}: found another process running this cross-validation; wait for it, or choose another --out",
             options.out.display()
         );
     };
@@ -84,7 +91,7 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     Ok(summary)
 }
 
-/// Sees that a cross-validation that is there already has the same configuration.
+/// Checks that an existing cross-validation has the same configuration.
 fn check_folder(out: &Path, config: &Config) -> Result<()> {
     let path = out.join("config.toml");
     if !path.exists() {
@@ -92,13 +99,13 @@ fn check_folder(out: &Path, config: &Config) -> Result<()> {
     }
     ensure!(
         !out.join("metrics.jsonl").exists(),
-        "{}: found a run of `blendfuse train`, expected a new folder or that of a cross-validation; choose another --out",
+        "{}: found a run of `blendfuse train`, expected a new folder or a cross-validation; choose another --out",
         out.display()
     );
     let differing = Config::load_recorded(&path, &[])?.differing_keys(config);
     ensure!(
         differing.is_empty(),
-        "{}: found a cross-validation with another {}, expected the same configuration to go on with; choose another --out",
+        "{}: found a cross-validation with another {}, expected the same configuration to resume it; choose another --out",
         out.display(),
         differing.join(", ")
     );
@@ -107,8 +114,8 @@ fn check_folder(out: &Path, config: &Config) -> Result<()> {
 
 fn check_seeds(config: &Config, seeds: &[u64]) -> Result<()> {
     let different: BTreeSet<u64> = seeds.iter().copied().collect();
-    ensure!(!seeds.is_empty(), "found no seed, expected at least one; give some");
-    ensure!(different.len() == seeds.len(), "found seeds {seeds:?}, expected each once; remove those that stand twice");
+    ensure!(!seeds.is_empty(), "found no seed, expected at least one; list seeds");
+    ensure!(different.len() == seeds.len(), "found seeds {seeds:?}, expected distinct seeds; remove the duplicates");
     for &seed in seeds {
         let mut config = config.clone();
         config.train.seed = seed;
@@ -117,14 +124,14 @@ fn check_seeds(config: &Config, seeds: &[u64]) -> Result<()> {
     Ok(())
 }
 
-/// What was done before and is not asked for now stays, but is not summed up.
+/// Warns of earlier runs with other folds or seeds: their folders remain, but the summary no longer includes them.
 fn warn_of_left_out(options: &Options, folds: &[u32], ui: Ui) {
     let Ok(before) = CvSummary::read(options.out) else { return };
     let left = |run: &&CvRun| !(folds.contains(&run.fold) && options.seeds.contains(&run.seed));
     let count = before.runs.iter().filter(left).count();
     if count > 0 {
         ui.warn(format!(
-            "{}: {count} of the {} runs that the summary had are of other folds or seeds, and left out of it now",
+            "{}: {count} of the {} runs in the previous summary have other folds or seeds; the new summary excludes them",
             options.out.display(),
             before.runs.len()
         ));
@@ -132,19 +139,22 @@ fn warn_of_left_out(options: &Options, folds: &[u32], ui: Ui) {
 }
 
 fn make_folder(out: &Path, config: &Config) -> Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be made", out.display()))?;
+    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
     write_atomically(&out.join("config.toml"), |file| Ok(file.write_all(config.to_toml().as_bytes())?))
 }
 
 fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {
-    let there: BTreeSet<u32> = pool.clips.iter().filter_map(|clip| clip.fold).collect();
+    let present: BTreeSet<u32> = pool.clips.iter().filter_map(|clip| clip.fold).collect();
     ensure!(
         chosen.is_none_or(|chosen| !chosen.is_empty()),
-        "found no fold, expected at least one; give some, or leave them out for all"
+        "found an empty list of folds, expected at least one; list folds, or omit --folds for all"
     );
-    ensure!(!there.is_empty(), "no clip has a fold; make folds with `blendfuse folds` to cross-validate");
-    let folds: BTreeSet<u32> = chosen.map_or(there, |chosen| chosen.iter().copied().collect());
-    // Each must have clips to validate on and others to train on.
+    ensure!(
+        !present.is_empty(),
+        "found no clip with a fold, expected folds to cross-validate; create them with `blendfuse folds`"
+    );
+    let folds: BTreeSet<u32> = chosen.map_or(present, |chosen| chosen.iter().copied().collect());
+    // Each fold needs clips to validate on and others to train on.
     folds.iter().try_for_each(|&fold| pool.fold_rows(fold).map(drop))?;
     Ok(folds.into_iter().collect())
 }
@@ -180,7 +190,7 @@ fn sum_up(
     let official = judge::scores(runs.iter().map(|run| run.official));
     let honest = runs.iter().map(|run| run.honest).collect::<Option<Vec<_>>>().map(judge::scores);
     let best_epoch = runs.iter().map(|run| f64::from(run.best_epoch)).sum::<f64>() / runs.len() as f64;
-    // Every clip once: of one seed.
+    // One seed, so that each clip counts once.
     let once = outcomes.iter().filter(|(seed, ..)| *seed == options.seeds[0]).map(|(.., outcome)| &outcome.clips);
     let trivial = trivial(&once.collect::<Vec<_>>(), &data.classes);
     let row = Row { name: String::new(), runs: runs.len(), official, honest, estimate: None, labels };
@@ -223,8 +233,7 @@ fn sum_up(
     }
 }
 
-/// What is reached without looking, as lines of a table: the same decision for every clip. Of labels without pairs there is
-/// no most frequent one.
+/// Returns the constant-prediction baselines as table rows: the most frequent class and, if labels have pairs, pair.
 pub(crate) fn trivial(clips: &[&ValidationClips], classes: &[String]) -> Vec<Row> {
     let truths: Vec<Truth> = clips.iter().flat_map(|clips| clips.truths.iter().cloned()).collect();
     let targets = || clips.iter().flat_map(|clips| clips.targets.rows());

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
-        // Mesa's device chooser asks a desktop that is not there, and prints an error about it.
-        // SAFETY: no other thread runs yet.
+        // Without a desktop session, Mesa's device-select layer prints an error.
+        // SAFETY: no other thread has started.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
     let cli = blendfuse::cli::Cli::parse();

@@ -1,4 +1,5 @@
-//! Trained networks applied to a pool: scores and decisions for every clip of a split.
+//! Prediction: scores and decisions of trained models, alone or as an ensemble, for the clips of a split.
+//! Knows nothing of studies over several trainings (cv, sweep, analysis, report).
 
 mod members;
 mod thresholds;
@@ -22,36 +23,40 @@ use std::mem::take;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thresholds::thresholds;
-use trained_on::tell_trained_on;
+use trained_on::warn_of_training_clips;
 
-/// Rows of a batch in inference.
+/// Batch size of inference, in rows.
 pub(crate) const BATCH: usize = 256;
 
-/// What a model, or several together, say about the clips of a split.
+/// Scores and decisions of a model or an ensemble for the N clips of a split.
 pub struct Predictions {
+    /// N clip names
     pub names: Vec<String>,
+    /// C class names
     pub classes: Vec<String>,
-    /// K names
+    /// K encoder names
     pub encoders: Vec<String>,
-    /// (N, C), rows summing to 1
+    /// (N, C), rows sum to 1
     pub scores: Array2<f32>,
-    /// (N, K), weight of every encoder
+    /// (N, K), fusion weights
     pub w: Array2<f32>,
-    /// (N, K), the gate's weights before selection
+    /// (N, K), gate weights before selection
     pub a: Array2<f32>,
+    /// N decisions
     pub decisions: Vec<Decision>,
+    /// Thresholds of the decisions
     pub thresholds: Thresholds,
-    /// Clips may be given two classes; otherwise the thresholds decide nothing
+    /// Whether decisions may have two classes; otherwise the thresholds are unused
     pub blends: bool,
-    /// Models whose scores these are the mean of
+    /// Number of models averaged
     pub members: usize,
 }
 
-/// Scores and decides the clips of a split, by one model or by the mean of several models' scores.
+/// Predicts the clips of a split with one model, or with the mean of several models' scores.
 ///
 /// # Errors
-/// Models that cannot be averaged, or a checkpoint of other encoders or widths than the pool's (says which differs and how),
-/// a pool that cannot be loaded, a device without room, outputs that are not finite.
+/// Models that cannot be averaged, encoders or widths that differ between checkpoint and pool, a pool that cannot be loaded,
+/// insufficient device memory, or non-finite outputs.
 pub fn predict(
     engine: &Arc<Engine>,
     models: &[PathBuf],
@@ -67,11 +72,11 @@ pub fn predict(
     let rows = pool.indices(split);
     let names: Vec<String> = rows.iter().map(|&row| pool.clips[row].name.clone()).collect();
     if let Some(from) = &from {
-        ui.say(format!("mean of the scores of {} runs; {from}", members.len()));
+        ui.say(format!("averaging the scores of {} runs; {from}", members.len()));
     }
     let [scores, w, a] = mean_scores(engine, &members, pool, (&rows, split), data, ui)?;
     if split == Split::Train {
-        tell_trained_on(&members, &names, ui)?;
+        warn_of_training_clips(&members, &names, ui)?;
     }
     let decisions = scores
         .rows()
@@ -92,8 +97,8 @@ pub fn predict(
     })
 }
 
-/// Scores (N, C) and encoder weights w and a (N, K) of the rows, mean over the members, each with its own standardisation.
-/// The features are read once, and stay on the device for members whose networks have the same sizes.
+/// Returns scores (N, C) and encoder weights w and a (N, K) of the rows, averaged over the members, each with its own
+/// standardisation. Features are read once and reused on the device by members whose networks have the same sizes.
 fn mean_scores(
     engine: &Arc<Engine>,
     members: &[Member],
@@ -105,7 +110,7 @@ fn mean_scores(
     let mut sums: Option<[Array2<f64>; 3]> = None;
     let sizes = members.iter().map(|member| member.header.dims()).collect::<Result<Vec<Dims>>>()?;
     let mut placed: Option<(&Dims, Placed)> = None;
-    // Of the test clips themselves, for members trained with data.standardize = "per_split".
+    // With data.standardize = "per_split", test clips are standardised by their own statistics.
     let per_split =
         |member: &Member| split == Split::Test && member.header.config.data.standardize == Standardize::PerSplit;
     let own_standard = match members.iter().find(|member| per_split(member)) {
@@ -129,7 +134,7 @@ fn mean_scores(
                 placed.network(engine, config, dims.clone(), &standard)?
             }
             _ => {
-                // Features in f16 are standardised for one network alone.
+                // f16 features are stored standardised, so they fit one member only.
                 let needed_later = sizes[i + 1..].iter().any(|later| later != dims || later.half);
                 let encoders = if needed_later { pool.encoders.clone() } else { take(&mut pool.encoders) };
                 let inputs = Inputs { clips: &pool.clips, encoders, present: pool.present.as_ref() };
@@ -144,7 +149,7 @@ fn mean_scores(
         let output = network.infer(rows)?;
         if !output.is_finite() {
             bail!(
-                "{}: the model's outputs are not finite; look for extreme values in the features (`blendfuse inspect {}`)",
+                "{}: found non-finite model outputs, expected finite ones; check the features for extreme values (`blendfuse inspect {}`)",
                 member.file.display(),
                 data.display()
             );
@@ -163,7 +168,7 @@ fn mean_scores(
     Ok(sums.map(|sum| sum.mapv(|sum| (sum / members.len() as f64) as f32)))
 }
 
-/// The pool with the encoders that the checkpoint was trained on, in its order.
+/// Loads the pool with the encoders of the checkpoint, in its order.
 pub(crate) fn load_pool(header: &Header, data: &Path, split: Split, reading: &Reading, ui: Ui) -> Result<Pool> {
     let names = header.encoders.iter().map(|encoder| encoder.name.clone()).collect();
     let wanted = if header.config.data.concatenate {
@@ -173,14 +178,15 @@ pub(crate) fn load_pool(header: &Header, data: &Path, split: Split, reading: &Re
     };
     let sources = Sources::find(data)?;
     for name in &wanted.encoders {
-        let there = sources.used.iter().any(|source| source.name == encoders::name(name));
+        let found = sources.used.iter().any(|source| source.name == encoders::name(name));
         ensure!(
-            there,
-            "encoder `{name}`: the checkpoint was trained on it, the pool does not have it; add features/{name}.npz"
+            found,
+            "{}: found no features of encoder `{name}`, which the checkpoint was trained on; add features/{name}.npz",
+            data.display()
         );
     }
     let mut pool = Pool::load(data, &wanted.options(Some(split), reading), ui)?;
-    // A pool without labels has no classes of its own.
+    // A pool without labels takes the classes of the checkpoint.
     if pool.classes.is_empty() {
         pool.classes = header.classes.clone();
     }

@@ -1,26 +1,25 @@
-//! Search over configurations: every trial is a cross-validation in a folder of its own, run by a process of its own, so that
-//! any scheduler can run them.
+//! Search over configurations: each trial is a cross-validation in its own folder and process, so that any scheduler can run it.
+//! Knows nothing of the command line's arguments, of baselines, of analysis and of reports.
 //!
 //! ```text
 //! spec ─ expand ─▶ drafts ─ resolve (against the pool's survey) ─▶ plan ─▶ folder: trials/0000/trial.toml, …
 //!                                          run: `blendfuse trial` each ─▶ summary, leaderboard
 //! ```
 
-pub mod axis;
-pub mod budget;
+mod axis;
 pub mod expand;
-pub mod folder;
-pub mod noise;
+pub(crate) mod folder;
+mod noise;
 pub mod plan;
-pub mod prepare;
-pub mod resolve;
-pub mod run;
+pub(crate) mod prepare;
+mod resolve;
+pub(crate) mod run;
 pub mod settings;
 pub mod spec;
 pub mod summary;
 pub mod survey;
-pub mod trial;
+pub(crate) mod trial;
 
-pub use budget::Budget;
+pub use run::Budget;
 pub use spec::Spec;
 pub use summary::{AgainstBest, SweepSummary};

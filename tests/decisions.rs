@@ -484,8 +484,8 @@ fn evaluate_reports_every_figure_as_json() {
         serde_json::json!({"class": "hap", "support": 2, "precision": 1.0, "recall": 1.0, "f1": 1.0})
     );
     let warnings = String::from_utf8_lossy(&assert.get_output().stderr);
-    assert!(warnings.contains("1 of 4 labelled clips without a prediction, counted as wrong: d\n"), "{warnings}");
-    assert!(warnings.contains("1 of 4 predictions for clips without a label, not scored: e\n"), "{warnings}");
+    assert!(warnings.contains("1 of 4 labelled clips have no prediction and count as wrong: d\n"), "{warnings}");
+    assert!(warnings.contains("1 of 4 predictions are for unlabelled clips and are not scored: e\n"), "{warnings}");
 }
 
 #[test]
@@ -514,7 +514,7 @@ fn evaluate_prints_tables_that_fit_a_terminal() {
         assert!(widest <= 100, "{widest} columns\n{text}");
         assert_eq!(text.contains("others"), names[0] == "anger", "{text}");
         for needle in
-            ["2456 training clips, 1326 of them blends of two", "0.078     0.000", "0.057     0.035", "30/70", names[5]]
+            ["2456 training clips, 1326 two-class blends", "0.078     0.000", "0.057     0.035", "30/70", names[5]]
         {
             assert!(text.contains(needle), "{needle} is not in\n{text}");
         }
@@ -529,7 +529,9 @@ fn evaluate_refuses_what_does_not_belong_together() {
     let other = r#"{"predictions": {"x.mov": [{"emotion": "ang", "salience": 100}]}}"#;
     let error = stderr(evaluate(METADATA, other, &[]));
     assert!(
-        error.contains(r#"predictions.json: found no clip of labels.csv, but names like "x", expected names like "a""#),
+        error.contains(
+            r#"predictions.json: found no clip of labels.csv: found names like "x", expected names like "a""#
+        ),
         "{error}"
     );
     let error = stderr(evaluate("filename,fold,ang,hap\nx,test,,\n", other, &[]));

@@ -139,8 +139,8 @@ fn compare_on_rounded_values(engine: &Arc<Engine>, case: &Case, bound: f64) {
             square(&mut found.iter().zip(&expected).map(|(a, b)| a - b)) / square(&mut expected.iter().copied());
         assert!(error <= bound, "{}: {}: {what}: {error:.1e}", engine.describe(), case.name);
     };
-    let mixed_step = mixed.training_step(&halves, case.sources, case.targets);
-    let exact_step = exact.training_step(&features, case.sources, case.targets);
+    let mixed_step = mixed.training_step(&halves, case.sources, case.target_rows);
+    let exact_step = exact.training_step(&features, case.sources, case.target_rows);
     let training = [&mixed, &exact].map(|model| model.training.as_ref().expect("made for training"));
 
     let weights = engine.read(&exact.weights.project[0], 0, exact.weights.project[0].len).expect("device");

@@ -8,11 +8,11 @@ use blendfuse::runs::Versions;
 use blendfuse::scoring::metrics::Score;
 use blendfuse::scoring::scores::{Row, Scores};
 use blendfuse::sweep::expand::{Draft, expand};
-use blendfuse::sweep::plan::{Common, Plan, Planned};
+use blendfuse::sweep::plan::{Common, PlannedTrial, SweepPlan};
 use blendfuse::sweep::settings::Settings;
 use blendfuse::sweep::spec::SHIPPED;
-use blendfuse::sweep::summary::{Status, TrialSummary};
-use blendfuse::sweep::survey::Survey;
+use blendfuse::sweep::summary::{TrialStatus, TrialSummary};
+use blendfuse::sweep::survey::SweepSurvey;
 use blendfuse::sweep::{Budget, Spec, SweepSummary};
 use std::collections::BTreeSet;
 use std::fs;
@@ -58,16 +58,22 @@ impl Pool {
         self.folder.path().join("pool")
     }
 
-    fn plan(&self, text: &str, flags: &[&str]) -> Result<Plan, String> {
+    fn plan(&self, text: &str, flags: &[&str]) -> Result<SweepPlan, String> {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let plan =
-            |spec| Plan::new(spec, "S.toml", &Common { file: None, flags: &flags }, &Survey::of(&self.path(), None)?);
+        let plan = |spec| {
+            SweepPlan::new(spec, "S.toml", &Common { file: None, flags: &flags }, &SweepSurvey::of(&self.path(), None)?)
+        };
         Spec::parse(text, "S.toml").and_then(plan).map_err(|error| format!("{error:#}"))
     }
 
-    fn shipped(&self, name: &str) -> Vec<Planned> {
+    fn shipped(&self, name: &str) -> Vec<PlannedTrial> {
         let spec = Spec::find(name).unwrap();
-        let plan = Plan::new(spec, name, &Common { file: None, flags: &[] }, &Survey::of(&self.path(), None).unwrap());
+        let plan = SweepPlan::new(
+            spec,
+            name,
+            &Common { file: None, flags: &[] },
+            &SweepSurvey::of(&self.path(), None).unwrap(),
+        );
         plan.unwrap_or_else(|error| panic!("{name}: {error:#}")).trials
     }
 }
@@ -171,13 +177,13 @@ fn shares_of_the_encoders_scale_and_alike_trials_are_dropped() {
     let pool = Pool::new();
     let trials = pool.shipped("top_n");
     // 2, 10, 16, 20, 22, 28, 30, 36 of 36 are 0.4, 2.2, 3.6, 4.4, 4.9, 6.2, 6.7, 8 of 8.
-    let kept = |trials: &[Planned]| trials.iter().map(|trial| trial.config.model.top_n).collect::<Vec<_>>();
+    let kept = |trials: &[PlannedTrial]| trials.iter().map(|trial| trial.config.model.top_n).collect::<Vec<_>>();
     assert_eq!(kept(&trials), [1, 2, 4, 5, 6, 7, 8].map(TopN::Count));
     assert_eq!(trials[0].name, "top_n=1");
     assert_eq!(trials[0].set, Settings::from([("model.top_n".to_owned(), Value::Integer(1))]));
 
     // K is that of the encoders in use, wherever the share stands.
-    let names: Vec<String> = Survey::of(&pool.path(), None).unwrap().encoders();
+    let names: Vec<String> = SweepSurvey::of(&pool.path(), None).unwrap().encoders();
     let of = names[..4].iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
     let search = format!("[search]\ndata.encoders = {{ choose = 4, of = [{of}] }}");
     let plan = pool.plan(&search, &["model.top_n=18/36"]).unwrap();
@@ -192,7 +198,7 @@ fn shipped_specs_fit_a_pool() {
     let count = |name| pool.shipped(name).len();
     assert_eq!(SHIPPED.map(|(name, _)| count(name)), [7, 3, 4, 6, 8, 28, 3]);
 
-    let config = |trials: &[Planned], name: &str| -> Config {
+    let config = |trials: &[PlannedTrial], name: &str| -> Config {
         trials.iter().find(|trial| trial.name == name).unwrap_or_else(|| panic!("no {name}")).config.clone()
     };
     let ablation = pool.shipped("ablation");
@@ -222,21 +228,21 @@ fn settings_lie_over_each_other() {
     let spec = parse("[set]\ntrain.lr = 0.4\ntrain.batch = 16\n[[trial]]\nname = \"x\"\nset.train.patience = 2");
     let flags = ["train.lr=0.3".to_owned()];
     let common = Common { file: Some(&file), flags: &flags };
-    let survey = Survey::of(&pool.path(), None).unwrap();
+    let survey = SweepSurvey::of(&pool.path(), None).unwrap();
     // A flag may not take the meaning from a trial that was named by hand.
     let flag = ["train.patience=5".to_owned()];
     let refused =
-        Plan::new(spec.clone(), "S.toml", &Common { file: None, flags: &flag }, &survey).map(drop).unwrap_err();
+        SweepPlan::new(spec.clone(), "S.toml", &Common { file: None, flags: &flag }, &survey).map(drop).unwrap_err();
     assert!(
-        refused.to_string().contains("--set train.patience=5: S.toml tries values of `train.patience`"),
+        refused.to_string().contains("--set train.patience=5: S.toml already searches `train.patience`"),
         "{refused}"
     );
-    let plan = Plan::new(spec, "S.toml", &common, &survey).unwrap();
+    let plan = SweepPlan::new(spec, "S.toml", &common, &survey).unwrap();
     let train = &plan.trials[0].config.train;
     assert_eq!((train.max_epochs, train.batch, train.lr, train.patience), (7, 16, 0.3, 2));
     // What was planned can be planned again from what is written down.
     let written = toml::to_string(&plan.spec).unwrap();
-    let again = Plan::new(parse(&written), "S.toml", &Common { file: None, flags: &[] }, &survey).unwrap();
+    let again = SweepPlan::new(parse(&written), "S.toml", &Common { file: None, flags: &[] }, &survey).unwrap();
     assert_eq!(again.trials, plan.trials);
     assert_eq!(toml::to_string(&again.spec).unwrap(), written);
 }
@@ -248,7 +254,7 @@ fn the_documented_spec_is_valid() {
     let text = blocks.into_iter().find(|block| block.starts_with("method = ")).expect("a spec");
     let plan = Pool::new().plan(text, &["train.patience=5"]).unwrap();
     assert_eq!((plan.trials.len(), plan.trials[0].name.as_str()), (21, "uniform"));
-    for Planned { config, .. } in &plan.trials[1..] {
+    for PlannedTrial { config, .. } in &plan.trials[1..] {
         assert_eq!((config.data.encoders.len(), config.train.max_epochs, config.train.patience), (2, 40, 5));
         assert!((16..=128).contains(&config.train.batch) && (1e-5..=1e-2).contains(&config.train.lr));
     }
@@ -294,8 +300,8 @@ fn every_bad_setting_is_told_at_once() {
     }
     let search = "[search]\ntrain.batch = [8, 16]";
     for (flag, message) in [
-        ("train.batch=4", "--set train.batch=4: S.toml tries values of `train.batch`"),
-        ("train.seed=4", "--set train.seed=4: the runs of a sweep have seeds of their own"),
+        ("train.batch=4", "--set train.batch=4: S.toml already searches `train.batch`"),
+        ("train.seed=4", "--set train.seed=4: a sweep sets the seeds of its runs"),
         ("train.rate=4", "unknown key `train.rate` in --set train.rate=4"),
     ] {
         let error = pool.plan(search, &[flag]).err().unwrap_or_else(|| panic!("{flag} is accepted"));
@@ -309,8 +315,8 @@ fn adaptation_needs_test_clips() {
     fs::remove_file(pool.path().join("test_metadata.csv")).unwrap();
     fs::remove_dir_all(pool.path().join("features/test")).unwrap();
     let spec = Spec::find("adaptation_selection").unwrap();
-    let survey = Survey::of(&pool.path(), None).unwrap();
-    let plan = Plan::new(spec, "adaptation_selection", &Common { file: None, flags: &[] }, &survey);
+    let survey = SweepSurvey::of(&pool.path(), None).unwrap();
+    let plan = SweepPlan::new(spec, "adaptation_selection", &Common { file: None, flags: &[] }, &survey);
     let error = format!("{:#}", plan.err().unwrap());
     assert!(error.contains("2 of 4 trials cannot run") && error.contains("trial `adaptation`: "), "{error}");
 }
@@ -318,7 +324,7 @@ fn adaptation_needs_test_clips() {
 #[test]
 fn specs_that_contradict_themselves() {
     for (text, message) in [
-        ("", "found nothing to try"),
+        ("", "found no trials"),
         ("serch = 1", "unknown field `serch`"),
         ("folds = [\n0,, 1]", "on line 2"),
         ("method = \"bayes\"\n[search]\na = [1]", "unknown variant `bayes`"),
@@ -326,24 +332,24 @@ fn specs_that_contradict_themselves() {
         ("method = \"random\"\ntrials = 3\n[[trial]]\nname = \"a\"", "without a [search] section"),
         ("trials = 3\n[search]\ntrain.lr = [1]", "found trials with method = \"grid\""),
         ("[search]\ntrain.lr = []", "`search.train.lr`: found an empty list"),
-        ("[search]\ntrain.lr = 1", "expected a list of values; to give all trials one value, put it in [set]"),
+        ("[search]\ntrain.lr = 1", "expected a list of values; move a value shared by all trials to [set]"),
         ("[search]\ntrain.lr = { min = 1, max = 2 }", "found a range with method = \"grid\""),
         ("[search]\ntrain.lr = { least = 1 }", "or a range such as"),
-        ("method = \"random\"\ntrials = 3\n[search]\ntrain.lr = { min = 2, max = 1 }", "min below max"),
+        ("method = \"random\"\ntrials = 3\n[search]\ntrain.lr = { min = 2, max = 1 }", "min < max"),
         (
             "method = \"random\"\ntrials = 3\n[search]\ntrain.lr = { min = 0, max = 1, scale = \"log\" }",
-            "above 0, for its",
+            "min > 0 with scale",
         ),
         (
             "method = \"random\"\ntrials = 3\n[search]\ntrain.batch = { min = 1.5, max = 3, integer = true }",
             "whole numbers",
         ),
-        ("[search]\ndata.encoders = { choose = 5 }", "found 5 of 4 encoders, which is 0 choices"),
+        ("[search]\ndata.encoders = { choose = 5 }", "found 5 of 4 encoders, which are 0 combinations"),
         ("[search]\ntrain.seed = [1, 2]", "list seeds = [0, 1, …] instead"),
-        ("[set]\ntrain.lr = 1\n[search]\ntrain.lr = [1, 2]", "found `train.lr` in [set] and in [search]"),
-        ("seeds = []\n[search]\ntrain.lr = [1]", "`seeds`: expected distinct seeds, at least one"),
-        ("folds = [1, 1]\n[search]\ntrain.lr = [1]", "`folds`: expected distinct folds"),
-        ("[[trial]]\nname = \"a\"\n[[trial]]\nname = \"a\"", "a different name for each"),
+        ("[set]\ntrain.lr = 1\n[search]\ntrain.lr = [1, 2]", "found `train.lr` in both [set] and [search]"),
+        ("seeds = []\n[search]\ntrain.lr = [1]", "`seeds`: found no seed or duplicates"),
+        ("folds = [1, 1]\n[search]\ntrain.lr = [1]", "`folds`: found no fold or duplicates"),
+        ("[[trial]]\nname = \"a\"\n[[trial]]\nname = \"a\"", "a distinct name for each"),
         ("method = \"random\"\ntrials = 20000\n[search]\ntrain.lr = [1]", "expected at most 10000"),
     ] {
         let error = refusal(text);
@@ -351,7 +357,7 @@ fn specs_that_contradict_themselves() {
         assert!(error.contains(message), "{text}\nexpected {message:?} in\n{error}");
     }
     let error = format!("{:#}", Spec::find("nowhere.toml").err().unwrap());
-    assert!(error.contains("nowhere.toml: the spec cannot be read") && error.contains("single_encoders"), "{error}");
+    assert!(error.contains("nowhere.toml: cannot read the spec") && error.contains("single_encoders"), "{error}");
 }
 
 // Leaderboards
@@ -370,12 +376,12 @@ fn summary(means: [(f64, Option<f64>); 3]) -> SweepSummary {
             labels: None,
         };
         let set = [Settings::from([("train.lr".to_owned(), Value::Float(1e30))]), Settings::new()][id % 2].clone();
-        let (status, row) = (Status::Done, Some(row));
+        let (status, row) = (TrialStatus::Done, Some(row));
         TrialSummary { id, name, set, status, error: None, row, against_best: None, seconds: Some(1.0) }
     };
     let mut trials: Vec<TrialSummary> = means.into_iter().enumerate().map(trial).collect();
     let set = Settings::from([("model.top_n".to_owned(), Value::Integer(3))]);
-    let (status, error) = (Status::Failed, Some("broke".to_owned()));
+    let (status, error) = (TrialStatus::Failed, Some("broke".to_owned()));
     let (row, against_best, seconds) = (None, None, None);
     trials.push(TrialSummary { id: 3, name: "fourth".into(), set, status, error, row, against_best, seconds });
     let data =

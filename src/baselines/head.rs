@@ -1,5 +1,5 @@
-//! The challenge's own classifiers of one feature vector: a linear layer, or an MLP with one hidden layer of 256 or 512 units
-//! and ReLU, trained with soft-label cross-entropy and Adam. Source: model/models.py and main.py of BlEmoRe/blemore-common.
+//! The challenge's classifiers of one feature vector: a linear layer, or an MLP with one hidden layer (256 or 512) and ReLU,
+//! trained with soft-label cross-entropy and Adam. Source: model/models.py and main.py of BlEmoRe/blemore-common.
 
 use crate::config::{DecodeConfig, TrainConfig};
 use crate::kernel::step::Step;
@@ -12,11 +12,11 @@ use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-/// Which of the challenge's classifiers.
+/// A classifier of the challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Linear,
-    /// Its hidden units
+    /// Number of hidden units
     Mlp(usize),
 }
 
@@ -38,19 +38,19 @@ impl Kind {
     }
 }
 
-/// How a classifier is trained, and which epoch's scores are kept.
+/// How a classifier is trained and its best epoch chosen.
 #[derive(Clone, Copy, Debug)]
 pub enum Recipe<'a> {
-    /// lr, weight_decay, batch, max_epochs, patience and min_delta as given; the epoch with the best loss on the scored clips
+    /// Given lr, weight_decay, batch, max_epochs, patience and min_delta; the epoch with the lowest loss on the scored clips
     Own(&'a TrainConfig),
-    /// The challenge's own: lr 5e-6, weight decay 1e-3, batch 32 and always 200 epochs; of these the first with the best mean of
-    /// both metrics on the scored clips, thresholds searched on them. Source: `hparams` in main.py and `Trainer.train` in
-    /// trainer/trainer.py of BlEmoRe/blemore-common, commit 98e6236. Its loss, KL divergence, has the gradient of cross-entropy.
+    /// The challenge's settings: lr 5e-6, weight decay 1e-3, batch 32 and always 200 epochs; the first epoch with the best mean
+    /// of presence and salience on the scored clips, with thresholds searched on them. Source: `hparams` in main.py and `Trainer.train` in
+    /// trainer/trainer.py of BlEmoRe/blemore-common, commit 98e6236. KL divergence, its loss, has the same gradient as cross-entropy.
     Challenge(&'a DecodeConfig, Option<usize>),
 }
 
 impl Recipe<'_> {
-    /// What tells a method's name from that of the same classifier with another recipe.
+    /// Suffix of the baseline's name.
     pub fn suffix(&self) -> &'static str {
         match self {
             Self::Own(_) => "",
@@ -73,16 +73,16 @@ impl Recipe<'_> {
     }
 }
 
-/// Standardised features and soft targets.
+/// Standardised features and soft labels.
 pub struct Rows {
     /// (N, D)
     pub x: Array2<f32>,
-    /// (N, C), rows summing to 1
+    /// (N, C), rows sum to 1
     pub y: Array2<f32>,
 }
 
-/// Trains on some rows and scores others, (N, C) with rows summing to 1. The learning rate is constant. The same seed gives
-/// the same scores.
+/// Trains a classifier at a constant learning rate and returns scores (N, C) of the validation rows, which sum to 1 per row.
+/// Deterministic for a seed.
 pub fn fit(kind: Kind, train: &Rows, validation: &Rows, recipe: Recipe, seed: u64) -> Array2<f32> {
     let settings = recipe.train();
     let truths = metrics::truths(validation.y.view());
@@ -100,7 +100,7 @@ pub fn fit(kind: Kind, train: &Rows, validation: &Rows, recipe: Recipe, seed: u6
             steps += 1;
         }
         let logits = forward(&layers, validation.x.clone()).pop().expect("at least one layer");
-        // Less is better: a loss, or a score times −1.
+        // Lower is better: a loss, or a negated score.
         let (value, least) = match recipe {
             Recipe::Own(_) => (mean_loss(&logits, &validation.y), settings.min_delta),
             Recipe::Challenge(decode, neutral) => {
@@ -119,20 +119,20 @@ pub fn fit(kind: Kind, train: &Rows, validation: &Rows, recipe: Recipe, seed: u6
     best.expect("at least one epoch").1
 }
 
-/// Mean of both metrics under the thresholds that are best on these clips.
+/// Returns the mean of presence and salience with the best thresholds on these clips.
 fn searched_score(scores: ArrayView2<f32>, truths: &[Truth], decode: &DecodeConfig, neutral: Option<usize>) -> f64 {
     decode.search_officially(scores, truths, neutral).1.mean()
 }
 
 struct Layer {
-    /// (O, I) and its Adam moments
+    /// (O, I), and its Adam moments
     weight: [Array2<f32>; 3],
-    /// (O) and its moments
+    /// (O), and its Adam moments
     bias: [Array1<f32>; 3],
 }
 
 impl Layer {
-    /// torch.nn.Linear's initial values, uniform ±1/√I.
+    /// Returns a layer initialised as torch.nn.Linear: uniform in ±1/√I.
     fn new(inputs: usize, outputs: usize, random: &mut ChaCha8Rng) -> Self {
         let bound = 1.0 / (inputs as f32).sqrt();
         let weight = Array2::from_shape_simple_fn((outputs, inputs), || random.random_range(-bound..bound));
@@ -145,7 +145,7 @@ impl Layer {
     }
 }
 
-/// The input of every layer and, last, the logits.
+/// Returns the input of each layer and, last, the logits.
 fn forward(layers: &[Layer], x: Array2<f32>) -> Vec<Array2<f32>> {
     let mut values = vec![x];
     for (i, layer) in layers.iter().enumerate() {
@@ -167,11 +167,11 @@ fn train_step(layers: &mut [Layer], x: Array2<f32>, y: &Array2<f32>, adam: &Adam
     // d(mean over rows of −Σ y log softmax) = (softmax − y) / B
     let mut dy = (softmax(logits) - y) / y.nrows() as f32;
     for (i, (layer, x)) in layers.iter_mut().zip(values).enumerate().rev() {
-        // Nothing is done with the input's own gradient.
+        // The gradient of the network's input is not needed.
         let mut dx = Array2::zeros(if i > 0 { x.dim() } else { (0, 0) });
         if i > 0 {
             matmul(dy.view(), layer.weight[0].view(), dx.view_mut());
-            // Through the ReLU of the layer before: what is 0 there passes nothing.
+            // Backward through the ReLU of the previous layer.
             Zip::from(&mut dx).and(&x).for_each(|dx, &x| *dx = if x > 0.0 { *dx } else { 0.0 });
         }
         let mut dweight = Array2::zeros(layer.weight[0].dim());
@@ -206,8 +206,8 @@ fn softmax(mut logits: Array2<f32>) -> Array2<f32> {
 mod tests {
     use super::*;
 
-    /// Without decay a first step of Adam moves each weight by lr against the sign of its gradient: signs are compared with
-    /// central differences of the loss.
+    /// Without decay, the first step of Adam moves each weight by lr against the sign of its gradient; the signs are compared
+    /// with central differences of the loss.
     #[test]
     fn gradients_have_the_signs_of_central_differences() {
         let mut random = ChaCha8Rng::seed_from_u64(1);
@@ -260,8 +260,8 @@ mod tests {
         }
     }
 
-    /// 200 epochs of its small learning rate: Adam moves a weight by about lr in each of 200 · 2 steps. The scores kept are those
-    /// of the epoch with the best score, which a classifier that ends earlier or keeps the least loss would not reach.
+    /// Adam moves a weight by about lr in each of 200 · 2 steps. The kept scores are those of the best-scoring epoch, which early
+    /// stopping or selection by loss would miss.
     #[test]
     fn the_challenges_recipe_is_its_own() {
         let settings = Recipe::Challenge(&DecodeConfig::default(), None).train();
@@ -280,11 +280,11 @@ mod tests {
         let score = |scores: &Array2<f32>| searched_score(scores.view(), &truths, &decode, None);
         let kept = fit(Kind::Linear, &train, &validation, Recipe::Challenge(&decode, None), 3);
         assert_eq!(fit(Kind::Linear, &train, &validation, Recipe::Challenge(&decode, None), 3), kept);
-        // The same training by hand: every epoch's score, the first of the best kept.
+        // Repeats the training for each number of epochs and keeps the first best score.
         let (mut first_best, mut scores_of) = (0, Vec::new());
         for epochs in 1..=200 {
             let own = TrainConfig { max_epochs: epochs, patience: u32::MAX, min_delta: -1e9, ..settings.clone() };
-            // A negative least gain keeps the last epoch.
+            // A negative min_delta keeps the last epoch.
             let scores = fit(Kind::Linear, &train, &validation, Recipe::Own(&own), 3);
             scores_of.push(scores);
             if score(&scores_of[epochs as usize - 1]) > score(&scores_of[first_best]) {
@@ -292,6 +292,6 @@ mod tests {
             }
         }
         assert_eq!(kept, scores_of[first_best]);
-        assert!(first_best < 199, "it is not simply the last epoch");
+        assert!(first_best < 199, "the best epoch is not the last one");
     }
 }

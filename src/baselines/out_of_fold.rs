@@ -1,6 +1,6 @@
-//! `out_of_fold.npz` of a baselines folder: what each classifier scored the clips that it was not trained on.
+//! `out_of_fold.npz` of a baselines folder: scores of each classifier for the clips that it was not trained on.
 //!
-//! `filenames`, `folds` (N), `groups` (N) where the labels have them, `targets` (N, C), `methods` (M) and `seeds` (S) as text,
+//! `filenames`, `folds` (N), `groups` (N) if the labels have groups, `targets` (N, C), `methods` (M) and `seeds` (S) as text,
 //! and `scores_m_s` (N, C) of method m with seed s.
 
 use crate::config::DecodeConfig;
@@ -11,10 +11,10 @@ use ndarray::{Array2, Axis, concatenate};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Writes methods that were all scored on the same folds and seeds, in the same order.
+/// Writes the scores of methods with the same folds and seeds in the same order.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// A file that cannot be written.
 pub fn write(path: &Path, methods: &[(String, System)]) -> Result<()> {
     let Some((_, one)) = methods.first() else { return Ok(()) };
     let seeds: Vec<u64> = one.seeds().into_iter().collect();
@@ -49,18 +49,16 @@ pub fn write(path: &Path, methods: &[(String, System)]) -> Result<()> {
     npz.finish()
 }
 
-/// Reads them back, with what the folder's `summary.json` and configuration tell.
+/// Reads the scores by method; `classes`, `neutral` and `decode` come from the folder's `summary.json` and configuration.
 ///
 /// # Errors
-/// A file that is missing, damaged or of another task.
-pub fn read(
-    path: &Path,
-    classes: &[String],
-    neutral: Option<usize>,
-    decode: &DecodeConfig,
-) -> Result<Vec<(String, System)>> {
+/// A missing or damaged file, or one of other classes.
+pub fn read(path: &Path, classes: &[String], neutral: Option<usize>, decode: &DecodeConfig) -> Result<Vec<(String, System)>> {
     let what = path.display();
-    ensure!(path.exists(), "{what}: found no such file; older versions wrote none");
+    ensure!(
+        path.exists(),
+        "{what}: found no such file (older versions did not write one); rerun `blendfuse baselines` into a new folder"
+    );
     let mut npz = NpzReader::open(path)?;
     let [names, folds, methods, seeds] = ["filenames", "folds", "methods", "seeds"]
         .map(|name| npz.strings(name))
@@ -74,7 +72,7 @@ pub fn read(
     let fits = folds.len() == n && groups.as_ref().is_none_or(|groups| groups.len() == n);
     ensure!(
         fits && targets.dim() == (n, classes.len()),
-        "{what}: found arrays of different lengths, expected one row per clip"
+        "{what}: found arrays of different lengths, expected one row per clip; rerun `blendfuse baselines`"
     );
     let number =
         |text: &String| text.parse::<u64>().with_context(|| format!("{what}: found {text:?}, expected a number"));
@@ -87,7 +85,12 @@ pub fn read(
         let mut runs = Vec::new();
         for (s, seed) in seeds.iter().enumerate() {
             let scores = npz.matrix(&format!("scores_{m}_{s}"))?;
-            ensure!(scores.dim() == targets.dim(), "{what}: found scores of another shape than the targets");
+            ensure!(
+                scores.dim() == targets.dim(),
+                "{what}: found scores {:?}, expected {:?} like the targets; rerun `blendfuse baselines`",
+                scores.dim(),
+                targets.dim()
+            );
             let all = FoldScores {
                 seed: number(seed)?,
                 fold: 0,
@@ -99,7 +102,7 @@ pub fn read(
             };
             runs.extend(rows.iter().map(|(&fold, rows)| FoldScores { fold, ..all.select(rows) }));
         }
-        // As they were trained.
+        // The order of training.
         runs.sort_by_key(|run| (run.fold, run.seed));
         read.push((method, System { classes: classes.to_vec(), neutral, decode: decode.clone(), runs }));
     }

@@ -1,4 +1,4 @@
-//! What the device can do at most: bytes copied and multiply-adds done in a second.
+//! Ceilings of a device: maximum rates of copies and multiply-adds.
 
 use super::{copy, multiply_add, timing};
 use crate::engine::Call;
@@ -11,32 +11,32 @@ use ndarray::Array2;
 use serde::Serialize;
 use std::time::Instant;
 
-/// Medians; `None` where the device had no room to measure it.
+/// Median rates; `None` if device memory did not suffice for the measurement.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ceilings {
-    /// Bytes read plus bytes written
+    /// Bytes read plus bytes written, in GB/s
     pub copy_gb_s: Option<f64>,
-    /// Two operations per multiply-add, f32
+    /// f32 multiply-adds, two operations each, in GFLOP/s
     pub fma_gflop_s: Option<f64>,
 }
 
-/// Elements that are copied at most: 256 MiB, much more than a cache holds.
+/// Maximum number of elements copied: 256 MiB, well above cache sizes.
 const COPIED: usize = 64 << 20;
 
-/// Lanes of the multiply-adds: several times what a large GPU keeps in flight.
+/// Lanes of the multiply-adds: several times the number that a large GPU keeps in flight.
 const LANES: usize = 1 << 20;
 
-/// Side of the matrices whose product gives the CPU's rate: they stay in cache.
+/// Side of the matrices multiplied on the CPU: they fit in cache.
 const SIDE: usize = 768;
 
-/// A longer launch that is not faster by this much ends the search.
+/// The search ends when doubling the launch gains less than this factor.
 const ENOUGH_GAIN: f64 = 1.03;
 
 impl Ceilings {
-    /// Measures both, each for about `seconds`.
+    /// Measures both rates, each for about `seconds`.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// A lost device.
     pub fn measure(engine: &Engine, seconds: f64) -> Result<Self> {
         let fma = match engine {
             Engine::Gpu(_) => multiply_adds(engine, seconds)?,
@@ -45,7 +45,7 @@ impl Ceilings {
         Ok(Self { copy_gb_s: copied(engine, seconds)?, fma_gflop_s: fma })
     }
 
-    /// Seconds that so much work takes at least.
+    /// Returns the lower bound of the time of `cost`, in seconds.
     pub fn floor(&self, cost: Cost) -> Option<f64> {
         let (copy, fma) = (self.copy_gb_s? * 1e9, self.fma_gflop_s? * 1e9);
         Some((cost.bytes as f64 / copy).max(cost.flops as f64 / fma))
@@ -54,9 +54,9 @@ impl Ceilings {
 
 fn copied(engine: &Engine, seconds: f64) -> Result<Option<f64>> {
     let length = COPIED.min(engine.max_elements()) / 4 * 4;
-    let room = || -> Result<_> { Ok((engine.buffer("source", length)?, engine.buffer("copied", length)?)) };
-    let Ok((source, copied)) = room() else { return Ok(None) };
-    // Pages that nobody wrote are all the same one on a CPU.
+    let buffers = || -> Result<_> { Ok((engine.buffer("source", length)?, engine.buffer("copied", length)?)) };
+    let Ok((source, copied)) = buffers() else { return Ok(None) };
+    // On a CPU, all untouched pages map to one zero page.
     engine.write(&source, 0, &vec![1.0; length]);
     let call =
         copy::call(engine, copy::Params { length: length as u32 }, copy::Args { source: &source, copied: &copied });
@@ -64,10 +64,10 @@ fn copied(engine: &Engine, seconds: f64) -> Result<Option<f64>> {
 }
 
 fn multiply_adds(engine: &Engine, seconds: f64) -> Result<Option<f64>> {
-    let room = || -> Result<_> { Ok((engine.upload("line", &[0.999f32, 0.001])?, engine.buffer("sums", LANES)?)) };
-    let Ok((line, sums)) = room() else { return Ok(None) };
+    let buffers = || -> Result<_> { Ok((engine.upload("line", &[0.999f32, 0.001])?, engine.buffer("sums", LANES)?)) };
+    let Ok((line, sums)) = buffers() else { return Ok(None) };
     let mut best = 0.0f64;
-    // Twice as long until that no longer drowns the costs of launching any further.
+    // Doubles the launch until its fixed costs are negligible.
     for rounds in (4..20).map(|power| 1 << power) {
         let params = multiply_add::Params { lanes: LANES as u32, rounds };
         let calls = [multiply_add::call(engine, params, multiply_add::Args { line: &line, sums: &sums })];
@@ -81,7 +81,7 @@ fn multiply_adds(engine: &Engine, seconds: f64) -> Result<Option<f64>> {
     Ok(Some(best))
 }
 
-/// A square product by the crate that also makes the twins' products: it takes the widest unit that it knows.
+/// Times a square product with the library that the CPU twins use, in GFLOP/s.
 fn product(seconds: f64) -> f64 {
     let a = Array2::from_elem((SIDE, SIDE), 1.0f32);
     let mut c = a.clone();
@@ -95,7 +95,7 @@ fn product(seconds: f64) -> f64 {
     2.0 * (SIDE as f64).powi(3) / timing::Quartiles::of(samples).median / 1e9
 }
 
-/// Seconds of a launch: by the device's own clock where it has one.
+/// Returns the median time of a launch in seconds, by the device's timestamps if available.
 fn median(engine: &Engine, calls: &[Call], seconds: f64) -> Result<f64> {
     let step = Step::default();
     let mut samples = Vec::new();

@@ -1,4 +1,4 @@
-//! `copied = source`: what reading and writing memory costs at least. Both (length).
+//! `copied = source`, both (length): measures memory bandwidth.
 
 use crate::kernel::real::Real;
 use crate::kernel::step::Step;
@@ -16,7 +16,7 @@ kernel! {
 
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
-    // A piece per thread: memcpy writes past the caches where it is long enough.
+    // One chunk per thread: memcpy bypasses the caches for long chunks.
     let piece = p.length.div_ceil(rayon::current_num_threads()).max(1);
     let pieces = b.copied[..p.length].par_chunks_mut(piece).zip(b.source[..p.length].par_chunks(piece));
     pieces.for_each(|(copied, source)| copied.copy_from_slice(source));

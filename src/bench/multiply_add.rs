@@ -1,11 +1,11 @@
-//! `sums = Σ of 8 chains x ← factor · x + term`, 4 · rounds links each: nothing but multiply-adds.
+//! `sums = Σ of 8 chains x ← factor · x + term`, 4 · rounds links each: measures multiply-add throughput.
 //! line (2): factor, term → sums (lanes). Chain c of lane i starts at i % 64 + c.
 
 use crate::kernel::real::Real;
 use crate::kernel::step::Step;
 
 const CHAINS: usize = 8;
-/// Links that a chain grows by in a round.
+/// Links per chain and round.
 const LINKS: usize = 4;
 
 kernel! {

@@ -1,4 +1,4 @@
-//! How long steps take: whole ones as training runs them, and kernel by kernel.
+//! Timing of steps: whole steps as training runs them, and single kernels.
 
 use super::workload::Loaded;
 use crate::engine::Call;
@@ -9,28 +9,34 @@ use anyhow::Result;
 use serde::Serialize;
 use std::time::Instant;
 
-/// Repeats of every measurement, however long they take.
+/// Minimum number of samples of a measurement.
 pub const LEAST_SAMPLES: usize = 5;
 
-/// The same of steps that are timed kernel by kernel.
+/// Minimum number of steps timed kernel by kernel.
 const LEAST_TIMED: usize = 3;
 
-/// Steps under way at most while they are timed.
+/// Maximum number of steps in flight while timing.
 const IN_FLIGHT: usize = 32;
 
-/// Seconds of a sample: short steps are timed several at a time.
+/// Duration of a sample in seconds: short steps are timed several at a time.
 const SAMPLE: f64 = 0.02;
 
-/// Of some samples, in their unit.
+/// Quartiles of samples, in their unit.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Quartiles {
+    /// Second quartile
     pub median: f64,
+    /// First quartile
     pub q1: f64,
+    /// Third quartile
     pub q3: f64,
 }
 
 impl Quartiles {
-    /// Panics without samples.
+    /// Returns the quartiles, linearly interpolated between samples.
+    ///
+    /// # Panics
+    /// No samples.
     pub fn of(mut samples: Vec<f64>) -> Self {
         samples.sort_by(f64::total_cmp);
         let at = |part: f64| {
@@ -45,14 +51,14 @@ impl Quartiles {
 /// Times in seconds.
 pub struct Steps {
     pub step: Quartiles,
-    /// What the host spends on a step while others are under way; `None` on the CPU engine, which is the host
+    /// Host time per step while other steps are in flight; `None` on the CPU engine
     pub host: Option<f64>,
 }
 
-/// Whole steps, submitted one after the other without waiting for each, for about `seconds`.
+/// Times whole steps, submitted without waiting for each, for about `seconds`.
 ///
 /// # Errors
-/// Where the device is lost.
+/// A lost device.
 pub fn steps(loaded: &mut Loaded, seconds: f64) -> Result<Steps> {
     let begun = Instant::now();
     let mut alone = f64::INFINITY;
@@ -72,7 +78,7 @@ pub fn steps(loaded: &mut Loaded, seconds: f64) -> Result<Steps> {
     Ok(Steps { step: Quartiles::of(samples), host: is_gpu.then(|| Quartiles::of(host).median) })
 }
 
-/// Seconds per step of `count` steps; adds the host's on all but the first.
+/// Returns the time per step of `count` steps in seconds; appends the host times of all but the first to `host`.
 fn group(loaded: &mut Loaded, count: usize, host: &mut Vec<f64>) -> Result<f64> {
     let begun = Instant::now();
     for index in 0..count {
@@ -87,10 +93,10 @@ fn group(loaded: &mut Loaded, count: usize, host: &mut Vec<f64>) -> Result<f64> 
     Ok(begun.elapsed().as_secs_f64() / count as f64)
 }
 
-/// Median seconds of every call over steps that are timed call by call; `None` where the device cannot.
+/// Returns the median time of each call in seconds; `None` if the device has no timestamps.
 ///
 /// # Errors
-/// Where the device is lost.
+/// A lost device.
 pub fn kernels(loaded: &mut Loaded, seconds: f64) -> Result<Option<Vec<f64>>> {
     let mut samples = vec![Vec::new(); loaded.calls.len()];
     let begun = Instant::now();
@@ -102,10 +108,10 @@ pub fn kernels(loaded: &mut Loaded, seconds: f64) -> Result<Option<Vec<f64>>> {
     Ok(Some(samples.into_iter().map(|samples| Quartiles::of(samples).median).collect()))
 }
 
-/// Runs the calls and waits: seconds of each, by the device's own clock; `None` where it has none.
+/// Runs the calls and returns the time of each in seconds, by the device's timestamps; `None` if it has none.
 ///
 /// # Errors
-/// Where the device is lost.
+/// A lost device.
 pub fn per_call(engine: &Engine, calls: &[Call], step: &Step) -> Result<Option<Vec<f64>>> {
     if let Engine::Gpu(gpu) = engine {
         let dispatches = calls.iter().map(|call| match &call.run {

@@ -1,4 +1,4 @@
-//! The network and features that are timed: the default network on random features of given widths.
+//! The benchmark's workload: the default network on random features of given widths.
 
 use crate::config::{Config, Precision, TopN};
 use crate::data::{Encoder, Modality};
@@ -19,19 +19,20 @@ use std::sync::Arc;
 /// C, as in BlEmoRE.
 const CLASSES: usize = 6;
 
-/// Batches of features on the device: steps go through them in turn, as through a pool.
+/// Number of batches on the device; steps cycle through them.
 const BATCHES: usize = 4;
 
+/// Kind of step that is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mode {
+pub enum BenchMode {
     /// Forward, loss, backward, update
     Train,
-    /// Forward with the running statistics
+    /// Forward with running statistics
     Infer,
 }
 
-impl std::fmt::Display for Mode {
+impl std::fmt::Display for BenchMode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Train => "training step",
@@ -40,14 +41,16 @@ impl std::fmt::Display for Mode {
     }
 }
 
-/// What is timed, but for batch and mode.
+/// The network that is timed, at any batch size.
 #[derive(Clone, Debug)]
 pub struct Workload {
-    /// A preset's name, or the widths as they were given
+    /// Preset of the encoders, or their widths as given
     pub name: String,
     /// D_k
     pub widths: Vec<usize>,
+    /// n
     pub top_n: TopN,
+    /// Precision of weights and features
     pub precision: Precision,
 }
 
@@ -55,14 +58,14 @@ pub struct Workload {
 pub struct Loaded {
     pub model: Model,
     pub calls: Vec<Call>,
-    /// Weights, moments and features
+    /// Weights, moments and features, in bytes
     pub least_bytes: u64,
     batch: usize,
     steps: u64,
 }
 
 impl Workload {
-    /// Sizes and switches of its network.
+    /// Returns configuration and sizes of the network.
     ///
     /// # Errors
     /// As [`Dims::new`].
@@ -75,30 +78,30 @@ impl Workload {
         Ok((config, dims))
     }
 
-    /// Makes the network for batches of `batch` rows and takes its weights and features to the device.
+    /// Builds the network for batches of `batch` rows, with weights and features on the device.
     ///
     /// # Errors
-    /// Where they do not fit: says what does not.
-    pub fn load(&self, engine: &Arc<Engine>, batch: usize, mode: Mode) -> Result<Loaded> {
+    /// Invalid sizes, or insufficient device memory.
+    pub fn load(&self, engine: &Arc<Engine>, batch: usize, mode: BenchMode) -> Result<Loaded> {
         let (config, dims) = self.dims(batch)?;
         let rows = BATCHES * batch;
         let windows = Windows::new(&dims, rows, engine.max_elements())?;
         let purpose = match mode {
-            Mode::Train => model::Mode::Training,
-            Mode::Infer => model::Mode::Inference,
+            BenchMode::Train => model::Mode::Training,
+            BenchMode::Infer => model::Mode::Inference,
         };
         let extent = Extent { rows: batch, steps: BATCHES };
         let model = Model::new(engine.clone(), &config, dims, windows, extent, purpose)?;
         model.initialise(0);
         let features = self.features(&model, rows)?;
         let calls = match mode {
-            Mode::Train => model.training_step(&features, batch, 0),
-            Mode::Infer => model.inference(&features, batch),
+            BenchMode::Train => model.training_step(&features, batch, 0),
+            BenchMode::Infer => model.inference(&features, batch),
         };
         Ok(Loaded { least_bytes: least_bytes(&model, &features), model, calls, batch, steps: 0 })
     }
 
-    /// Random features of mean 0 and variance 1, and a class for each row.
+    /// Returns random features of mean 0 and variance 1, with one class per row.
     fn features(&self, model: &Model, rows: usize) -> Result<Features> {
         let encoder = |(stream, &width): (usize, &usize)| {
             let mut random = ChaCha8Rng::seed_from_u64(0);
@@ -108,14 +111,14 @@ impl Workload {
             Encoder { name: String::new(), modality: Modality::Unknown, features }
         };
         let encoders = self.widths.par_iter().enumerate().map(encoder).collect();
-        let targets = Array2::from_shape_fn((rows, CLASSES), |(row, class)| f32::from(row % CLASSES == class));
+        let labels = Array2::from_shape_fn((rows, CLASSES), |(row, class)| f32::from(row % CLASSES == class));
         let standard = Standard {
             mean: self.widths.iter().map(|&width| vec![0.0; width]).collect(),
             std: self.widths.iter().map(|&width| vec![1.0; width]).collect(),
         };
         let mut features = Features::new(&model.engine, &model.dims, &model.windows, rows)?;
         let encoders = upload::features(encoders, &[], &standard, model.dims.half)?;
-        features.fill(&model.engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
+        features.fill(&model.engine, &model.windows, encoders, labels.as_slice().expect("in C order"));
         features.set_standard(&model.engine, &model.windows, &standard);
         let mut order: Vec<u32> = (0..rows as u32).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
@@ -124,7 +127,7 @@ impl Workload {
     }
 }
 
-/// Bytes of weights, moments and resident features.
+/// Returns the size of weights, moments and resident features, in bytes.
 fn least_bytes(model: &Model, features: &Features) -> u64 {
     let weights: usize =
         model.weights.project.iter().chain([&model.weights.fuse, &model.weights.small]).map(|part| part.len).sum();
@@ -135,7 +138,7 @@ fn least_bytes(model: &Model, features: &Features) -> u64 {
 }
 
 impl Loaded {
-    /// Values of the next step: other rows than the last one's.
+    /// Returns the parameters of the next step, which uses the next batch.
     pub fn next_step(&mut self) -> Step {
         let index = self.steps;
         self.steps += 1;

@@ -1,5 +1,5 @@
-//! Shapes and switches under which kernels are compared: sizes 1, odd, not a multiple of any tile, K = 1, n = 1, n = K,
-//! ties in the gate, with and without a norm in the fusion, ragged widths up to 5 000, several windows, adaptation, every loss and optimiser.
+//! Shapes and settings of the comparisons: sizes 1, odd, and not a multiple of any tile; K = 1, n = 1, n = K; ties in the
+//! gate; fusion with and without norm; ragged widths up to 5 000; several windows; adaptation; every loss and optimiser.
 
 use crate::config::{Attention, Config, FusionNorm, Heads, Optimizer, Precision, PresenceLoss, TemperatureMode, TopN};
 use crate::data::{Encoder, Modality};
@@ -14,43 +14,56 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution as _, StandardNormal};
 use std::sync::Arc;
 
+/// A network and a batch under which kernels are compared.
 #[derive(Clone, Debug)]
 pub struct Case {
+    /// Unique name
     pub name: &'static str,
     /// D_k
     pub widths: Vec<usize>,
     /// P, A, F, H
     pub sizes: [usize; 4],
+    /// C
     pub classes: usize,
+    /// n
     pub top_n: TopN,
-    /// Labelled and unlabelled rows of the batch
+    /// Labelled rows of the batch
     pub sources: usize,
-    pub targets: usize,
+    /// Unlabelled rows of the batch, for adaptation
+    pub target_rows: usize,
+    /// Probability of dropping an activation
     pub dropout: f32,
-    /// Rows lack encoders: some of them, one row all but the last, and the others that
+    /// Whether encoders are missing: some in every row, one row has only the last encoder and the others lack it
     pub missing: bool,
+    /// Probability of dropping an encoder
     pub encoder_dropout: f32,
-    /// Every encoder gets the same gate logit
+    /// Whether all encoders have the same gate logit
     pub ties: bool,
-    /// τ, fixed; else learned from the default on
+    /// Fixed τ; `None`: learned, from the default
     pub temperature: Option<f32>,
+    /// How encoders are weighted
     pub attention: Attention,
+    /// Norm behind the fusion
     pub fusion_norm: FusionNorm,
+    /// Heads of the network
     pub heads: Heads,
+    /// Loss of the presence head
     pub presence_loss: PresenceLoss,
+    /// Update rule
     pub optimizer: Optimizer,
+    /// Precision of weights and features
     pub precision: Precision,
-    /// Largest buffer, to force several windows
+    /// Maximum elements of a buffer; a small one forces several windows
     pub max_elements: usize,
 }
 
-/// Where a case's step puts its losses.
+/// Slot of the losses of a case's step.
 const SLOT: u32 = 3;
 
-/// All cases; together a few seconds on a software driver.
+/// Returns all cases; together they take a few seconds on a software driver.
 pub fn cases() -> Vec<Case> {
     let mut cases = f32_cases();
-    let named = |name| cases.iter().find(|case| case.name == name).cloned().expect("there is one");
+    let named = |name| cases.iter().find(|case| case.name == name).cloned().expect("an f32 case");
     let mixed = [
         ("base", "mixed"),
         ("all ones", "all ones, mixed"),
@@ -65,7 +78,7 @@ pub fn cases() -> Vec<Case> {
         ("missing encoders", "missing encoders, mixed"),
     ];
     let mixed: Vec<Case> =
-        mixed.into_iter().map(|(of, name)| Case { name, precision: Precision::Mixed, ..named(of) }).collect();
+        mixed.into_iter().map(|(base, name)| Case { name, precision: Precision::Mixed, ..named(base) }).collect();
     cases.extend(mixed);
     cases
 }
@@ -78,7 +91,7 @@ fn f32_cases() -> Vec<Case> {
         classes: 6,
         top_n: TopN::Count(3),
         sources: 13,
-        targets: 0,
+        target_rows: 0,
         dropout: 0.33,
         missing: false,
         encoder_dropout: 0.0,
@@ -101,7 +114,7 @@ fn f32_cases() -> Vec<Case> {
             classes: 2,
             top_n: TopN::Count(1),
             sources: 3,
-            // With a norm behind either layer of one weight nothing but rounding would be left of its gradient.
+            // With a norm behind a layer of one weight, its gradient would be mere rounding error.
             fusion_norm: FusionNorm::None,
             ..base.clone()
         },
@@ -128,13 +141,13 @@ fn f32_cases() -> Vec<Case> {
             ..base.clone()
         },
         Case { name: "windows", max_elements: 3000, ..base.clone() },
-        Case { name: "adaptation", sources: 9, targets: 7, ..base.clone() },
+        Case { name: "adaptation", sources: 9, target_rows: 7, ..base.clone() },
         Case { name: "no fusion norm", fusion_norm: FusionNorm::None, ..base.clone() },
         Case {
             name: "no fusion norm, adaptation",
             fusion_norm: FusionNorm::None,
             sources: 9,
-            targets: 7,
+            target_rows: 7,
             ..base.clone()
         },
         Case { name: "uniform", attention: Attention::Uniform, ..base.clone() },
@@ -155,24 +168,25 @@ fn f32_cases() -> Vec<Case> {
         Case { name: "missing encoders", missing: true, encoder_dropout: 0.3, ..base.clone() },
         Case { name: "missing, uniform", missing: true, attention: Attention::Uniform, ..base.clone() },
         Case { name: "missing, mean", missing: true, attention: Attention::Mean, ..base.clone() },
-        Case { name: "missing, adaptation", missing: true, sources: 9, targets: 7, ..base.clone() },
+        Case { name: "missing, adaptation", missing: true, sources: 9, target_rows: 7, ..base.clone() },
         Case { name: "encoder dropout", encoder_dropout: 0.5, ..base.clone() },
-        Case { name: "one head, adaptation", heads: Heads::Single, sources: 6, targets: 5, ..base },
+        Case { name: "one head, adaptation", heads: Heads::Single, sources: 6, target_rows: 5, ..base },
     ]
 }
 
 impl Case {
-    /// What its steps are recorded for.
+    /// Returns the modes whose steps are recorded.
     pub fn modes(&self) -> &[Mode] {
         if self.precision == Precision::Mixed { &[Mode::Training] } else { &[Mode::Training, Mode::Gradients] }
     }
 
-    /// Rows of the pool: more than the batch takes.
+    /// Returns the rows of the pool, more than a batch.
     fn clips(&self) -> usize {
-        self.sources + self.targets + 7
+        self.sources + self.target_rows + 7
     }
 
-    /// (N, K). Of the batch only its fifth row has the last encoder, too few for statistics, so that it is left with none.
+    /// Returns which encoders each row has, (N, K). One row of the batch has only the last encoder, which is too few for batch
+    /// statistics, so this row ends up without any.
     fn present(&self) -> Array2<bool> {
         let (clips, last) = (self.clips(), self.widths.len() - 1);
         let alone = clips - 7;
@@ -182,9 +196,9 @@ impl Case {
         })
     }
 
-    /// Rows of the inference that follows; 1 where the case is about smallest sizes.
+    /// Returns the rows of the inference; 1 in the case of smallest sizes.
     pub fn infer_rows(&self) -> usize {
-        if self.sizes == [1; 4] { 1 } else { self.sources + self.targets }
+        if self.sizes == [1; 4] { 1 } else { self.sources + self.target_rows }
     }
 
     fn config(&self) -> Config {
@@ -199,25 +213,26 @@ impl Case {
         }
         config.loss.presence_loss = self.presence_loss;
         config.train.optimizer = self.optimizer;
-        config.adaptation.enabled = self.targets > 0;
+        config.adaptation.enabled = self.target_rows > 0;
         config.engine.precision = self.precision;
         config
     }
 
+    /// Returns the step's parameters.
     pub fn step(&self) -> Step {
         let step = Step { seed_low: 7, seed_high: 9, first: 2, slot: SLOT, reversal: 0.3, ..Step::default() };
         step.with_dropout(self.dropout).with_update(4, 1e-3)
     }
 
-    /// The case's network and features on an engine.
+    /// Builds the network and its features on an engine.
     ///
     /// # Errors
-    /// Where the engine has no room.
+    /// Insufficient memory of the engine.
     pub fn build(&self, engine: &Arc<Engine>, mode: Mode) -> Result<(Model, Features)> {
         let config = self.config();
         let dims = Dims { masked: self.missing, ..Dims::new(&config, &self.widths, self.classes)? };
         let windows = Windows::new(&dims, self.clips(), self.max_elements)?;
-        let extent = Extent { rows: self.sources + self.targets, steps: SLOT as usize + 1 };
+        let extent = Extent { rows: self.sources + self.target_rows, steps: SLOT as usize + 1 };
         let model = Model::new(engine.clone(), &config, dims, windows, extent, mode)?;
         model.initialise(1);
         self.disturb(&model);
@@ -225,7 +240,7 @@ impl Case {
         Ok((model, features))
     }
 
-    /// Moves what starts out equal (norms, running statistics, moments), and makes ties where the case wants them.
+    /// Randomises tensors with constant initial values (norms, running statistics, moments), and makes ties if requested.
     fn disturb(&self, model: &Model) {
         let engine = &model.engine;
         let mut random = ChaCha8Rng::seed_from_u64(11);
@@ -261,7 +276,7 @@ impl Case {
         }
     }
 
-    /// A pool of random features off 0 and 1, soft targets, and a batch of rows in no order.
+    /// Returns random features with mean 1 and standard deviation 2, soft labels, and rows in reverse order.
     fn features(&self, model: &Model) -> Result<Features> {
         let mut random = ChaCha8Rng::seed_from_u64(5);
         let clips = self.clips();
@@ -277,15 +292,15 @@ impl Case {
                 }),
             })
             .collect();
-        let mut targets = Array2::from_shape_simple_fn((clips, self.classes), || random.random_range(0.0..1.0f32));
-        targets.rows_mut().into_iter().for_each(|mut row| row /= row.sum());
+        let mut labels = Array2::from_shape_simple_fn((clips, self.classes), || random.random_range(0.0..1.0f32));
+        labels.rows_mut().into_iter().for_each(|mut row| row /= row.sum());
         let standard = Standard {
             mean: self.widths.iter().map(|&width| vec![1.0; width]).collect(),
             std: self.widths.iter().map(|&width| vec![2.0; width]).collect(),
         };
         let mut features = Features::new(&model.engine, &model.dims, &model.windows, clips)?;
         let encoders = upload::features(encoders, &[], &standard, model.dims.half)?;
-        features.fill(&model.engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
+        features.fill(&model.engine, &model.windows, encoders, labels.as_slice().expect("in C order"));
         features.set_standard(&model.engine, &model.windows, &standard);
         features.set_order(&model.engine, (0..clips as u32).rev().collect());
         if self.missing {

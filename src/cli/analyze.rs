@@ -1,4 +1,4 @@
-//! `blendfuse analyze`: which encoders trained gates weigh, how steadily, and how alike those are that they keep.
+//! `blendfuse analyze`: encoder importance, its stability across runs, and encoder similarity.
 
 mod contributions;
 mod removal;
@@ -22,33 +22,33 @@ const EXAMPLE: &str = "Examples:
   blendfuse analyze run --encoders openface_2.0,clap
 
 Files: importance.csv, importance_by_run.csv, modalities.csv, stability.csv, distribution.csv,
-co_selection.csv, cka.csv, contributions.csv and removal.csv (with --data), pairs.csv, and all of it in analysis.json.";
+co_selection.csv, pairs.csv, with --data also cka.csv, contributions.csv and removal.csv, and analysis.json with all of them.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Folder of a run or of a cross-validation
+    /// Folder of a run or a cross-validation
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Pool that was trained on, for CKA, permutation, masking and linear probes; without it, they are left out
+    /// Pool used for training; required for CKA, permutation, masking and linear probes
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
-    /// Folder for the files; those of an earlier analysis are replaced [default: DIR/analysis]
+    /// Output folder; replaces the files of an earlier analysis [default: DIR/analysis]
     #[arg(long, value_name = "OUT")]
     out: Option<PathBuf>,
-    /// Show the distribution of these encoders' weights [default: five, from the most to the least important]
+    /// Encoders whose weight distribution is written [default: five, evenly spaced by importance]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     encoders: Vec<String>,
-    /// Permute each encoder this many times per run
+    /// Permutations per encoder and run
     #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     repeats: u32,
     /// Seed of the permutations
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Group encoders into families of near-duplicates: least CKA of their standardised features, from 0 to 1
+    /// Minimum CKA of standardised features, from 0 to 1, that groups encoders into a family of near-duplicates
     #[arg(long, value_name = "CKA", default_value_t = 0.9, value_parser = share)]
     family_cka: f64,
-    /// Skip permutation and masking, which take (R + 1) inference passes per encoder and family of each run
+    /// Skip permutation and masking, which take R + 1 inference passes per encoder or family and run
     #[arg(long)]
     no_permutation: bool,
     /// Skip the linear probes
@@ -68,16 +68,16 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let chosen = chosen(&args.encoders, &runs.encoders()?)?;
     if !runs.ended {
         let (dir, there) = (args.dir.display(), count(runs.finished.len(), "finished run"));
-        ui.warn(format!("{dir}: the cross-validation has not ended; this is an analysis of {there}"));
+        ui.warn(format!("{dir}: the cross-validation is unfinished; analyzing {there}"));
     }
     if !runs.unfinished.is_empty() {
-        ui.warn(format!("left out, since their training has not ended: {}", runs.unfinished.join(", ")));
+        ui.warn(format!("skipped unfinished runs: {}", runs.unfinished.join(", ")));
     }
     let gates = runs.finished.iter().map(|run| (run.name.as_str(), run.summary.gate, run.summary.top_n));
     if let Some(warning) = gate::warning(gates) {
         ui.warn(warning);
     }
-    // Nothing was held out of a run with --all: its weights come from its model and the pool.
+    // A run with --all holds out no clips: its weights are computed from its model and the pool.
     let held_out = runs.finished.iter().all(|run| run.summary.selection != FoldChoice::All);
     let weights = if held_out || args.data.is_none() { Some(Weights::of(&runs)?) } else { None };
     let options = ContributionOptions {
@@ -89,7 +89,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let with_pool = match &args.data {
         Some(data) => Some(WithPool::of(&args.device.open(ui)?, &runs, data, &args.reading, options, ui)?),
         None => {
-            ui.warn("no CKA, permutation, masking or linear probes, which need the pool that was trained on; give it with --data");
+            ui.warn("skipping CKA, permutation, masking and linear probes, which need the training pool; pass it with --data");
             None
         }
     };
@@ -98,7 +98,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         Some(weights) => weights,
         None => {
             ui.warn(
-                "no clips were held out: these are the weights of the training clips, and nothing is permuted, masked or probed",
+                "no clips were held out: reporting the weights of the training clips; permutation, masking and linear probes are skipped",
             );
             Weights::of_training(&runs, &similarity.expect("the pool was given").training)?
         }
@@ -113,7 +113,10 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         analysis.planted = Recovery::of(data, &analysis.importance)?;
     }
     if !analysis.dead().is_empty() {
-        ui.warn(format!("embeddings that are the same for every clip, CKA 0: {}", analysis.dead().join(", ")));
+        ui.warn(format!(
+            "constant embeddings (identical for every clip; CKA is set to 0): {}",
+            analysis.dead().join(", ")
+        ));
     }
     let out = args.out.unwrap_or_else(|| args.dir.join("analysis"));
     let written = analysis.write(&out)?;
@@ -131,12 +134,12 @@ fn share(text: &str) -> Result<f64, String> {
     if (0.0..=1.0).contains(&value) { Ok(value) } else { Err(format!("found {value}, expected a number from 0 to 1")) }
 }
 
-/// Places of the encoders of these names; `None` where none is named.
+/// Returns the indices of the named encoders, `None` if `names` is empty.
 fn chosen(names: &[String], encoders: &[EncoderInfo]) -> Result<Option<Vec<usize>>> {
     let place = |name: &String| {
         encoders.iter().position(|encoder| encoder.name == *name).with_context(|| {
             let have: Vec<&str> = encoders.iter().map(|encoder| encoder.name.as_str()).collect();
-            format!("--encoders: found no encoder `{name}`, have {}; correct the name", have.join(", "))
+            format!("--encoders: found no encoder `{name}`, expected one of {}; correct the name", have.join(", "))
         })
     };
     if names.is_empty() { Ok(None) } else { names.iter().map(place).collect::<Result<_>>().map(Some) }
@@ -160,7 +163,7 @@ fn print(analysis: &Analysis) {
 
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header(["modality", "encoders", "weight in all", "per encoder", "selected"]);
+    table.set_header(["modality", "encoders", "total weight", "per encoder", "selected"]);
     for m in &analysis.modalities {
         let figures = [percent(m.total), format!("{:.4}", m.mean), percent(m.selection_frequency)];
         table.add_row([m.modality.to_string(), m.encoders.to_string()].into_iter().chain(figures));
@@ -182,20 +185,20 @@ fn print(analysis: &Analysis) {
     if !known.is_empty() {
         let (mean, least) = (known.iter().sum::<f64>() / known.len() as f64, known.iter().copied().fold(1.0, f64::min));
         let pairs = count(known.len(), "pair");
-        outln!("stability of the ranking, Spearman's ρ of two runs: mean {mean:.3}, least {least:.3} ({pairs})");
+        outln!("ranking stability, Spearman's ρ between runs: mean {mean:.3}, minimum {least:.3} ({pairs})");
     }
     if let Some(correlation) = analysis.correlation {
         let text = |figure: Option<f64>| figure.map_or("–".to_owned(), |figure| format!("{figure:.3}"));
         let (pearson, spearman) = (text(correlation.pearson), text(correlation.spearman));
         outln!(
-            "CKA against co-selection: Pearson's r {pearson}, Spearman's ρ {spearman} ({})",
+            "CKA vs. co-selection: Pearson's r {pearson}, Spearman's ρ {spearman} ({})",
             count(correlation.pairs, "pair")
         );
     }
     if let Some(planted) = &analysis.planted {
         let rho = planted.spearman.map_or("–".to_owned(), |rho| format!("{rho:.3}"));
         let (noise, all) = (&planted.noise_ranks, analysis.importance.len());
-        outln!("planted reliability against mean weight: Spearman's ρ {rho}; noise has ranks {noise:?} of {all}");
+        outln!("planted reliability vs. mean weight: Spearman's ρ {rho}; noise encoders rank {noise:?} of {all}");
     }
 }
 
@@ -203,7 +206,7 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// Columns from `first` on hold numbers.
+/// Right-aligns the columns from index `first`.
 fn align(table: &mut Table, first: usize) {
     table.column_iter_mut().skip(first).for_each(|column| {
         column.set_cell_alignment(CellAlignment::Right);

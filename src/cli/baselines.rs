@@ -1,4 +1,4 @@
-//! `blendfuse baselines`: what a fusion model has to beat.
+//! `blendfuse baselines`: constant predictions, the challenge's classifiers, and uniform fusion.
 
 use super::cv::CvArgs;
 use crate::baselines;
@@ -13,17 +13,17 @@ const EXAMPLE: &str = "Examples:
   blendfuse baselines --data pool --out baselines
   blendfuse baselines --data pool --out baselines --challenge
 
-Methods: the most frequent single emotion and pair; the challenge's classifiers (linear, MLP with 256 or 512 hidden units) on
-each encoder and on all of them concatenated, trained on the CPU with this configuration's [train]; and this model with the
-same weight for every encoder (in --out/uniform).";
+Baselines: the most frequent class and pair; the challenge's classifiers (linear, MLP with 256 or 512 hidden units) on each
+encoder and on the concatenation of all, trained on the CPU with the [train] section of the configuration; and this model
+with equal encoder weights (in --out/uniform).";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
     #[command(flatten)]
     cv: CvArgs,
-    /// Also train the challenge's classifiers as the challenge does: learning rate 5e-6, weight decay 1e-3, batch 32, 200 epochs,
-    /// best epoch by the mean of both metrics on the validation fold
+    /// Also train the classifiers with the challenge's settings: learning rate 5e-6, weight decay 1e-3, batch 32, 200 epochs,
+    /// best epoch by the mean of presence and salience accuracy on the validation fold
     #[arg(long)]
     challenge: bool,
     /// Print the summary as JSON
@@ -33,7 +33,7 @@ pub struct Args {
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     let config = args.cv.config()?;
-    // One that was interrupted goes on, with uniform fusion where it stopped.
+    // An interrupted command resumes: its uniform fusion is a cross-validation, which resumes by itself.
     if !args.cv.out.join("uniform").exists() {
         files::check_new_folder(&args.cv.out)?;
     }

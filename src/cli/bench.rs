@@ -1,7 +1,7 @@
-//! `blendfuse bench`: how fast this device is, and how far from what it could do.
+//! `blendfuse bench`: speed of training and inference, in total and per kernel.
 
 use super::device::DeviceArgs;
-use crate::bench::{Report, Run, Workload, bench};
+use crate::bench::{BenchReport, BenchRun, Workload, bench};
 use crate::config::{Config, MAX_ENCODERS, Precision, TopN};
 use crate::data::synth::Preset;
 use crate::host::files::Partial;
@@ -19,32 +19,32 @@ const EXAMPLE: &str = "Examples:
   blendfuse bench --device gpu --preset paper --batch 32 --batch 64 --json bench.json
   blendfuse bench --widths 64,96,128,128,160,192,256,256 --top-n 4
 
-The network is the default one, the features are random; no pool is needed.";
+The benchmark runs the default network on random features; it needs no pool.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
     #[command(flatten)]
     device: DeviceArgs,
-    /// Encoders as in the synthetic pool of that name
+    /// Use the encoder widths of this synthetic pool
     #[arg(long, value_enum, default_value_t = Preset::Small, value_name = "P")]
     preset: Preset,
-    /// Or these: their widths, such as 64,96,128 or 36x512 for 36 encoders of 512 columns
+    /// Use these encoder widths, such as 64,96,128, or 36x512 for 36 encoders of 512 columns
     #[arg(long, value_name = "LIST", value_parser = widths, conflicts_with = "preset")]
     widths: Option<Widths>,
-    /// Encoders kept per row [default: as model.top_n]
+    /// Encoders kept per row [default: that of model.top_n]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     top_n: Option<u16>,
-    /// As engine.precision
+    /// Precision, see engine.precision
     #[arg(long, value_enum, default_value_t = Precision::F32, value_name = "P")]
     precision: Precision,
-    /// Rows of a batch, may be repeated [default: as train.batch]
+    /// Batch size in rows; repeatable [default: that of train.batch]
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(2..))]
     batch: Vec<u32>,
-    /// Least time to spend on a measurement
+    /// Minimum time per measurement, in seconds
     #[arg(long, value_name = "S", default_value_t = 3.0, value_parser = seconds)]
     seconds: f64,
-    /// Write the figures here, too
+    /// Also write the results to this file as JSON
     #[arg(long, value_name = "F")]
     json: Option<PathBuf>,
 }
@@ -55,12 +55,14 @@ pub(super) struct Widths {
     pub(super) list: Vec<usize>,
 }
 
-/// Most columns of an encoder: 16 times the paper's widest.
+/// Maximum columns of an encoder: 16 times the paper's widest.
 const MAX_WIDTH: usize = 1 << 20;
 
 pub(super) fn widths(text: &str) -> Result<Widths, String> {
     let expected = || {
-        format!("expected 1 to {MAX_ENCODERS} widths from 1 to {MAX_WIDTH}, such as 64,96,128, or 36x512 for 36 of 512")
+        format!(
+            "expected 1 to {MAX_ENCODERS} widths from 1 to {MAX_WIDTH}, such as 64,96,128, or 36x512 for 36 encoders of 512 columns"
+        )
     };
     let mut list = Vec::new();
     for part in text.split(',') {
@@ -100,7 +102,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     for &batch in &batches {
         workload.dims(batch)?;
     }
-    // A file that cannot be made is told before minutes are spent.
+    // Fails before the measurements if the file cannot be created.
     let file =
         args.json.as_deref().map(Partial::of).map(|partial| Ok::<_, anyhow::Error>((partial.create()?, partial)));
     let file = file.transpose()?;
@@ -114,11 +116,11 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     Ok(())
 }
 
-fn print(report: &Report, encoders: usize) {
+fn print(report: &BenchReport, encoders: usize) {
     outln!("device    {}", report.device.name);
-    outln!("copies    {} GB/s, read and written", or_dash(report.ceilings.copy_gb_s));
-    outln!("computes  {} GFLOP/s, multiply-adds in f32", or_dash(report.ceilings.fma_gflop_s));
-    outln!("first     step done {:.2} s after the start", report.first_step_s);
+    outln!("copy      {} GB/s, read + write", or_dash(report.ceilings.copy_gb_s));
+    outln!("compute   {} GFLOP/s, f32 multiply-add", or_dash(report.ceilings.fma_gflop_s));
+    outln!("startup   time to first step: {:.2} s", report.first_step_s);
     for run in &report.runs {
         outln!("\n{}: {}, K = {encoders}, n = {}, B = {}\n", run.mode, run.preset, run.top_n, run.batch);
         outln!("{}\n", table(report, run));
@@ -126,7 +128,7 @@ fn print(report: &Report, encoders: usize) {
     }
 }
 
-fn table(report: &Report, run: &Run) -> Table {
+fn table(report: &BenchReport, run: &BenchRun) -> Table {
     let mut table = Table::new();
     table.load_preset(comfy_table::presets::NOTHING);
     table.set_header(["kernel", "launches", "ms", "share", "MB", "MFLOP", "GB/s", "GFLOP/s", "× floor"]);
@@ -151,29 +153,29 @@ fn table(report: &Report, run: &Run) -> Table {
     table
 }
 
-fn print_totals(run: &Run) {
+fn print_totals(run: &BenchRun) {
     let (step, Cost { bytes, flops }) = (run.step_ms, run.cost);
     let (median, q1, q3) = (number(step.median), number(step.q1), number(step.q3));
-    outln!("step      {median} ms, half of them {q1} to {q3}; {} rows/s", number(run.rows_s));
+    outln!("step      median {median} ms, quartiles {q1} to {q3} ms; {} rows/s", number(run.rows_s));
     outln!(
         "work      {} launches, {} MB, {} MFLOP",
         run.dispatches,
         number(bytes as f64 / 1e6),
         number(flops as f64 / 1e6)
     );
-    outln!("floor     {} ms, measured ÷ floor {}", or_dash(run.floor_ms), or_dash(run.ratio));
+    outln!("floor     {} ms, measured / floor: {}", or_dash(run.floor_ms), or_dash(run.ratio));
     let (memory, least) = (run.memory_bytes as f64, run.memory_least_bytes as f64);
     outln!(
-        "memory    {} MB on the device at most, {:.0} % beyond weights, moments and features",
+        "memory    {} MB peak on the device, {:.0} % above weights, moments and features",
         number(memory / 1e6),
         100.0 * (memory / least - 1.0)
     );
     if let Some(host) = run.host_ms {
-        outln!("host      {} ms from submit to submit", number(host));
+        outln!("host      {} ms between submissions", number(host));
     }
 }
 
-/// Three digits that count.
+/// Formats `value` with three significant digits.
 fn number(value: f64) -> String {
     let whole = if value > 0.0 { value.log10().floor() as i32 + 1 } else { 1 };
     format!("{value:.*}", (3 - whole).clamp(0, 4) as usize)

@@ -1,4 +1,4 @@
-//! `blendfuse check`: every kernel on this device against its CPU twin.
+//! `blendfuse check`: compares every kernel on a device with its CPU implementation.
 
 use super::device::DeviceArgs;
 use crate::check::{BOUND, Comparison, cases, compare};
@@ -17,21 +17,21 @@ const EXAMPLE: &str = "Example:
 pub struct Args {
     #[command(flatten)]
     device: DeviceArgs,
-    /// Print JSON
+    /// Print the comparison as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// All comparisons of one kernel.
+/// Summary of all comparisons of one kernel.
 #[derive(Serialize)]
 struct Row {
     kernel: &'static str,
     comparisons: usize,
     elements: usize,
-    /// ‖out − ref‖/‖ref‖ of the output nearest to its bound; null where it is not finite
+    /// ‖out − ref‖/‖ref‖ of the output with the largest error relative to its bound; null if not finite
     error: f64,
     bound: f64,
-    /// Output and case of the worst
+    /// Output and case of that error
     worst: String,
     passes: bool,
 }
@@ -55,7 +55,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let missed: Vec<_> = rows.iter().filter(|row| !row.passes).map(|row| row.kernel).collect();
     if !missed.is_empty() {
         bail!(
-            "{} of {} kernels differ from their twins on this device: {}",
+            "{} of {} kernels differ from their CPU implementations on this device: {}; the worst output of each is listed above",
             missed.len(),
             rows.len(),
             missed.join(", ")
@@ -77,7 +77,7 @@ fn row(kernel: &'static str, all: &[Comparison]) -> Row {
             None => format!("{} ({})", worst.output, worst.case),
             Some(tiles) => format!("{} ({}, tiles {tiles})", worst.output, worst.case),
         }),
-        // A kernel that no case reached has not passed.
+        // A kernel that no case runs fails.
         passes: !of.is_empty() && of.iter().all(|comparison| comparison.passes()),
     }
 }
@@ -85,7 +85,7 @@ fn row(kernel: &'static str, all: &[Comparison]) -> Row {
 fn print(rows: &[Row], cases: usize) {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header(["kernel", "outputs compared", "elements", "worst error", "bound", "in", ""]);
+    table.set_header(["kernel", "outputs compared", "elements", "max. error", "bound", "output", ""]);
     for row in rows {
         table.add_row([
             row.kernel.to_owned(),

@@ -23,15 +23,15 @@ const EXAMPLE: &str = "Examples:
   blendfuse cv --data pool --out nested --nested
   blendfuse train --data pool --out final --all --epochs-from cv
 
-Run again with the same --out, an interrupted cross-validation goes on where it stopped. More folds or seeds are added.";
+Rerun the same command to resume an interrupted cross-validation. Rerun it with more folds or seeds to extend it.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
     #[command(flatten)]
     cv: CvArgs,
-    /// For each scored fold, choose epoch and thresholds on the next fold instead (in ascending order, after the last the first) and
-    /// train on the others; needs at least 3 folds. Not an option of `baselines` and `sweep`: confirm a sweep's best trial with it
+    /// Choose epoch and thresholds of each run on the fold after the scored one (cyclic, ascending) and train on the others;
+    /// needs at least 3 folds. `sweep` has no such option: confirm its best trial with this one
     #[arg(long)]
     nested: bool,
     /// Print the summary as JSON
@@ -39,28 +39,28 @@ pub struct Args {
     json: bool,
 }
 
-/// What is trained, on what, where to.
+/// Pool, configuration, folds and output folder of a cross-validation; shared with `baselines`.
 #[derive(Debug, clap::Args)]
 pub struct CvArgs {
     /// Pool: a folder with features and labels
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
-    /// Folder for all runs; a new one, or that of a cross-validation to go on with
+    /// Output folder; an existing cross-validation with the same configuration is resumed
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Configuration file
     #[arg(long, value_name = "F.toml")]
     config: Option<PathBuf>,
-    /// Overrides one key of the configuration; may be repeated
+    /// Override one configuration key; repeatable
     #[arg(long, value_name = "key=value")]
     set: Vec<String>,
     /// Folds to validate on, such as 0,1 [default: all]
     #[arg(long, value_name = "F,…", value_delimiter = ',')]
     folds: Option<Vec<u32>>,
-    /// How many seeds: train.seed and those after it
+    /// Number of seeds: train.seed, train.seed + 1, …
     #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
-    /// Runs at the same time [default: as many as there are cores; 1 on a GPU]
+    /// Concurrent runs [default: number of cores as far as memory allows; 1 on a GPU]
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     #[command(flatten)]
@@ -70,10 +70,12 @@ pub struct CvArgs {
 }
 
 impl CvArgs {
+    /// Returns the configuration of --config and --set.
     pub fn config(&self) -> Result<Config> {
         Config::load(self.config.as_deref(), &self.set)
     }
 
+    /// Returns the options of a cross-validation that is not nested.
     pub fn options(&self, config: &Config) -> cv::Options<'_> {
         cv::Options {
             data: &self.data,
@@ -116,20 +118,24 @@ fn print(summary: &CvSummary, decode: &DecodeConfig, out: &Path) {
     }
     if let Some(optimism) = &summary.nested {
         outln!(
-            "nested: each scored fold had no part in training; epoch and thresholds were chosen on the next fold (\"chosen on\")"
+            "nested: the scored fold is used neither for training nor for selection; epoch and thresholds come from the next fold\n        (column \"chosen on\")"
         );
-        outln!("optimism    {}; mean over runs of the difference", optimism.text());
+        outln!("optimism    {} (mean difference over runs)", optimism.text());
     }
     if task.has_blends() {
         let Thresholds { alpha, beta } = summary.thresholds;
         match &summary.nested {
-            None => outln!("official: thresholds searched on the fold that is scored; honest: on the other folds"),
+            None => outln!(
+                "official: thresholds searched on the scored fold; honest: thresholds searched on the other folds"
+            ),
             Some(_) => {
                 outln!(
-                    "official: thresholds searched on the fold that is scored; honest: on the fold that chose the epoch"
+                    "official: thresholds searched on the scored fold; honest: thresholds searched on the fold that chose the epoch"
                 );
                 if summary.ensemble.is_some() {
-                    outln!("          of the ensemble: on the scored clips of the other folds");
+                    outln!(
+                        "          honest thresholds of the ensemble: searched on the scored clips of the other folds"
+                    );
                 }
             }
         }
@@ -146,11 +152,11 @@ fn print(summary: &CvSummary, decode: &DecodeConfig, out: &Path) {
     outln!("summary     {}", out.join("summary.json").display());
 }
 
-/// The runs with the metrics that fit their labels.
+/// Returns one row per run, with the metrics that apply to the labels.
 fn run_table(runs: &[CvRun], task: &Task) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    // Of a nested cross-validation: the fold that chose the epoch.
+    // Nested cross-validation only: the fold that chose the epoch.
     let nested = runs.iter().any(|run| run.nested.is_some());
     let chosen_on = nested.then_some("chosen on");
     let names = || ["seed", "fold"].into_iter().chain(chosen_on).chain(["best epoch", "loss"]);

@@ -1,4 +1,4 @@
-//! `blendfuse demo`: the whole of it in one go, on a pool made for the purpose.
+//! `blendfuse demo`: the whole pipeline on a small synthetic pool.
 
 use super::device::DeviceArgs;
 use super::predict;
@@ -23,16 +23,16 @@ use std::time::Instant;
 const EXAMPLE: &str = "Example:
   blendfuse demo --device software";
 
-/// Sizes that train in seconds; everything else is as for real data.
+/// Layer sizes that train in seconds; all other keys keep their defaults.
 const SETTINGS: [&str; 4] = ["model.projection=64", "model.gate_hidden=64", "model.fused=128", "model.head_hidden=64"];
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Folder to make; must not exist or be empty [default: blendfuse-demo, or the first free blendfuse-demo-N]
+    /// Output folder; must be new or empty [default: blendfuse-demo, or the first free blendfuse-demo-N]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Of the pool and the training
+    /// Seed of the pool and of training
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..1 << 63))]
     seed: u64,
     #[command(flatten)]
@@ -42,9 +42,9 @@ pub struct Args {
     json: bool,
 }
 
-/// What `--json` prints.
+/// Output of `--json`.
 #[derive(Serialize)]
-struct Report {
+struct DemoScores {
     validation: Option<Score>,
     test: Score,
     baselines: BTreeMap<String, Score>,
@@ -59,7 +59,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let folder = args.out.clone().unwrap_or_else(free_folder);
     files::new_folder(&folder)?;
     let (pool, run) = (folder.join("pool"), folder.join("run"));
-    ui.say("1. a pool of made-up features, as real files");
+    ui.say("1. writing a synthetic pool");
     let made = synth::write(&pool, Preset::Tiny, args.seed, ui)?;
     ui.say(format!("   {} training and {} test clips, {} encoders", made.train.0, made.test.0, made.encoders));
     ui.say("2. training on folds 1-4, validating on fold 0");
@@ -75,7 +75,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         reading: &Reading::default(),
     };
     let trained = train::train(&engine, &Config::load(None, &settings)?, &options, ui)?;
-    ui.say("3. predicting the test clips: speakers that training never saw");
+    ui.say("3. predicting the test clips (speakers that are not in the training folds)");
     let predictions =
         scoring::predict(&engine, std::slice::from_ref(&run), &pool, Split::Test, &Reading::default(), ui)?;
     let outputs = predict::Outputs {
@@ -88,7 +88,8 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let (test, baselines) = evaluate(&pool.join("test_metadata.csv"), &predictions)?;
     let validation = trained.presence.zip(trained.salience).map(|(presence, salience)| Score { presence, salience });
     let seconds = begun.elapsed().as_secs_f64();
-    let report = Report { validation, test, baselines: baselines.into(), device: trained.device, out: folder, seconds };
+    let report =
+        DemoScores { validation, test, baselines: baselines.into(), device: trained.device, out: folder, seconds };
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -97,13 +98,13 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     Ok(())
 }
 
-/// So that a second demo needs no new option.
+/// Returns the first unused default folder, so that a second demo needs no --out.
 fn free_folder() -> PathBuf {
     let names = std::iter::once("blendfuse-demo".to_owned()).chain((2..).map(|n| format!("blendfuse-demo-{n}")));
     names.map(PathBuf::from).find(|path| files::check_new_folder(path).is_ok()).expect("names do not run out")
 }
 
-fn print(report: &Report) {
+fn print(report: &DemoScores) {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(["", "presence", "salience", "mean"]);
@@ -119,9 +120,9 @@ fn print(report: &Report) {
         add(&format!("trivial: {name}"), *score);
     }
     outln!("{table}\n");
-    outln!("presence: share of clips whose set of emotions is predicted exactly");
+    outln!("presence: fraction of clips whose set of emotions is predicted exactly");
     outln!(
-        "salience: share of clips with two emotions for which both and their ratio (70/30, 50/50, 30/70) are right\n"
+        "salience: fraction of two-emotion clips whose emotions and ratio (70/30, 50/50, 30/70) are predicted exactly\n"
     );
     outln!("device       {}", report.device.name);
     outln!("pool         {}", report.out.join("pool").display());

@@ -1,4 +1,4 @@
-//! `blendfuse devices`: every adapter, what matters about it, and which one `auto` takes.
+//! `blendfuse devices`: all adapters, their limits and features, and the one that `auto` selects.
 
 use crate::gpu::adapter;
 use crate::host::ui::Ui;
@@ -14,15 +14,15 @@ const EXAMPLE: &str = "Example:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Print JSON
+    /// Print the adapters as JSON
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Serialize)]
-struct Report {
+struct Devices {
     adapters: Vec<Adapter>,
-    /// Name of the adapter that `--device auto` takes, or "cpu": the built-in CPU engine
+    /// Name of the adapter that `--device auto` selects, or "cpu" for the built-in CPU engine
     auto: String,
     cpu_threads: usize,
 }
@@ -37,7 +37,7 @@ struct Adapter {
     #[serde(rename = "type")]
     kind: String,
     software: bool,
-    /// Why it cannot be used, where it cannot
+    /// Reason why the adapter cannot be used
     unusable: Option<String>,
     max_storage_buffer_binding_size: u64,
     max_buffer_size: u64,
@@ -55,7 +55,7 @@ pub fn run(args: Args, _ui: Ui) -> Result<()> {
         .find(|adapter| adapter::is_usable(adapter))
         .map_or("cpu".into(), |a| a.get_info().name);
     let adapters = found.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect();
-    let report = Report { adapters, auto, cpu_threads: rayon::current_num_threads() };
+    let report = Devices { adapters, auto, cpu_threads: rayon::current_num_threads() };
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -85,7 +85,7 @@ fn describe(index: usize, adapter: &wgpu::Adapter) -> Adapter {
     }
 }
 
-fn print(report: &Report) {
+fn print(report: &Devices) {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(["", "name", "backend", "type", "driver", "binding", "features"]);
@@ -112,7 +112,7 @@ fn print(report: &Report) {
     table.add_row(["cpu", "built-in CPU engine", "", "", "no driver needed", "", &format!("{threads} threads")]);
     outln!("{table}\n");
     for unusable in report.adapters.iter().filter_map(|a| a.unusable.as_ref()) {
-        outln!("cannot be used: {unusable}");
+        outln!("unusable adapter: {unusable}");
     }
-    outln!("--device auto takes {}", if report.auto == "cpu" { "the built-in CPU engine" } else { &report.auto });
+    outln!("--device auto selects {}", if report.auto == "cpu" { "the built-in CPU engine" } else { &report.auto });
 }

@@ -1,4 +1,4 @@
-//! `blendfuse evaluate`: a submission file against labels.
+//! `blendfuse evaluate`: scores a submission file against labels.
 
 mod files;
 mod print;
@@ -18,30 +18,30 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// Clips named in a warning.
+/// Maximum number of clips named in a warning.
 const NAMED: usize = 5;
 
 const EXAMPLE: &str = "Examples:
   blendfuse evaluate --predictions predictions.json --metadata data/train_metadata.csv
   blendfuse evaluate --predictions predictions.json --scores scores.npz --metadata pool/labels.csv --split test
 
-Clips with a fold are training clips, labelled clips without one are test clips; the two are never scored together.
-Accuracy, UAR and macro F1 compare the largest class: that of the scores with --scores, else the most salient one predicted.
-Log loss and calibration error (ECE) need --scores.";
+Labelled clips with a fold are training clips, those without are test clips; the two are never scored together.
+Accuracy, UAR and macro F1 compare one class per clip: the one with the largest score if --scores is given, otherwise the
+most salient predicted one. Log loss and calibration error (ECE) need --scores.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Submission file, as `blendfuse predict` writes it
+    /// Submission file, as written by `blendfuse predict`
     #[arg(long, value_name = "FILE")]
     predictions: PathBuf,
     /// Labels: the challenge's train_metadata.csv, or a labels.csv with `filename` and one column per class
     #[arg(long, value_name = "CSV")]
     metadata: PathBuf,
-    /// Scores of the same clips, as `blendfuse predict --scores` writes them
+    /// Scores of the same clips, as written by `blendfuse predict --scores`
     #[arg(long, value_name = "F.npz")]
     scores: Option<PathBuf>,
-    /// Which labelled clips [default: those that the predictions are for]
+    /// Score the labelled clips of this split [default: the split of the predictions]
     #[arg(long, value_enum)]
     split: Option<SplitName>,
     /// Print the result as JSON
@@ -49,7 +49,7 @@ pub struct Args {
     json: bool,
 }
 
-/// A clip and what it shows.
+/// A clip and its label.
 struct Labelled {
     name: String,
     split: Split,
@@ -57,18 +57,18 @@ struct Labelled {
     truth: Truth,
 }
 
-/// All that is printed.
+/// Output of `--json`.
 #[derive(Serialize)]
-struct Report {
+struct EvaluationReport {
     #[serde(flatten)]
     figures: Figures,
     task: Task,
-    /// Labelled clips that are scored
+    /// Number of scored clips
     clips: usize,
-    /// "train", "test", or "all" where the labels have no folds
+    /// "train", "test", or "all" if the labels have no folds
     split: &'static str,
     without_prediction: usize,
-    /// Predictions for clips without a label
+    /// Number of predictions for clips without a label
     without_label: usize,
     baselines: Vec<Baseline>,
     classes: Vec<ClassReport>,
@@ -93,12 +93,12 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     Ok(())
 }
 
-fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
+fn evaluate(args: &Args, ui: Ui) -> Result<EvaluationReport> {
     let (predictions, metadata) = (&args.predictions, &args.metadata);
     let (classes, clips) = truths(metadata)?;
     ensure!(
         !clips.is_empty(),
-        "{}: found no clip with a label, expected at least one; give the file that holds the labels",
+        "{}: found no labelled clip, expected at least one; pass the file with the labels",
         metadata.display()
     );
     let submitted = submission::read(predictions, &classes)?;
@@ -109,7 +109,7 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
     if let (Some(found), Some(expected)) = (unlabelled.first(), clips.first()) {
         ensure!(
             unlabelled.len() < submitted.len(),
-            "{}: found no clip of {}, but names like {found:?}, expected names like {:?}; \
+            "{}: found no clip of {}: found names like {found:?}, expected names like {:?}; \
              check that the two files belong together",
             predictions.display(),
             metadata.display(),
@@ -118,11 +118,14 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
     }
     if !missing.is_empty() {
         let (n, of) = (missing.len(), clips.len());
-        ui.warn(format!("{n} of {of} labelled clips without a prediction, counted as wrong: {}", first_few(&missing)));
+        ui.warn(format!("{n} of {of} labelled clips have no prediction and count as wrong: {}", first_few(&missing)));
     }
     if !unlabelled.is_empty() {
         let (n, of) = (unlabelled.len(), submitted.len());
-        ui.warn(format!("{n} of {of} predictions for clips without a label, not scored: {}", first_few(&unlabelled)));
+        ui.warn(format!(
+            "{n} of {of} predictions are for unlabelled clips and are not scored: {}",
+            first_few(&unlabelled)
+        ));
     }
     let scores = args.scores.as_ref().map(|path| read_scores(path, &classes)).transpose()?;
     let case = |(clip, decision): (&Labelled, &Option<Decision>)| {
@@ -138,17 +141,17 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
     let unscored = cases.iter().filter(|case| case.scored.is_none()).count();
     if let (Some(path), 1..) = (&args.scores, unscored) {
         ui.warn(format!(
-            "{}: found no scores for {unscored} of {} labelled clips, counted as wrong; log loss and ECE need scores for every clip",
+            "{}: found no scores for {unscored} of {} labelled clips, which count as wrong; log loss and ECE need scores for every clip",
             path.display(),
             cases.len()
         ));
     }
-    if let (Some(path), Some(told)) = (&args.scores, disagreement(&clips, &decisions, scores.as_ref(), &classes)) {
-        ui.warn(format!("{} and {}: {told}", predictions.display(), path.display()));
+    if let (Some(path), Some(text)) = (&args.scores, disagreement(&clips, &decisions, scores.as_ref(), &classes)) {
+        ui.warn(format!("{} and {}: {text}", predictions.display(), path.display()));
     }
     let truths: Vec<Truth> = clips.iter().map(|clip| clip.truth.clone()).collect();
     let task = Task::of(&classes, &truths);
-    // What is most frequent is known from training labels; the scored ones would flatter.
+    // The most frequent class is that of the training labels; the scored labels would be optimistic.
     let (counted, source) = match (training.is_empty(), split) {
         (false, _) => (&training, ""),
         (true, "test") => (&truths, " (of the test labels)"),
@@ -163,7 +166,7 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
         (single || has_pairs && task.pairs > 0).then(|| Baseline { name: format!("{name}{source}"), figures })
     };
     let constant = metrics::constant_decisions(counted, classes.len());
-    Ok(Report {
+    Ok(EvaluationReport {
         figures: Figures::of(&Measures::of(&cases, classes.len()), &task),
         task,
         clips: truths.len(),
@@ -177,7 +180,7 @@ fn evaluate(args: &Args, ui: Ui) -> Result<Report> {
     })
 }
 
-/// Single classes that are predicted though the scores have a larger one: the two files are of different models.
+/// Describes single-class predictions that are not the class with the largest score: the files come from different models.
 fn disagreement(
     clips: &[Labelled],
     decisions: &[Option<Decision>],
@@ -192,7 +195,7 @@ fn disagreement(
         let (Some([(class, _)]), Some(row)) = (decision.as_deref(), row) else { continue };
         singles += 1;
         let largest = metrics::largest(row.view());
-        // Of equal scores either may be decided.
+        // Among equal scores, either class is a valid decision.
         if row[largest] > row[*class] {
             differing
                 .push(format!("{} (predicted {}, largest score {})", clip.name, classes[*class], classes[largest]));
@@ -200,8 +203,8 @@ fn disagreement(
     }
     (!differing.is_empty()).then(|| {
         format!(
-            "{} of {singles} single-class predictions are not the class with the largest score: {}; the files may be of different \
-             models. Accuracy, UAR, macro F1, log loss and ECE are of the scores, all other figures of the predictions",
+            "{} of {singles} single-class predictions are not the class with the largest score: {}; the files may come from different \
+             models. Accuracy, UAR, macro F1, log loss and ECE are computed from the scores, all other metrics from the predictions",
             differing.len(),
             first_few(&differing)
         )

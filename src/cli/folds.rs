@@ -1,4 +1,4 @@
-//! `blendfuse folds`: folds for a labels file.
+//! `blendfuse folds`: assigns stratified, group-disjoint folds.
 
 use crate::data::folds::{Folded, make};
 use crate::data::labels::group_word;
@@ -14,8 +14,8 @@ const EXAMPLE: &str = "Examples:
   blendfuse folds --labels pool/labels.csv --out ten.csv --folds 10 --seed 1
   blendfuse cv --data pool --labels ten.csv --out cv
 
-Folds are stratified by class (blends by their two classes), and no group (column group or video_id) is in two folds.
-Rows whose fold is `test` stay test rows; so do rows without a label, and rows with an empty fold where others have a number.";
+Folds are stratified by class (blends by their pair of classes), and all clips of a group (column group or video_id) are in
+one fold. Rows with fold `test`, rows without a label, and rows with an empty fold among numbered ones remain test rows.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
@@ -23,16 +23,16 @@ pub struct Args {
     /// Labels file: a labels.csv, with or without folds, or BlEmoRE's metadata
     #[arg(long, value_name = "FILE.csv")]
     labels: PathBuf,
-    /// File to write: the same columns, and `fold`
+    /// File to write: the columns of --labels and `fold`
     #[arg(long, value_name = "FILE.csv")]
     out: PathBuf,
     /// Number of folds
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=1000))]
     folds: u16,
-    /// Seed of the order in which equally large groups are dealt
+    /// Seed that shuffles groups of equal size
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
-    /// Replace --out where it exists
+    /// Overwrite an existing --out
     #[arg(long)]
     force: bool,
     /// Print the counts as JSON
@@ -51,22 +51,25 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         outln!("{}", table(&folded));
         let left = folded.left();
         if left > 0 {
-            outln!("{left} test rows, which got no fold");
+            outln!("{left} test rows without a fold");
         }
         outln!("written {}", args.out.display());
     }
     Ok(())
 }
 
-/// The input is never written to, another file only with --force.
+/// Rejects --labels as output, and an existing file without --force.
 fn check_out(args: &Args) -> Result<()> {
     let (labels, out) = (args.labels.display(), args.out.display());
     let same = |a: &Path, b: &Path| a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
-    ensure!(!same(&args.labels, &args.out), "{out}: --out is the file of --labels, {labels}; give it another name");
+    ensure!(
+        !same(&args.labels, &args.out),
+        "{out}: --out is the same file as --labels ({labels}); choose another name"
+    );
     ensure!(!args.out.is_dir(), "{out}: found a folder, expected a file name; choose another");
     ensure!(
         args.force || !args.out.exists(),
-        "{out}: found a file of that name, expected a new one; choose another name, or replace it with --force"
+        "{out}: found an existing file, expected a new one; choose another name, or overwrite it with --force"
     );
     Ok(())
 }
@@ -76,12 +79,15 @@ fn warn(folded: &Folded, ui: Ui) {
     let split = folded.groups_with_test_rows();
     if !split.is_empty() {
         let word = group_word(&folded.labels.classes);
-        ui.warn(format!("{word}s that have test rows and rows with a fold: {}; test scores will flatter", few(&split)));
+        ui.warn(format!(
+            "{word}s with both test rows and rows with a fold: {}; test scores will be optimistic",
+            few(&split)
+        ));
     }
     for (stratum, name) in folded.strata.iter().enumerate() {
         let absent = (0..folded.folds).filter(|&fold| folded.count(fold, stratum) == 0).count();
         if absent > 0 {
-            ui.warn(format!("{name}: no clip in {absent} of {} folds", folded.folds));
+            ui.warn(format!("{name}: {absent} of {} folds have no clip", folded.folds));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `blendfuse inspect`: what is in a pool, and what would stop it from being used.
+//! `blendfuse inspect`: summary of a pool and its problems.
 
 use crate::data::Missing;
 use crate::data::labels::{Kind, group_word};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  blendfuse inspect data/blemore\n\nExits with 1 if the pool has problems.")]
+#[command(after_help = "Example:\n  blendfuse inspect data/blemore\n\nThe exit code is 1 if the pool has problems.")]
 pub struct Args {
     /// Folder of the pool: features/ and train_metadata.csv or labels.csv
     #[arg(value_name = "DATA")]
@@ -20,7 +20,7 @@ pub struct Args {
     /// Read the labels from this file instead of the pool's own
     #[arg(long, value_name = "FILE.csv")]
     labels: Option<PathBuf>,
-    /// Clips that lack a row in some encoder: a problem, or fine since they are dropped or masked
+    /// Handling of clips without a row in some encoder: a problem, or dropped or masked in training
     #[arg(long, value_name = "POLICY", value_enum, default_value_t)]
     missing: Missing,
     /// Print the result as JSON
@@ -28,23 +28,23 @@ pub struct Args {
     json: bool,
 }
 
-/// All that is printed.
+/// Output of `--json`.
 #[derive(Serialize)]
-struct Report {
+struct Inspection {
     #[serde(flatten)]
     survey: Survey,
     baselines: Vec<Baseline>,
     task: Task,
-    /// Blends of two whose rounded ratio no decision has: neither 50/50 nor 70/30
+    /// Two-class blends whose rounded ratio is neither 50/50 nor 70/30, the ratios of decisions
     other_ratios: usize,
 }
 
-/// What is reached on the training clips without looking at them.
+/// Scores of a constant prediction on the training labels.
 #[derive(Serialize)]
 struct Baseline {
     name: String,
     presence: f64,
-    /// Where a label has exactly two positive classes
+    /// `None` if no label has exactly two positive classes
     salience: Option<f64>,
 }
 
@@ -56,13 +56,13 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let baselines = baselines(&truths, &task, survey.clips.classes.len());
     let decided = |truth: &Truth| truth.len() != 2 || [30, 50, 70].contains(&truth[0].1);
     let other_ratios = truths.iter().filter(|truth| !decided(truth)).count();
-    let report = Report { baselines, task, other_ratios, survey };
+    let report = Inspection { baselines, task, other_ratios, survey };
     if task.larger > 0 {
         ui.warn(metrics::larger_note(&task));
     }
     if other_ratios > 0 {
         ui.warn(format!(
-            "{other_ratios} of {} blends of two have a ratio other than 50/50 and 70/30, which no decision can equal; salience \
+            "{other_ratios} of {} two-class blends have a ratio other than 50/50 and 70/30, the ratios of decisions; salience \
              counts them as wrong",
             task.pairs
         ));
@@ -75,7 +75,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let problems = report.survey.problems.len();
     ensure!(
         problems == 0,
-        "{}: found {}, expected none; fix what is listed before training",
+        "{}: found {}, expected none; fix the problems listed above before training",
         args.data.display(),
         count(problems, "problem")
     );
@@ -96,7 +96,7 @@ fn baselines(truths: &[Truth], task: &Task, classes: usize) -> Vec<Baseline> {
     baselines
 }
 
-fn print(report: &Report) {
+fn print(report: &Inspection) {
     let survey = &report.survey;
     if !survey.encoders.is_empty() {
         outln!("{}", encoder_table(&survey.encoders));
@@ -104,7 +104,7 @@ fn print(report: &Report) {
     let width: usize = survey.encoders.iter().filter_map(|encoder| encoder.width).sum();
     outln!("{}, {}", count(survey.encoders.len(), "encoder"), count(width, "column"));
     if !survey.unused.is_empty() {
-        outln!("left out by encoders.toml: {}", survey.unused.join(", "));
+        outln!("disabled in encoders.toml: {}", survey.unused.join(", "));
     }
     outln!("");
     match survey.label_kind {
@@ -114,19 +114,19 @@ fn print(report: &Report) {
         None => {}
     }
     if let Some(class) = &survey.exclusive {
-        outln!("`{class}` never blends; data.exclusive names another class, or none");
+        outln!("`{class}` never blends; set data.exclusive to choose another class, or none");
     }
     print_clips(&survey.clips, &report.task);
     if survey.clips.incomplete > 0 {
         outln!(
-            "{} without a row in some encoder, {} of them without any; --missing drop leaves them out, --missing mask keeps those \
-             that have a row",
+            "{} without a row in some encoder, {} of them without any row; --missing drop drops them, --missing mask keeps those \
+             with at least one row",
             count(survey.clips.incomplete, "clip"),
             survey.clips.without_any
         );
     }
     if !report.baselines.is_empty() {
-        outln!("\nWithout looking at the clips, on the training labels:");
+        outln!("\nConstant-prediction baselines (training labels):");
         outln!("{}", baseline_table(&report.baselines, &report.task));
     }
     if !survey.warnings.is_empty() {
@@ -197,7 +197,7 @@ fn baseline_table(baselines: &[Baseline], task: &Task) -> Table {
     table
 }
 
-/// A table whose first `n_texts` columns are text and the others numbers.
+/// Returns an empty table whose columns from index `n_texts` are right-aligned.
 fn new_table(header: &[&str], n_texts: usize) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(header);

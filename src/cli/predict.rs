@@ -1,4 +1,4 @@
-//! `blendfuse predict`: scores, decisions, submission file.
+//! `blendfuse predict`: scores, decisions and submission file of a model or an ensemble.
 
 use super::device::DeviceArgs;
 use crate::data::labels::is_blemore;
@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 const EXAMPLE: &str = "Examples:
   blendfuse predict --model run --data pool --out predictions.json --zip --scores scores.npz
   blendfuse predict --model run-0 --model run-1 --data pool --out predictions.json   # an ensemble
-  blendfuse predict --model cv --data pool --out predictions.json                    # of all runs of a cross-validation
+  blendfuse predict --model cv --data pool --out predictions.json                    # all runs of a cross-validation
 
-An ensemble averages the scores of its runs. Its thresholds are searched on out-of-fold scores: the mean, for each clip, over
+An ensemble averages the scores of its runs. Its thresholds are searched on out-of-fold scores, averaged for each clip over
 the runs that held it out.";
 
 #[derive(Debug, clap::Args)]
@@ -26,10 +26,10 @@ pub struct Args {
     /// Run folder, model.safetensors, or folder of a cross-validation; repeat for an ensemble
     #[arg(long, value_name = "RUN|F.safetensors|CV", required = true)]
     model: Vec<PathBuf>,
-    /// Pool: a folder with features (labels are not needed)
+    /// Pool: a folder with features; labels are optional
     #[arg(long, value_name = "DATA")]
     data: PathBuf,
-    /// Which clips
+    /// Split to predict
     #[arg(long, value_enum, default_value_t = SplitName::Test)]
     split: SplitName,
     #[command(flatten)]
@@ -40,26 +40,27 @@ pub struct Args {
     reading: Reading,
 }
 
-/// Where predictions go.
+/// Output files of predictions.
 #[derive(Debug, clap::Args)]
 pub struct Outputs {
     /// Submission file to write
     #[arg(long, value_name = "F.json")]
     pub out: PathBuf,
-    /// Also write the submission zipped, beside it
+    /// Also write the submission as a zip file in the same folder
     #[arg(long)]
     pub zip: bool,
-    /// Also write filenames, scores (N, C), encoder weights w and, before selection, a (N, K), and the names of classes
-    /// and encoders
+    /// Also write filenames, scores (N, C), encoder weights after (w) and before (a) selection (N, K), and the names of
+    /// classes and encoders
     #[arg(long, value_name = "F.npz")]
     pub scores: Option<PathBuf>,
-    /// Suffix of the clips' names in the submission [default: .mov for BlEmoRE's classes, else the names as they are]
+    /// Suffix added to clip names in the submission [default: .mov for BlEmoRE's classes, otherwise none]
     #[arg(long)]
     pub suffix: Option<String>,
 }
 
+/// Values of `--split`.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum SplitName {
+pub(crate) enum SplitName {
     Train,
     Test,
 }
@@ -89,11 +90,11 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
 }
 
 impl Outputs {
-    /// Sees, before work begins, that the files' folders are there: all files are written or none.
+    /// Checks before prediction that all files can be written.
     fn check(&self) -> Result<()> {
         ensure!(
             self.scores.as_ref() != Some(&self.out),
-            "{}: found the same name for --out and --scores; give two",
+            "{}: found the same file for --out and --scores; choose two names",
             self.out.display()
         );
         let zip = if self.zip { Some(submission::zip_path(&self.out)?) } else { None };
@@ -101,7 +102,7 @@ impl Outputs {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             ensure!(
                 folder.is_dir(),
-                "{}: found no folder {}, expected one to write into; make it first",
+                "{}: found no folder {}, expected an existing one; create it first",
                 path.display(),
                 folder.display()
             );
@@ -110,10 +111,10 @@ impl Outputs {
         Ok(())
     }
 
-    /// Writes what is asked for; returns the files.
+    /// Writes the requested files and returns their paths.
     ///
     /// # Errors
-    /// Where one cannot be written.
+    /// A file that cannot be written.
     pub fn write(&self, predictions: &Predictions) -> Result<Vec<PathBuf>> {
         let mut written = Vec::new();
         if let Some(path) = &self.scores {

@@ -1,4 +1,4 @@
-//! `blendfuse report`: folders of results → one page.
+//! `blendfuse report`: HTML report and figures of result folders.
 
 use crate::host::files::write_atomically;
 use crate::host::ui::{self, Ui, count};
@@ -18,19 +18,19 @@ const EXAMPLE: &str = "Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Folders that train, cv, baselines or sweep wrote; several are compared
+    /// Result folders of train, cv, baselines or sweep; several are compared
     #[arg(value_name = "DIR", required = true)]
     folders: Vec<PathBuf>,
-    /// Write the page to this file, which needs no network
+    /// Write the report to this self-contained HTML file
     #[arg(long, value_name = "F.html", required_unless_present = "figures")]
     out: Option<PathBuf>,
-    /// Write each figure as SVG and PDF and each table as CSV and LaTeX into this folder
+    /// Write each figure as SVG and PDF, and each table as CSV and LaTeX, to this folder
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
-    /// Show the scores of labelled test clips, from a file that `blendfuse evaluate --json` printed; may be repeated
+    /// Include test scores from this output of `blendfuse evaluate --json`; repeatable
     #[arg(long, value_name = "EVALUATION.json")]
     test: Vec<PathBuf>,
-    /// Replace files of the same names in --figures
+    /// Overwrite existing files in --figures
     #[arg(long, requires = "figures")]
     force: bool,
 }
@@ -52,7 +52,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     }
     if !missing.is_empty() {
         ui.say(format!(
-            "missing or unreadable parts: {}; the page lists them with the commands that create them",
+            "missing or unreadable parts: {}; the report lists them with the commands that create them",
             missing.len()
         ));
     }
@@ -65,7 +65,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     Ok(())
 }
 
-/// The last part of each path, or the whole path where two would be called the same.
+/// Returns the file name of each path, or the whole path if two file names are equal.
 fn names(paths: &[PathBuf]) -> Vec<String> {
     let last = |path: &Path| {
         let whole = || path.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));

@@ -1,4 +1,4 @@
-//! `blendfuse sweep`: search over configurations.
+//! `blendfuse sweep`: grid or random search over configurations.
 
 use super::device::DeviceArgs;
 use crate::cv;
@@ -6,11 +6,11 @@ use crate::data::Reading;
 use crate::host::ui::{self, Ui, count};
 use crate::outln;
 use crate::scoring::scores;
-use crate::sweep::plan::{Common, Plan};
+use crate::sweep::plan::{Common, SweepPlan};
 use crate::sweep::run::Runner;
 use crate::sweep::spec::SHIPPED;
-use crate::sweep::summary::Status;
-use crate::sweep::survey::Survey;
+use crate::sweep::summary::TrialStatus;
+use crate::sweep::survey::SweepSurvey;
 use crate::sweep::{Budget, Spec, SweepSummary, prepare};
 use anyhow::{Context as _, Error, Result, anyhow};
 use comfy_table::{Table, presets};
@@ -21,9 +21,9 @@ const EXAMPLE: &str = "Examples:
   blendfuse sweep --data pool --out sweeps/top_n --spec top_n
   blendfuse sweep --data pool --out sweeps/mine --spec mine.toml --budget 30m
 
-The same command goes on with a sweep that was stopped. Where a scheduler runs the trials, --plan
-writes their folders, `blendfuse trial sweeps/mine/trials/0003` runs one, and the same command
-collects them.
+Rerun the same command to resume an interrupted sweep. To run trials from a job scheduler, create
+their folders with --plan, run each with `blendfuse trial sweeps/mine/trials/0003`, and rerun the
+command to collect the results.
 
 A spec:
   method = \"random\"          # or \"grid\", every combination
@@ -31,16 +31,16 @@ A spec:
   folds = [0, 1]             # default: all
   seeds = [0]
   rank_by = \"uar\"            # or mean, presence, salience, accuracy, macro_f1, log_loss, ece
-  [set]                      # in every trial
+  [set]                      # applies to every trial
   train.max_epochs = 40
   [search]
   model.top_n = [\"11/36\", \"22/36\", \"36/36\"]           # shares of the pool's encoders
   train.lr = { min = 1e-5, max = 1e-2, scale = \"log\" }  # a range, with method = \"random\"
-  [[trial]]                  # besides, by hand
+  [[trial]]                  # an additional trial
   name = \"uniform\"
   set.model.attention = \"uniform\"";
 
-/// Rows that are printed.
+/// Maximum number of rows printed.
 const SHOWN: usize = 40;
 
 #[derive(Debug, clap::Args)]
@@ -49,37 +49,37 @@ pub struct Args {
     /// Pool: a folder with features and labels
     #[arg(long, value_name = "DATA", required_unless_present = "list")]
     data: Option<PathBuf>,
-    /// Folder to make, or that of the same sweep to go on with
+    /// Output folder; an existing sweep of the same spec is resumed
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     out: Option<PathBuf>,
-    /// What to try: a TOML file, or the name of one that is shipped (see --list)
+    /// Search space: a TOML file, or the name of a built-in spec (see --list)
     #[arg(long, value_name = "F.toml|NAME", required_unless_present = "list")]
     spec: Option<String>,
-    /// Name the specs that are shipped, and do nothing else
+    /// List the built-in specs and exit
     #[arg(long, conflicts_with_all = ["data", "out", "spec"])]
     list: bool,
-    /// Configuration file for all trials; the spec's [set] wins over it
+    /// Configuration file of all trials; the spec's [set] overrides it
     #[arg(long, value_name = "F.toml")]
     config: Option<PathBuf>,
-    /// Overrides one key in all trials, but not what the spec searches; may be repeated
+    /// Override one configuration key in all trials, except keys that the spec searches; repeatable
     #[arg(long, value_name = "key=value")]
     set: Vec<String>,
     /// Folds to validate on, such as 0,1 [default: the spec's, or all]
     #[arg(long, value_name = "F,…", value_delimiter = ',')]
     folds: Option<Vec<u32>>,
-    /// How many seeds: 0 and those after it [default: the spec's, or 1]
+    /// Number of seeds: 0, 1, … [default: the spec's, or 1]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: Option<u64>,
-    /// Stop after this call has run so many trials (20), or begin none after this time (90s, 30m, 1.5h)
+    /// Stop after N trials (20), or start no trial after this time (90s, 30m, 1.5h)
     #[arg(long, value_name = "N|TIME")]
     budget: Option<Budget>,
-    /// Run trials again that failed
+    /// Rerun failed trials
     #[arg(long)]
     retry: bool,
-    /// Write the folders of the trials and collect what is done, but run none
+    /// Create the trial folders and collect finished trials without running any
     #[arg(long, conflicts_with_all = ["budget", "retry"])]
     plan: bool,
-    /// Runs of a trial at the same time [default: as many as there are cores; 1 on a GPU]
+    /// Concurrent runs per trial [default: number of cores as far as memory allows; 1 on a GPU]
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     #[command(flatten)]
@@ -99,11 +99,11 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     spec.folds = args.folds.clone().or(spec.folds);
     spec.seeds = args.seeds.map_or(spec.seeds, |seeds| (0..seeds).collect());
     let common = Common { file: args.config.as_deref(), flags: &args.set };
-    let survey = Survey::of(data, args.reading.labels.as_deref())?;
+    let survey = SweepSurvey::of(data, args.reading.labels.as_deref())?;
     survey.warnings.iter().for_each(|warning| ui.warn(warning));
-    let plan = Plan::new(spec, name, &common, &survey)?;
+    let plan = SweepPlan::new(spec, name, &common, &survey)?;
     if !args.plan {
-        // What does not fit the device ends here, and not in every trial.
+        // --jobs that does not fit the device fails here, not in every trial.
         cv::jobs(&*args.device.open_untuned(ui)?, args.jobs.map(usize::from))?;
     }
     let folders = prepare::prepare(out, &plan, data, &args.reading)?;
@@ -133,7 +133,7 @@ fn list(json: bool) -> Result<()> {
     table.load_preset(presets::NOTHING);
     let mut specs = Vec::new();
     for (name, _) in SHIPPED {
-        let spec = Spec::find(name).context("a shipped spec can be read")?;
+        let spec = Spec::find(name).context("built-in spec")?;
         table.add_row([name, &spec.description]);
         specs.push(serde_json::json!({ "name": name, "description": spec.description }));
     }
@@ -155,27 +155,27 @@ fn print(summary: &SweepSummary, out: &Path) {
         let honest = rows.iter().all(|row| row.honest.is_some());
         let metric = summary.rank_by();
         let how = match metric.needs_thresholds() && honest {
-            true => "the honest {}, thresholds from the other folds",
+            true => "honest {} (thresholds from the other folds)",
             false => "{}",
         };
         let better = if metric.higher_is_better() { "" } else { " (lower is better)" };
-        outln!("\nbest first by {}{better}", how.replace("{}", metric.title()));
+        outln!("\nranked by {}{better}", how.replace("{}", metric.title()));
     }
     if let Some(noise) = summary.noise() {
-        outln!("within noise of the best: {noise}");
+        outln!("within noise of the best trial: {noise}");
     }
     let count = |status| summary.of_status(status).count();
-    let [done, failed, pending] = [Status::Done, Status::Failed, Status::Pending].map(count);
-    outln!("trials       {done} done, {failed} failed, {pending} to run");
+    let [done, failed, pending] = [TrialStatus::Done, TrialStatus::Failed, TrialStatus::Pending].map(count);
+    outln!("trials       {done} done, {failed} failed, {pending} pending");
     outln!("leaderboard  {}", out.join("leaderboard.csv").display());
     if let Some(command) = &summary.final_model {
         outln!("final model  {command}");
     }
 }
 
-/// The trials that failed, one cause each.
+/// Returns an error that names each failed trial and its cause, `None` if none failed.
 fn failures(summary: &SweepSummary) -> Option<Error> {
-    let failed = summary.of_status(Status::Failed);
+    let failed = summary.of_status(TrialStatus::Failed);
     let line = |trial: &crate::sweep::summary::TrialSummary| {
         format!("trial {:04}, {}: {}", trial.id, trial.name, trial.error.as_deref().unwrap_or("unknown"))
     };
@@ -184,6 +184,6 @@ fn failures(summary: &SweepSummary) -> Option<Error> {
     let last = lines.pop()?;
     let causes = lines.into_iter().rev().fold(anyhow!(last), Error::context);
     Some(
-        causes.context(format!("{failed} of {} failed; --retry runs them again", count(summary.trials.len(), "trial"))),
+        causes.context(format!("{failed} of {} failed; rerun them with --retry", count(summary.trials.len(), "trial"))),
     )
 }

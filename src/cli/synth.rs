@@ -1,4 +1,4 @@
-//! `blendfuse synth`: writes a synthetic pool as real files.
+//! `blendfuse synth`: writes a synthetic pool.
 
 use crate::data::synth::{self, Preset, Summary};
 use crate::host::ui::Ui;
@@ -10,18 +10,18 @@ const EXAMPLE: &str = "Example:
   blendfuse synth --out pool --preset tiny --seed 7
   blendfuse train --data pool --out run --fold 0
 
-truth.json in the pool says what was planted: reliability, near-duplicates, noise, corrupted clips.";
+truth.json in the pool holds the ground truth: encoder reliability, near-duplicates, noise encoders, corrupted clips.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Folder to make; must not exist or be empty
+    /// Output folder; must be new or empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// How large a pool
+    /// Size of the pool
     #[arg(long, value_enum, default_value_t = Preset::Tiny)]
     preset: Preset,
-    /// The same seed gives the same bytes
+    /// Seed; the same seed writes the same bytes
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 }
@@ -36,11 +36,11 @@ fn print(summary: &Summary) {
     let (train, train_blends) = summary.train;
     let (test, test_blends) = summary.test;
     outln!("pool      {}", summary.out.display());
-    outln!("train     {train} clips ({train_blends} blends) of {} actors", summary.train_actors);
+    outln!("train     {train} clips ({train_blends} blends), {} actors", summary.train_actors);
     outln!("folds     {} clips, no actor in two folds", folds.join(" / "));
-    outln!("test      {test} clips ({test_blends} blends) of {} other actors", summary.test_actors);
-    outln!("encoders  {} with {} columns in all", summary.encoders, summary.columns);
+    outln!("test      {test} clips ({test_blends} blends), {} other actors", summary.test_actors);
+    outln!("encoders  {}, {} columns in total", summary.encoders, summary.columns);
     outln!("size      {:.1} MB", summary.bytes as f64 / 1e6);
     outln!("seed      {}", summary.seed);
-    outln!("planted   see {}", summary.out.join("truth.json").display());
+    outln!("truth     {}", summary.out.join("truth.json").display());
 }

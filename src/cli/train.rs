@@ -1,4 +1,4 @@
-//! `blendfuse train`: one run.
+//! `blendfuse train`: trains one model.
 
 use super::device::DeviceArgs;
 use crate::config::{Config, DecodeConfig, TrainConfig};
@@ -23,31 +23,31 @@ pub struct Args {
     /// Pool: a folder with features and labels
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
-    /// Run folder to make; must not exist or be empty
+    /// Run folder; must be new or empty, except with --resume
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,
     /// Configuration file
     #[arg(long, value_name = "F.toml")]
     pub config: Option<PathBuf>,
-    /// Overrides one key of the configuration; may be repeated
+    /// Override one configuration key; repeatable
     #[arg(long, value_name = "key=value")]
     pub set: Vec<String>,
-    /// Train on the other folds, validate on this one [default: the first fold there is]
+    /// Validate on this fold and train on the others [default: the lowest fold]
     #[arg(long, value_name = "F", conflicts_with = "all")]
     pub fold: Option<u32>,
-    /// Train on every training clip, without validation, for the full number of epochs
+    /// Train on all training clips for train.max_epochs, without validation
     #[arg(long)]
     pub all: bool,
-    /// With --all: take the configuration of this cross-validation, the mean best epoch of its runs as the number of epochs,
-    /// their median learning rate in each epoch, and the thresholds of all its validation scores together
+    /// With --all: train with the configuration of this cross-validation, for the mean best epoch of its runs, with their median
+    /// learning rate per epoch and the thresholds searched on all their validation scores
     #[arg(long, value_name = "DIR", requires = "all", conflicts_with_all = ["config", "resume", "fold"])]
     pub epochs_from: Option<PathBuf>,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Start from these weights: a model.safetensors, or the run folder that has one
+    /// Initialize from these weights: a model.safetensors or a run folder
     #[arg(long, value_name = "F.safetensors", conflicts_with = "resume")]
     pub init: Option<PathBuf>,
-    /// Go on with the run in --out where it stopped
+    /// Resume the interrupted run in --out
     #[arg(long)]
     pub resume: bool,
     #[command(flatten)]
@@ -67,7 +67,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     }
     if let Some(dir) = &args.epochs_from {
         ui.say(format!(
-            "{}: train.max_epochs, thresholds and the learning rate of each epoch (median over its runs) are taken from there",
+            "{}: using train.max_epochs, thresholds and the learning rate per epoch (median over runs) of this cross-validation",
             dir.display()
         ));
         warn_of_schedules(&config, ui);
@@ -101,7 +101,7 @@ impl Args {
     }
 }
 
-/// A resumed run keeps its own configuration; `--set` could only contradict it.
+/// Returns the configuration: that of the resumed run, of --epochs-from, or of --config and --set.
 fn config(args: &Args) -> Result<Config> {
     if let Some(dir) = &args.epochs_from {
         return config_of_final(dir, &args.set);
@@ -110,16 +110,16 @@ fn config(args: &Args) -> Result<Config> {
         return Config::load(args.config.as_deref(), &args.set);
     }
     if args.config.is_some() || !args.set.is_empty() {
-        bail!("--resume goes on with the configuration in {}; leave out --config and --set", args.out.display());
+        bail!("--resume uses the configuration in {}; remove --config and --set", args.out.display());
     }
     Config::load_recorded(&args.out.join("config.toml"), &[])
 }
 
-/// Why training ended, with the key that decides it.
+/// Describes why training stopped, with the configuration key that decides it.
 fn why(stopped: Stopped, train: &TrainConfig) -> String {
     match stopped {
         Stopped::Patience => format!(
-            "validation loss no lower by train.min_delta = {} for train.patience = {}",
+            "validation loss did not improve by train.min_delta = {} for train.patience = {}",
             train.min_delta,
             count(train.patience as usize, "epoch")
         ),
@@ -148,7 +148,7 @@ fn print(summary: &RunSummary, train: &TrainConfig, decode: &DecodeConfig, out: 
     }
     match summary.lr_schedule {
         Some(LrSchedule::Constant) => outln!(
-            "lr          {:.1e} in every epoch: no clips validate; --epochs-from CV replays the schedule of a cross-validation",
+            "lr          {:.1e} in every epoch (no validation clips); use --epochs-from CV to replay the schedule of a cross-validation",
             train.lr
         ),
         Some(LrSchedule::Replayed) => outln!("lr          {}", replayed(train, summary.epochs)),
@@ -156,9 +156,9 @@ fn print(summary: &RunSummary, train: &TrainConfig, decode: &DecodeConfig, out: 
     }
     match (summary.best_epoch, summary.validation_loss) {
         (Some(epoch), Some(loss)) => {
-            outln!("best epoch  {epoch} (validation loss {loss:.4}); its weights are kept");
+            outln!("best epoch  {epoch} (validation loss {loss:.4}); the model has the weights of this epoch");
         }
-        _ => outln!("kept        weights of the last epoch, {}: no clips validate", summary.epochs),
+        _ => outln!("weights     of the last epoch, {} (no validation clips)", summary.epochs),
     }
     if let (Some(presence), Some(salience)) = (summary.presence, summary.salience) {
         outln!("presence    {presence:.3}\nsalience    {salience:.3}   (validation fold, thresholds searched on it)");

@@ -1,4 +1,4 @@
-//! `blendfuse trial`: one trial of a sweep.
+//! `blendfuse trial`: runs one trial of a sweep.
 
 use super::device::DeviceArgs;
 use crate::host::ui::Ui;
@@ -12,21 +12,21 @@ use std::path::PathBuf;
 const EXAMPLE: &str = "Example:
   blendfuse sweep --data pool --out sweep --spec top_n --plan
   blendfuse trial sweep/trials/0003 --device cpu
-  blendfuse sweep --data pool --out sweep --spec top_n    # collects it, and runs the rest";
+  blendfuse sweep --data pool --out sweep --spec top_n    # collects the result and runs the other trials";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Folder of the trial, below that of its sweep
+    /// Folder of the trial inside its sweep
     #[arg(value_name = "DIR/trials/0003")]
     folder: PathBuf,
-    /// Pool, where it is not where the sweep found it
+    /// Pool [default: the path recorded by the sweep]
     #[arg(long, value_name = "DATA")]
     data: Option<PathBuf>,
-    /// Labels file, where it is not where the sweep found it
+    /// Labels file [default: the path recorded by the sweep]
     #[arg(long, value_name = "FILE.csv")]
     labels: Option<PathBuf>,
-    /// Runs at the same time [default: as many as there are cores; 1 on a GPU]
+    /// Concurrent runs [default: number of cores as far as memory allows; 1 on a GPU]
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     #[command(flatten)]

@@ -1,8 +1,8 @@
-//! `blendfuse tune`: measures which tiles suit a device, in its own time.
+//! `blendfuse tune`: tunes the tile sizes of matrix products.
 
 use super::bench::{Widths, widths};
 use super::device::{DeviceArgs, tell};
-use crate::bench::{Mode, Workload};
+use crate::bench::{BenchMode, Workload};
 use crate::config::Config;
 use crate::data::synth::Preset;
 use crate::engine::Engine;
@@ -21,16 +21,16 @@ const EXAMPLE: &str = "Examples:
 pub struct Args {
     #[command(flatten)]
     device: DeviceArgs,
-    /// Encoders as in the synthetic pool of that name
+    /// Use the encoder widths of this synthetic pool
     #[arg(long, value_enum, default_value_t = Preset::Small, value_name = "P")]
     preset: Preset,
-    /// Or these: their widths, such as 64,96,128 or 36x512 for 36 encoders of 512 columns
+    /// Use these encoder widths, such as 64,96,128, or 36x512 for 36 encoders of 512 columns
     #[arg(long, value_name = "LIST", value_parser = widths, conflicts_with = "preset")]
     widths: Option<Widths>,
-    /// Rows of a batch, may be repeated [default: as train.batch]
+    /// Batch size in rows; repeatable [default: that of train.batch]
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(2..))]
     batch: Vec<u32>,
-    /// Forget what was measured, on every device, and do nothing else
+    /// Delete the cached measurements of all devices and exit
     #[arg(long, conflicts_with_all = ["device", "preset", "widths", "batch"])]
     clear: bool,
 }
@@ -44,7 +44,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         return Ok(());
     }
     let device = args.device.open_gpu(ui)?;
-    let Engine::Gpu(gpu) = &*device else { unreachable!("open_gpu opens nothing else") };
+    let Engine::Gpu(gpu) = &*device else { unreachable!("open_gpu returns a GPU") };
     gpu.tune(Cache::new(&folder, &gpu.info), None, move |note| tell(note, ui));
     let defaults = Config::default();
     let widths = args.widths.map_or_else(|| args.preset.widths(), |widths| widths.list);
@@ -52,7 +52,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         Workload { name: String::new(), widths, top_n: defaults.model.top_n, precision: defaults.engine.precision };
     let batches: Vec<usize> = args.batch.iter().map(|&batch| batch as usize).collect();
     for batch in if batches.is_empty() { vec![defaults.train.batch] } else { batches } {
-        for mode in [Mode::Train, Mode::Infer] {
+        for mode in [BenchMode::Train, BenchMode::Infer] {
             workload.load(&device, batch, mode)?;
         }
     }
@@ -66,6 +66,6 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         let others: Vec<_> = times.map(|(name, ms)| format!("{name} {ms:.3}")).collect();
         table.add_row([measured.product, fastest.to_owned(), format!("{ms:.3}"), others.join("  ")]);
     }
-    outln!("{table}\n\nkept in {}", folder.display());
+    outln!("{table}\n\ncached in {}", folder.display());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a cross-validation warns of: folds that lack classes or share groups, gates that collapsed.
+//! Warnings of a cross-validation: folds without a class, groups in several folds, collapsed gates.
 
 use crate::data::{FoldChoice, Parts};
 use crate::data::{Pool, warnings};
@@ -6,7 +6,7 @@ use crate::host::ui::Ui;
 use crate::runs::Outcome;
 use crate::scoring::gate;
 
-/// Training cannot learn, and validation cannot see, a class without clips; and groups should be in one fold only.
+/// Warns of classes without clips in a part of a fold, and of groups in more than one fold.
 pub(super) fn of_folds(pool: &Pool, selections: &[FoldChoice], ui: Ui) {
     if let Some(warning) = warnings::shared(&pool.classes, &pool.clips) {
         ui.warn(warning);
@@ -22,12 +22,13 @@ pub(super) fn of_folds(pool: &Pool, selections: &[FoldChoice], ui: Ui) {
             let absent: Vec<&str> =
                 (0..pool.classes.len()).filter(|&c| !shown(c)).map(|c| pool.classes[c].as_str()).collect();
             if !absent.is_empty() {
-                ui.warn(format!("fold {fold}: no {what} show {}", absent.join(", ")));
+                ui.warn(format!("fold {fold}: no {what} of {}", absent.join(", ")));
             }
         }
     }
 }
 
+/// Warns of gates that collapsed.
 pub(super) fn of_gates(outcomes: &[(u64, u32, Outcome)], ui: Ui) {
     let name = |(seed, fold, _): &(u64, u32, Outcome)| format!("seed {seed}, fold {fold}");
     let names: Vec<String> = outcomes.iter().map(name).collect();

@@ -1,4 +1,4 @@
-//! The runs that predict together.
+//! The members of an ensemble.
 
 use crate::data::EncoderInfo;
 use crate::host::ui::{Ui, count};
@@ -14,16 +14,16 @@ pub(super) struct Member {
     pub header: Header,
 }
 
-/// Those that paths mean: a run, a model file, or all runs of a cross-validation.
+/// Returns the models of `paths`: each a run, a model file, or a cross-validation, which stands for all its runs.
 ///
 /// # Errors
-/// A path without a model, or members that cannot be averaged: says which, and how they differ.
+/// A path without a model, or models that cannot be averaged; the message names the difference.
 pub(super) fn members(paths: &[PathBuf], ui: Ui) -> Result<Vec<Member>> {
     let mut members: Vec<Member> = Vec::new();
     for path in paths {
         for file in files(path)? {
             if members.iter().any(|member| member.file == file) {
-                ui.warn(format!("{}: given more than once; it counts more than once", file.display()));
+                ui.warn(format!("{}: model passed more than once; each occurrence counts in the mean", file.display()));
             }
             let header = Header::read(&file)?;
             if let Some(first) = members.first() {
@@ -32,7 +32,7 @@ pub(super) fn members(paths: &[PathBuf], ui: Ui) -> Result<Vec<Member>> {
             members.push(Member { file, header });
         }
     }
-    ensure!(!members.is_empty(), "found no model, expected at least one; give --model");
+    ensure!(!members.is_empty(), "found no model, expected at least one; pass --model");
     Ok(members)
 }
 
@@ -43,15 +43,15 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     }
     ensure!(
         path.join("summary.json").exists(),
-        "{}: found a cross-validation that has not ended; finish it with the same `blendfuse cv`",
+        "{}: found an unfinished cross-validation, expected a finished one; rerun its `blendfuse cv` command to finish it",
         path.display()
     );
     CvSummary::read(path)?.runs.iter().map(|run| model_file(&path.join(&run.folder))).collect()
 }
 
-/// Whether scores of two models can be averaged.
+/// Checks that the scores of two models can be averaged.
 fn check(first: &Header, other: &Header, first_file: &Path, other_file: &Path) -> Result<()> {
-    let told = |encoder: Option<&EncoderInfo>| {
+    let text = |encoder: Option<&EncoderInfo>| {
         encoder.map_or("no encoder".into(), |encoder| {
             format!("`{}` with {}", encoder.name, count(encoder.width, "column"))
         })
@@ -66,24 +66,24 @@ fn check(first: &Header, other: &Header, first_file: &Path, other_file: &Path) -
     let encoder = (0..most).find(|&k| !same(first.encoders.get(k), other.encoders.get(k)));
     let decode = |header: &Header| header.config.decode.salience_rule;
     let how = if first.classes != other.classes {
-        format!("its classes are {}, theirs {}", other.classes.join(", "), first.classes.join(", "))
+        format!("found classes {}, expected {}", other.classes.join(", "), first.classes.join(", "))
     } else if let Some(k) = encoder {
-        format!("its encoder {k} is {}, theirs {}", told(other.encoders.get(k)), told(first.encoders.get(k)))
+        format!("found {} as encoder {k}, expected {}", text(other.encoders.get(k)), text(first.encoders.get(k)))
     } else if first.config.data.concatenate != other.config.data.concatenate
         || first.config.data.concatenate && first.config.data.encoders != other.config.data.encoders
     {
-        "its concatenation is made of other encoders".into()
+        "found a concatenation of other encoders".into()
     } else if first.neutral != other.neutral {
-        format!("its class that never blends is {}, theirs {}", excluded(other), excluded(first))
+        format!("found {} as the class that never blends, expected {}", excluded(other), excluded(first))
     } else if decode(first) != decode(other) {
-        "its decode.salience_rule differs".into()
+        "decode.salience_rule differs".into()
     } else if first.config.decode.blends != other.config.decode.blends {
-        "its decode.blends differs".into()
+        "decode.blends differs".into()
     } else {
         return Ok(());
     };
     bail!(
-        "{}: cannot be averaged with {}: {how}; give runs over the same classes and encoders, in the same order",
+        "{}: cannot be averaged with {}: {how}; pass runs with the same classes and encoders in the same order",
         other_file.display(),
         first_file.display()
     )

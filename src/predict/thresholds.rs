@@ -1,7 +1,7 @@
-//! The thresholds α and β that an ensemble decides with.
+//! Decision thresholds α and β of an ensemble.
 //!
-//! Each clip that some members held out gets the mean of their scores: none of those models has seen it. The thresholds are
-//! searched on these scores as a run searches them on its validation clips. One member alone uses its own.
+//! They are searched on out-of-fold scores: for each clip, the mean over the members that held it out. A single model uses its
+//! own thresholds.
 
 use super::members::Member;
 use crate::config::{Blends, Threshold};
@@ -13,13 +13,13 @@ use anyhow::{Context as _, Result, ensure};
 use ndarray::Array2;
 use std::collections::BTreeMap;
 
-/// Where labels have no blends.
-const NO_THRESHOLDS: &str = "each clip gets its largest class";
+/// Description of decisions for labels without blends.
+const NO_THRESHOLDS: &str = "each clip is assigned the class with the largest score";
 
-/// Thresholds, and how several members decide together.
+/// Returns the thresholds and, for an ensemble, a description of their origin.
 ///
 /// # Errors
-/// A member whose training did not end, `validation.npz` that cannot be read, members trained on different labels.
+/// A member whose training is unfinished, an unreadable `validation.npz`, or members trained on different labels.
 pub(super) fn thresholds(members: &[Member]) -> Result<(Thresholds, Option<String>)> {
     let own = members.iter().map(own).collect::<Result<Vec<_>>>()?;
     let first = &members[0].header;
@@ -46,7 +46,7 @@ pub(super) fn thresholds(members: &[Member]) -> Result<(Thresholds, Option<Strin
     Ok((found, Some(format!("thresholds: searched on the out-of-fold scores of {}", count(clips.len(), "clip")))))
 }
 
-/// Of one member, as its training found or was given them.
+/// Returns the thresholds of one member, searched in training or set in its configuration.
 fn own(member: &Member) -> Result<Thresholds> {
     let fixed = match (member.header.config.decode.alpha, member.header.config.decode.beta) {
         (Threshold::Fixed(alpha), Threshold::Fixed(beta)) => Some(Thresholds { alpha, beta }),
@@ -54,12 +54,12 @@ fn own(member: &Member) -> Result<Thresholds> {
     };
     member.header.thresholds.or(fixed).with_context(|| {
         let run = member.file.display();
-        format!("{run}: holds no thresholds, since its training did not end; finish it with --resume")
+        format!("{run}: found no thresholds, expected those of a finished run; finish the training with `blendfuse train --resume`")
     })
 }
 
 struct HeldOut {
-    /// (C), over the members that held it out
+    /// (C), sum of scores over the members that held the clip out
     sum: Vec<f64>,
     members: usize,
     truth: Truth,
@@ -75,7 +75,7 @@ fn out_of_fold(members: &[Member]) -> Result<BTreeMap<String, HeldOut>> {
         let own = ValidationClips::read(run)?;
         ensure!(
             own.scores.ncols() == member.header.classes.len(),
-            "{}: found scores of {}, expected {}; it is of another run",
+            "{}: found scores of {}, expected {}; the file belongs to another run, restore it",
             ValidationClips::file(run).display(),
             count(own.scores.ncols(), "class"),
             member.header.classes.len()
@@ -89,7 +89,7 @@ fn out_of_fold(members: &[Member]) -> Result<BTreeMap<String, HeldOut>> {
             });
             ensure!(
                 clip.truth == truth,
-                "{}: clip `{name}` has another label than in a run before it; give runs over the same labels",
+                "{}: found another label of clip `{name}` than in an earlier run; pass runs trained on the same labels",
                 ValidationClips::file(run).display()
             );
             clip.sum.iter_mut().zip(own.scores.row(row)).for_each(|(sum, score)| *sum += f64::from(*score));

@@ -1,4 +1,4 @@
-//! Whether models predict clips that they were trained on.
+//! Warning for predictions of training clips.
 
 use super::members::Member;
 use crate::data::npz::NpzReader;
@@ -8,16 +8,16 @@ use anyhow::Result;
 use std::collections::HashSet;
 use std::path::Path;
 
-/// Warns where training clips of a pool are predicted by models that did not hold them out.
+/// Warns if models predict clips that they were trained on.
 ///
 /// # Errors
-/// `validation.npz` or `scored.npz` that cannot be read.
-pub(super) fn tell_trained_on(members: &[Member], names: &[String], ui: Ui) -> Result<()> {
+/// An unreadable `validation.npz` or `scored.npz`.
+pub(super) fn warn_of_training_clips(members: &[Member], names: &[String], ui: Ui) -> Result<()> {
     let mut trained: HashSet<&str> = HashSet::new();
     let mut runs = 0;
     for member in members {
         let held_out = held_out(member.file.parent().unwrap_or(Path::new(".")))?;
-        // A run that held out other clips was trained on another pool.
+        // A run that held out only other clips was trained on another pool.
         if !held_out.is_empty() && !names.iter().any(|name| held_out.contains(name)) {
             continue;
         }
@@ -29,15 +29,15 @@ pub(super) fn tell_trained_on(members: &[Member], names: &[String], ui: Ui) -> R
         let (n, of) = (trained.len(), names.len());
         let by = if members.len() > 1 { format!("{runs} of {} models", members.len()) } else { "the model".into() };
         ui.warn(format!(
-            "scores flatter: {n} of {of} clips were trained on, since {by} did not hold them out; `blendfuse cv` scores every clip by \
-             a model that did"
+            "optimistic scores: {n} of {of} clips were used for training by {by}; `blendfuse cv` scores every clip with \
+             a model that held it out"
         ));
     }
     Ok(())
 }
 
-/// Clips that a run did not train on: those that chose its epoch, and of a nested selection those that score it. None of a model
-/// trained on all clips, or of a model file without its run folder.
+/// Returns the clips that a run held out: those that chose its epoch and, in a nested run, those that score it. Empty for a
+/// model trained on all clips and for a model file without its run folder.
 fn held_out(run: &Path) -> Result<HashSet<String>> {
     let mut names = HashSet::new();
     let nested = RunSummary::read(run).is_ok_and(|summary| summary.selection.is_nested());

@@ -7,7 +7,7 @@ use crate::runs::CvSummary;
 use crate::runs::Versions;
 use crate::scoring::metrics::RankBy;
 use crate::sweep::settings::Settings;
-use crate::sweep::summary::{Status, SweepSummary, TrialSummary, figure};
+use crate::sweep::summary::{SweepSummary, TrialStatus, TrialSummary, figure};
 use std::path::{Path, PathBuf};
 
 /// One trial.
@@ -121,9 +121,9 @@ fn from_folder(id: usize, path: PathBuf) -> Trial {
     let summary: Option<CvSummary> = files::json(&path.join("summary.json")).ok();
     let error = std::fs::read_to_string(path.join("error.txt")).ok().map(|text| text.trim().to_owned());
     let status = match (&summary, &error) {
-        (Some(_), _) => Status::Done,
-        (None, Some(_)) => Status::Failed,
-        (None, None) => Status::Pending,
+        (Some(_), _) => TrialStatus::Done,
+        (None, Some(_)) => TrialStatus::Failed,
+        (None, None) => TrialStatus::Pending,
     };
     let (row, seconds) = summary.as_ref().map(|summary| (summary.row(&name), summary.seconds)).unzip();
     let told =

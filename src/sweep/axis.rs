@@ -1,29 +1,30 @@
-//! One key of `[search]`: the values it takes.
+//! One key of `[search]` and its values.
 //!
 //! | written as | values |
 //! |---|---|
-//! | `[a, b, …]` | these |
-//! | `{ min = 1e-5, max = 1e-2, scale = "log", integer = false }` | drawn from the range; for a random search |
-//! | `{ choose = 2, of = ["a", "b", "c"] }` | every choice of so many encoders, of these or of all; for `data.encoders` |
+//! | `[a, b, …]` | the listed values |
+//! | `{ min = 1e-5, max = 1e-2, scale = "log", integer = false }` | drawn from the range; random search only |
+//! | `{ choose = 2, of = ["a", "b", "c"] }` | all combinations of that many encoders, of the listed ones or of all; `data.encoders` only |
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rand::{Rng, RngExt as _};
 use serde::Deserialize;
 use toml::Value;
 
-/// The key that takes names of encoders.
+/// The key whose values are lists of encoder names.
 const ENCODERS: &str = "data.encoders";
 
-/// Choices of encoders beyond this are a mistake.
+/// Maximum number of trials; a larger search is a mistake.
 pub const MOST_TRIALS: usize = 10_000;
 
+/// The values of one key.
 #[derive(Clone, Debug)]
 pub enum Axis {
     List(Vec<Value>),
     Range(Range),
 }
 
-/// Numbers from `min` to `max`, both included.
+/// Numbers from `min` to `max`, inclusive.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
@@ -52,10 +53,10 @@ struct Choose {
 }
 
 impl Axis {
-    /// Reads what `[search]` says of `key`; `encoders` are the pool's.
+    /// Reads the value of `key` in `[search]`; `encoders` are the pool's.
     ///
     /// # Errors
-    /// What is none of the forms above, or an empty one.
+    /// A value in none of the forms above, or an empty one.
     pub fn read(key: &str, value: &Value, encoders: &[String]) -> Result<Self> {
         let what = || format!("`search.{key}`: found {value}, expected a list of values");
         match value {
@@ -71,7 +72,7 @@ impl Axis {
                 let count = combinations(of.len(), choose);
                 ensure!(
                     (1..=MOST_TRIALS).contains(&count),
-                    "`search.{key}`: found {choose} of {} encoders, which is {count} choices, expected 1 to {MOST_TRIALS}",
+                    "`search.{key}`: found {choose} of {} encoders, which are {count} combinations, expected 1 to {MOST_TRIALS}",
                     of.len()
                 );
                 Ok(Self::List(choices(&of, choose).into_iter().map(Value::from).collect()))
@@ -83,10 +84,11 @@ impl Axis {
                 range.check().with_context(|| format!("`search.{key}`: found {value}"))?;
                 Ok(Self::Range(range))
             }
-            _ => bail!("{}; to give all trials one value, put it in [set]", what()),
+            _ => bail!("{}; move a value shared by all trials to [set]", what()),
         }
     }
 
+    /// Draws one value.
     pub fn draw(&self, rng: &mut impl Rng) -> Value {
         match self {
             Self::List(values) => values[rng.random_range(0..values.len())].clone(),
@@ -98,15 +100,15 @@ impl Axis {
 impl Range {
     fn check(&self) -> Result<()> {
         let Self { min, max, scale, integer } = *self;
-        ensure!(min.is_finite() && max.is_finite() && min < max, "expected finite numbers, min below max");
-        ensure!(scale == Scale::Linear || min > 0.0, "expected min above 0, for its logarithm");
-        ensure!(!integer || (min.fract() == 0.0 && max.fract() == 0.0), "expected whole numbers, for integer = true");
+        ensure!(min.is_finite() && max.is_finite() && min < max, "expected finite numbers with min < max");
+        ensure!(scale == Scale::Linear || min > 0.0, "expected min > 0 with scale = \"log\"");
+        ensure!(!integer || (min.fract() == 0.0 && max.fract() == 0.0), "expected integers with integer = true");
         Ok(())
     }
 
-    /// Four significant digits, so that they can be read and typed.
+    /// Draws a number, rounded to four significant digits for readability.
     fn draw(&self, rng: &mut impl Rng) -> Value {
-        // Each whole number has the same width around it, also the first and the last.
+        // Each integer covers an interval of width 1, including the first and the last.
         let margin = if self.integer { 0.5 } else { 0.0 };
         let (min, max) = (self.min - margin, self.max + margin);
         let drawn = match self.scale {
@@ -121,7 +123,7 @@ impl Range {
     }
 }
 
-/// n over k, or a number beyond any use; 0 for the choice of none.
+/// Returns n over k, saturating; 0 for k = 0 and k > n.
 fn combinations(n: usize, k: usize) -> usize {
     if k == 0 || k > n {
         return 0;
@@ -129,7 +131,7 @@ fn combinations(n: usize, k: usize) -> usize {
     (0..k.min(n - k)).fold(1, |count: usize, i| count.saturating_mul(n - i) / (i + 1))
 }
 
-/// Every choice of `k`, in the order of `names`.
+/// Returns all combinations of `k` names, in the order of `names`.
 fn choices(names: &[String], k: usize) -> Vec<Vec<String>> {
     if k == 0 {
         return vec![Vec::new()];

@@ -1,4 +1,4 @@
-//! From a spec to the settings of each trial.
+//! Expands a spec into the settings of each trial.
 
 use super::axis::{Axis, MOST_TRIALS};
 use super::settings::{Settings, flatten};
@@ -8,21 +8,22 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use toml::Value;
 
-/// A trial before its settings are checked.
+/// A trial whose settings are not checked yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
-    /// `None`: after its settings
+    /// `None`: named after its settings
     pub name: Option<String>,
+    /// Settings that the trial does not share with the others
     pub set: Settings,
 }
 
-/// Named trials, then those of the search; `encoders` are the pool's.
+/// Returns the named trials, then those of the search; `encoders` are the pool's.
 ///
-/// A grid goes through its keys in alphabetical order, the last one fastest. A random search draws each trial from a stream
-/// of its own, so more trials leave the first ones as they are.
+/// A grid iterates its keys in alphabetical order, the last one fastest. A random search draws each trial from its own random
+/// stream, so that adding trials does not change earlier ones.
 ///
 /// # Errors
-/// A `[search]` that is no list of values or range, or gives more than 10 000 trials.
+/// An invalid value in `[search]`, or more than 10 000 trials.
 pub fn expand(spec: &Spec, encoders: &[String]) -> Result<Vec<Draft>> {
     let named = spec.named.iter().map(|named| Draft { name: Some(named.name.clone()), set: flatten(&named.set) });
     let axis = |(key, value): (String, Value)| Axis::read(&key, &value, encoders).map(|axis| (key, axis));
@@ -40,7 +41,7 @@ fn grid(axes: &[(String, Axis)]) -> Result<Vec<Settings>> {
     for (key, axis) in axes {
         let Axis::List(values) = axis else {
             bail!(
-                "`search.{key}`: found a range with method = \"grid\", expected a list of values, or method = \"random\""
+                "`search.{key}`: found a range with method = \"grid\", expected a list of values; list values, or set method = \"random\""
             );
         };
         check_count(product.len().saturating_mul(values.len()))?;
@@ -65,6 +66,6 @@ fn random(axes: &[(String, Axis)], trials: usize, seed: u32) -> Result<Vec<Setti
 }
 
 fn check_count(trials: usize) -> Result<()> {
-    ensure!(trials <= MOST_TRIALS, "found {trials} trials, expected at most {MOST_TRIALS}; try fewer values");
+    ensure!(trials <= MOST_TRIALS, "found {trials} trials, expected at most {MOST_TRIALS}; search fewer values");
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! The folder of a sweep, and those of its trials.
+//! The folders of a sweep and of its trials.
 //!
 //! ```text
-//! sweep.toml            the spec with all shared settings: `--spec DIR/sweep.toml` tries the same again
-//! trials/0000/          trial.toml, what to run; then a cross-validation's files, or error.txt; log.txt, what it said
-//! leaderboard.csv       the trials that are done, best first
-//! summary.json          all trials and how they stand
+//! sweep.toml            the spec with all shared settings; `--spec DIR/sweep.toml` repeats the sweep
+//! trials/0000/          trial.toml (the trial), then the files of a cross-validation or error.txt; log.txt (output of the trial)
+//! leaderboard.csv       finished trials, best first
+//! summary.json          all trials and their status
 //! ```
 
 use super::settings::Settings;
@@ -18,7 +18,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// `trial.toml`
+/// Contents of `trial.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialFile {
@@ -27,37 +27,38 @@ pub struct TrialFile {
     pub data: PathBuf,
     #[serde(default)]
     pub missing: Missing,
-    /// As `missing = "drop"`, in files of older versions
+    /// Same as `missing = "drop"`, in files of older versions
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_missing: bool,
-    /// Labels in place of the pool's own
+    /// Labels file used instead of the pool's own
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<PathBuf>,
-    /// Fingerprint of the labels; older versions wrote none
+    /// Fingerprint of the labels; `None` in files of older versions
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels_fingerprint: Option<String>,
     #[serde(default)]
     pub drop_bad_clips: bool,
-    /// All there are where it is `None`
+    /// `None`: all folds
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<Vec<u32>>,
     pub seeds: Vec<u64>,
-    /// What makes it differ from the other trials
+    /// Settings that the trial does not share with the others
     pub set: Settings,
-    /// Every key, `set` among them
+    /// Full configuration, including `set`
     #[serde(deserialize_with = "recorded")]
     pub config: Config,
 }
 
-/// How a trial stands.
+/// Status of a trial with its result.
 pub enum State {
     Done(Box<CvSummary>),
-    /// Its error
+    /// Error message
     Failed(String),
     Pending,
 }
 
 impl TrialFile {
+    /// Returns the options that the pool is loaded with.
     pub fn reading(&self) -> Reading {
         Reading {
             labels: self.labels.clone(),
@@ -67,22 +68,24 @@ impl TrialFile {
         }
     }
 
+    /// Checks that the labels are those of the sweep.
+    ///
     /// # Errors
-    /// Where the labels cannot be read, or are not those that the sweep was planned with.
+    /// Unreadable labels, or other labels than those that the sweep was planned with.
     pub fn check_labels(&self, data: &Path, labels: Option<&Path>) -> Result<()> {
         let Some(expected) = &self.labels_fingerprint else { return Ok(()) };
-        // A pool that is gone, or has no labels, is told when it is loaded.
+        // A pool that is missing or has no labels fails when it is loaded.
         let Some(found) = labels::read(data, labels)? else { return Ok(()) };
         ensure!(
             found.fingerprint() == *expected,
-            "{}: the labels are not those that the sweep was planned with; restore them, or start another sweep",
+            "{}: found other labels than those that the sweep was planned with; restore them, or start a new sweep",
             labels.unwrap_or(data).display()
         );
         Ok(())
     }
 }
 
-/// A trial's folder.
+/// The folder of a trial.
 #[derive(Clone, Debug)]
 pub struct TrialFolder {
     pub path: PathBuf,
@@ -93,20 +96,20 @@ impl TrialFolder {
         self.path.join("trial.toml").exists()
     }
 
-    /// What to run.
+    /// Reads `trial.toml`.
     ///
     /// # Errors
-    /// It is not there, or not what `sweep` writes.
+    /// A missing or invalid file.
     pub fn read(&self) -> Result<TrialFile> {
         let path = self.path.join("trial.toml");
         let text = fs::read_to_string(&path).with_context(|| {
             format!(
-                "{}: cannot be read; give the folder of a trial that `blendfuse sweep --plan` wrote",
+                "{}: cannot be read; pass the folder of a trial, as created by `blendfuse sweep --plan`",
                 path.display()
             )
         })?;
         let mut file: TrialFile = toml::from_str(&text).map_err(|error| {
-            anyhow!("{}: found {}; write it anew with `blendfuse sweep`", path.display(), error.message())
+            anyhow!("{}: found {}; recreate the file with `blendfuse sweep`", path.display(), error.message())
         })?;
         if std::mem::take(&mut file.allow_missing) {
             file.missing = Missing::Drop;
@@ -115,38 +118,42 @@ impl TrialFolder {
         Ok(file)
     }
 
+    /// Reads the status of the trial. An unreadable summary counts as a failure.
+    ///
     /// # Errors
-    /// Where a summary is there that cannot be read.
+    /// None at present.
     pub fn state(&self) -> Result<State> {
         if self.path.join("summary.json").exists() {
             return Ok(match CvSummary::read(&self.path) {
                 Ok(summary) => State::Done(summary.into()),
-                Err(error) => State::Failed(format!("{error:#}; remove it to run the trial again")),
+                Err(error) => State::Failed(format!("{error:#}; delete the file to rerun the trial")),
             });
         }
         let error = fs::read_to_string(self.path.join("error.txt"));
         Ok(error.map_or(State::Pending, |error| State::Failed(error.trim_end().to_owned())))
     }
 
-    /// Claims the trial for this process, until the file is dropped; `None` where another process has it.
+    /// Locks the trial for this process until the file is dropped; `None` if another process holds the lock.
     ///
-    /// The system takes the claim back when a process ends, however it ends.
+    /// The operating system releases the lock when the process ends for any reason.
     ///
     /// # Errors
-    /// Where no file can be made.
+    /// A lock file that cannot be created.
     pub fn claim(&self) -> Result<Option<File>> {
         files::claim(&self.path.join("lock"))
     }
 
+    /// Writes `error.txt`.
+    ///
     /// # Errors
-    /// Where it cannot be written.
+    /// A file that cannot be written.
     pub fn fail(&self, error: &str) -> Result<()> {
         write_text(&self.path.join("error.txt"), &format!("{error}\n"))
     }
 
-    /// Forgets an error, to try again.
+    /// Deletes `error.txt` before another attempt.
     pub fn forget_error(&self) {
-        // Where there is none, all is well.
+        // A missing file is no error.
         let _ = fs::remove_file(self.path.join("error.txt"));
     }
 }

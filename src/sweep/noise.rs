@@ -1,4 +1,4 @@
-//! Which trials lie within noise of the best one, and how the final model is trained.
+//! Tests which trials differ from the best one, and names the command for the final model.
 
 use super::folder::TrialFolder;
 use super::summary::{AgainstBest, SweepSummary};
@@ -6,8 +6,8 @@ use crate::host::ui;
 use crate::scoring::verdicts::{Comparison, System, adjust, compare, units};
 
 impl SweepSummary {
-    /// Compares every trial that is done with the best, by a paired test of the metric that ranks them on their
-    /// out-of-fold predictions, and names the command for the final model.
+    /// Compares each finished trial with the best one by a paired test of the ranking metric on out-of-fold predictions, and
+    /// sets the command for the final model.
     pub fn judge(&mut self, folders: &[TrialFolder]) {
         self.trials.iter_mut().for_each(|trial| trial.against_best = None);
         (self.within_noise, self.final_model) = (Vec::new(), None);
@@ -24,8 +24,8 @@ impl SweepSummary {
         adjust(against.iter_mut().filter_map(|(_, outcome)| outcome.as_mut().ok()));
         self.trials[best].against_best = Some(AgainstBest::Best);
         for (id, outcome) in against {
-            let told = outcome.map_or_else(AgainstBest::NotComparable, AgainstBest::Compared);
-            self.trials[id].against_best = Some(told);
+            let against_best = outcome.map_or_else(AgainstBest::NotComparable, AgainstBest::Compared);
+            self.trials[id].against_best = Some(against_best);
         }
         let within = |id: &usize| self.trials[*id].against_best.as_ref().is_some_and(AgainstBest::is_within_noise);
         self.within_noise = ranked.iter().copied().filter(within).collect();
@@ -41,7 +41,7 @@ impl SweepSummary {
     }
 
     /// `3 of 12 trials (0003, 0007, 0001): paired permutation test over 47 groups, p ≥ 0.05 after Holm's correction`; `None`
-    /// where there is nothing to compare.
+    /// if no trial could be compared.
     pub fn noise(&self) -> Option<String> {
         let compared: Vec<&Comparison> = self
             .trials

@@ -1,10 +1,10 @@
-//! All trials of a sweep with their configurations, checked against the pool before any of them starts.
+//! The trials of a sweep and their configurations, checked against the pool before any trial starts.
 
 use super::expand::{Draft, expand};
 use super::resolve::{Setting, resolve};
 use super::settings::{Settings, TOP_N, describe, flatten, short_keys};
 use super::spec::Spec;
-use super::survey::Survey;
+use super::survey::SweepSurvey;
 use crate::config::{Config, Layer, TopN};
 use crate::data::DataInfo;
 use crate::host::ui::count;
@@ -13,41 +13,47 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use toml::Value;
 
-/// Problems told at once.
-const TOLD: usize = 20;
+/// Maximum number of problems listed in one error.
+const MAX_PROBLEMS: usize = 20;
 
-/// The runs of a cross-validation have seeds of their own.
+/// Not a setting of trials: `seeds` in the spec lists the seeds of a trial's runs.
 const SEED: &str = "train.seed";
 
-pub struct Plan {
-    /// With the settings that all trials share, wherever they came from
+/// A sweep whose trials are known and checked.
+pub struct SweepPlan {
+    /// Its `[set]` holds all settings shared by the trials, of any source
     pub spec: Spec,
+    /// The pool
     pub data: DataInfo,
-    pub trials: Vec<Planned>,
+    /// In the order of their numbers
+    pub trials: Vec<PlannedTrial>,
 }
 
+/// A trial with its complete configuration.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Planned {
+pub struct PlannedTrial {
+    /// Unique in the sweep
     pub name: String,
-    /// What makes it differ from the other trials
+    /// Settings that the trial does not share with the others
     pub set: Settings,
+    /// Full configuration, including `set`
     pub config: Config,
 }
 
-/// Settings of all trials, besides the spec's.
+/// Settings shared by all trials, besides the spec's `[set]`.
 pub struct Common<'a> {
-    /// A configuration file, below the spec's `[set]`
+    /// A configuration file; the spec's `[set]` overrides it
     pub file: Option<&'a Path>,
-    /// `key=value`, above it
+    /// `key=value` flags; they override the spec's `[set]`
     pub flags: &'a [String],
 }
 
-impl Plan {
-    /// `source` is how messages call the spec.
+impl SweepPlan {
+    /// Expands the spec and checks all trials; `source` names the spec in messages.
     ///
     /// # Errors
-    /// Every setting of every trial that is unknown, out of range or does not fit the pool, in one error.
-    pub fn new(spec: Spec, source: &str, common: &Common, survey: &Survey) -> Result<Self> {
+    /// One error that lists every setting that is unknown, out of range or does not fit the pool.
+    pub fn new(spec: Spec, source: &str, common: &Common, survey: &SweepSurvey) -> Result<Self> {
         let cannot = || format!("{source}: cannot be swept");
         spec.check().with_context(cannot)?;
         check_folds(&spec, survey)?;
@@ -68,7 +74,7 @@ impl Plan {
         }
         if failing > 0 {
             return Err(
-                told(problems).context(format!("{source}: {failing} of {} cannot run", count(drafts.len(), "trial")))
+                joined(problems).context(format!("{source}: {failing} of {} cannot run", count(drafts.len(), "trial")))
             );
         }
         let set = common.into_iter().map(|setting| (setting.key, setting.value)).collect();
@@ -76,20 +82,20 @@ impl Plan {
     }
 }
 
-fn check_folds(spec: &Spec, survey: &Survey) -> Result<()> {
-    let there: BTreeSet<u32> = survey.data.folds.iter().map(|fold| fold.fold).collect();
+fn check_folds(spec: &Spec, survey: &SweepSurvey) -> Result<()> {
+    let present: BTreeSet<u32> = survey.data.folds.iter().map(|fold| fold.fold).collect();
     ensure!(
-        there.len() > 1,
-        "found folds {there:?}, expected at least two to cross-validate; make folds with `blendfuse folds`"
+        present.len() > 1,
+        "found folds {present:?}, expected at least two to cross-validate; create folds with `blendfuse folds`"
     );
     for fold in spec.folds.iter().flatten() {
-        ensure!(there.contains(fold), "fold {fold} is not there: found folds {there:?}; choose among them");
+        ensure!(present.contains(fold), "fold {fold}: expected one of the folds {present:?}; choose another");
     }
     Ok(())
 }
 
 impl Common<'_> {
-    /// All of them in their order; later ones win.
+    /// Returns all shared settings; later ones override earlier ones.
     fn settings(&self, spec: &Spec, source: &str) -> Result<Vec<Setting>> {
         let file = self.file.map(Layer::file).transpose()?;
         let of_spec = Layer { values: spec.set.clone(), source: source.to_owned() };
@@ -100,11 +106,15 @@ impl Common<'_> {
             for key in flatten(&flag.values).keys() {
                 ensure!(
                     key != SEED,
-                    "{}: the runs of a sweep have seeds of their own; say seeds = [0, 1, …] in the spec",
+                    "{}: a sweep sets the seeds of its runs; list seeds = [0, 1, …] in the spec instead",
                     flag.source
                 );
                 let is_free = !searched.contains_key(key);
-                ensure!(is_free, "{}: {source} tries values of `{key}`; leave it out, or change the spec", flag.source);
+                ensure!(
+                    is_free,
+                    "{}: {source} already searches `{key}`; remove the flag, or change the spec",
+                    flag.source
+                );
             }
         }
         let settings = |Layer { values, source }| {
@@ -116,20 +126,20 @@ impl Common<'_> {
     }
 }
 
-/// One error with each problem as a cause, every one of them once.
-fn told(problems: Vec<Error>) -> Error {
+/// Returns one error with each distinct problem as a cause.
+fn joined(problems: Vec<Error>) -> Error {
     let mut seen = BTreeSet::new();
     let mut lines: Vec<String> = problems.iter().map(|error| format!("{error:#}")).collect();
     lines.retain(|line| seen.insert(line.clone()));
-    let more = lines.len().saturating_sub(TOLD);
-    lines.truncate(TOLD);
-    lines.extend((more > 0).then(|| format!("{more} more like these")));
+    let more = lines.len().saturating_sub(MAX_PROBLEMS);
+    lines.truncate(MAX_PROBLEMS);
+    lines.extend((more > 0).then(|| format!("… and {more} more")));
     let last = lines.pop().expect("a trial that cannot run has a problem");
     lines.into_iter().rev().fold(anyhow!(last), Error::context)
 }
 
-/// Gives names to the trials of the search, and leaves out those that do what another does.
-fn planned(trials: &[(&Draft, Config)]) -> Result<Vec<Planned>> {
+/// Names the trials of the search and drops those with the configuration of an earlier trial.
+fn planned(trials: &[(&Draft, Config)]) -> Result<Vec<PlannedTrial>> {
     let sets: Vec<Settings> = trials.iter().map(|(draft, config)| own_settings(draft, config)).collect();
     let short = short_keys(trials.iter().zip(&sets).filter(|((draft, _), _)| draft.name.is_none()).map(|(_, set)| set));
     let (mut planned, mut names, mut configs) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
@@ -139,13 +149,16 @@ fn planned(trials: &[(&Draft, Config)]) -> Result<Vec<Planned>> {
             continue;
         }
         let name = draft.name.clone().unwrap_or_else(|| describe(&set, &short));
-        ensure!(names.insert(name.clone()), "found two trials called `{name}`; rename one of them");
-        planned.push(Planned { name, set, config: config.clone() });
+        ensure!(
+            names.insert(name.clone()),
+            "found two trials named `{name}`, expected distinct names; rename one of them"
+        );
+        planned.push(PlannedTrial { name, set, config: config.clone() });
     }
     Ok(planned)
 }
 
-/// With n in place of a share.
+/// Returns the settings of a trial, with n instead of a share.
 fn own_settings(draft: &Draft, config: &Config) -> Settings {
     let mut set = draft.set.clone();
     if let (Some(value @ Value::String(_)), TopN::Count(n)) = (set.get_mut(TOP_N), config.model.top_n) {

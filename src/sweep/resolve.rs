@@ -1,23 +1,26 @@
-//! From settings to the configuration of a trial, or to all that is wrong with them.
+//! Resolves the settings of a trial to its configuration, or to a list of all errors in them.
 
 use super::expand::Draft;
 use super::settings::{Share, TOP_N, describe, short_keys};
-use super::survey::Survey;
+use super::survey::SweepSurvey;
 use crate::config::{Config, Layer, TopN};
 use crate::data::labels::exclusive;
 use anyhow::{Error, Result, anyhow, ensure};
 use toml::Value;
 
-/// One key, its value and where that came from.
+/// One key, its value and its source.
 #[derive(Clone, Debug)]
 pub struct Setting {
+    /// Such as `model.top_n`
     pub key: String,
+    /// Not checked yet
     pub value: Value,
+    /// File, spec or flag, for messages
     pub source: String,
 }
 
 impl Setting {
-    /// The share of the encoders that this sets n to.
+    /// Returns the share of encoders if the setting sets n to one.
     fn share(&self) -> Result<Option<Share>> {
         if self.key != TOP_N {
             return Ok(None);
@@ -30,11 +33,11 @@ impl Setting {
     }
 }
 
-/// The configuration of a trial: what all share, and over it what is its own.
+/// Returns the configuration of a trial: the shared settings, overridden by its own.
 ///
 /// # Errors
 /// Every setting that is unknown, out of range or does not fit the pool.
-pub fn resolve(common: &[Setting], draft: &Draft, source: &str, survey: &Survey) -> Result<Config, Vec<Error>> {
+pub fn resolve(common: &[Setting], draft: &Draft, source: &str, survey: &SweepSurvey) -> Result<Config, Vec<Error>> {
     let own =
         |(key, value): (&String, &Value)| Setting { key: key.clone(), value: value.clone(), source: source.into() };
     let own: Vec<Setting> = draft.set.iter().map(own).collect();
@@ -46,7 +49,7 @@ pub fn resolve(common: &[Setting], draft: &Draft, source: &str, survey: &Survey)
             Ok(config)
         }
         Err(first) => {
-            // It tells of one key; there may be more.
+            // The first error concerns one key; others may be wrong, too.
             let mut errors: Vec<Error> = own.iter().filter_map(|setting| configure(&[setting], survey).err()).collect();
             if !errors.iter().any(|error| error.to_string() == first.to_string()) {
                 errors.push(first);
@@ -56,8 +59,8 @@ pub fn resolve(common: &[Setting], draft: &Draft, source: &str, survey: &Survey)
     }
 }
 
-/// Later settings win. A share of the encoders becomes their number.
-fn configure(settings: &[&Setting], survey: &Survey) -> Result<Config> {
+/// Builds a configuration; later settings override earlier ones, and a share of encoders becomes a number.
+fn configure(settings: &[&Setting], survey: &SweepSurvey) -> Result<Config> {
     let (mut layers, mut share) = (Vec::new(), None);
     for setting in settings {
         match setting.share()? {
@@ -75,20 +78,22 @@ fn configure(settings: &[&Setting], survey: &Survey) -> Result<Config> {
     Ok(config)
 }
 
+/// Checks a configuration against the pool.
+///
 /// # Errors
-/// Encoders or an exclusive class that the pool does not have, n above their number, or nothing to adapt to.
-fn check_fit(config: &Config, survey: &Survey) -> Result<()> {
+/// Encoders or an exclusive class that the pool lacks, n above the number of encoders, or adaptation without test clips.
+fn check_fit(config: &Config, survey: &SweepSurvey) -> Result<()> {
     config.model.top_n.resolve(encoders(config, survey)?)?;
     exclusive(&survey.data.classes, &config.data.exclusive)?;
     ensure!(
-        !config.adaptation.enabled || survey.has_targets,
-        "adaptation.enabled = true, but the pool has no test clips to adapt to; add their features or leave it out"
+        !config.adaptation.enabled || survey.has_target_rows,
+        "adaptation.enabled = true: found no test clips, expected some to adapt to; add their features, or disable adaptation"
     );
     Ok(())
 }
 
-/// K
-fn encoders(config: &Config, survey: &Survey) -> Result<usize> {
+/// Returns K.
+fn encoders(config: &Config, survey: &SweepSurvey) -> Result<usize> {
     let chosen = survey.sources.clone().select(&survey.dir, &config.data.encoders)?.used.len();
     Ok(if config.data.concatenate { 1 } else { chosen })
 }

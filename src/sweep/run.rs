@@ -1,9 +1,8 @@
-//! Runs the trials of a sweep, each in a process of its own.
+//! Runs the trials of a sweep, each in its own process.
 
-use super::budget::Budget;
 use super::folder::{State, TrialFolder};
-use super::plan::Plan;
-use super::summary::{Status, SweepSummary, TrialSummary};
+use super::plan::SweepPlan;
+use super::summary::{SweepSummary, TrialStatus, TrialSummary};
 use crate::host::files::{write_atomically, write_json};
 use crate::host::ui::{Ui, count};
 use crate::scoring::metrics::RankBy;
@@ -12,68 +11,70 @@ use indicatif::HumanDuration;
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+/// A sweep that is ready to run.
 pub struct Runner<'a> {
+    /// Folder of the sweep
     pub out: &'a Path,
-    pub plan: &'a Plan,
+    pub plan: &'a SweepPlan,
+    /// One per trial
     pub folders: &'a [TrialFolder],
-    /// What `blendfuse trial` is given besides the folder
+    /// Arguments of `blendfuse trial` besides the folder
     pub arguments: Vec<String>,
     pub budget: Option<Budget>,
-    /// Failed trials run again
+    /// Rerun failed trials
     pub retry: bool,
-    /// What to type to repeat the sweep
+    /// Command line that repeats the sweep
     pub command: String,
     pub ui: Ui,
 }
 
 impl Runner<'_> {
-    /// Runs what is not done, as far as the budget goes. A trial that fails leaves its error; the others go on.
+    /// Runs unfinished trials within the budget. A failed trial records its error and does not stop the others.
     ///
     /// # Errors
-    /// Where the folder cannot be written, or no process started.
+    /// A folder that cannot be written, or a process that cannot be started.
     pub fn run(&self) -> Result<SweepSummary> {
         let begun = Instant::now();
         let mut summary = self.collect()?;
-        let is_due = |status| status == Status::Pending || self.retry && status == Status::Failed;
+        let is_due = |status| status == TrialStatus::Pending || self.retry && status == TrialStatus::Failed;
         let todo: Vec<usize> = summary.trials.iter().filter(|t| is_due(t.status)).map(|t| t.id).collect();
         let mut run = 0;
         for (position, &id) in todo.iter().enumerate() {
             let left = todo.len() - position;
             if self.budget.is_some_and(|budget| budget.allows(left, run, begun.elapsed()) == 0) {
-                self.ui.say(format!(
-                    "the budget is used up with {} left; repeat the command to resume",
-                    count(left, "trial")
-                ));
+                self.ui
+                    .say(format!("budget exhausted with {} left; rerun the command to resume", count(left, "trial")));
                 break;
             }
             let folder = &self.folders[id];
-            // Another process may have run it meanwhile.
+            // Another process may have run the trial in the meantime.
             summary.read_trial(id, folder)?;
             if !is_due(summary.trials[id].status) {
                 continue;
             }
             if folder.claim()?.is_none() {
-                self.ui.say(format!("trial {id:04}: another process is at it"));
+                self.ui.say(format!("trial {id:04}: skipped, locked by another process"));
                 continue;
             }
             let of = format!("{}/{}  {}", position + 1, todo.len(), summary.trials[id].name);
-            self.ui.detail(format!("{of}: begins; follow it in {}", folder.path.join("log.txt").display()));
+            self.ui.detail(format!("{of}: started; log: {}", folder.path.join("log.txt").display()));
             self.run_one(folder)?;
             run += 1;
             summary.read_trial(id, folder)?;
             self.write(&summary)?;
-            self.tell(&of, &summary.trials[id], summary.rank_by(), self.time_left(left - 1, run, begun.elapsed()));
+            self.report(&of, &summary.trials[id], summary.rank_by(), self.time_left(left - 1, run, begun.elapsed()));
         }
-        // So may those that were left to others.
+        // Collects trials that other processes finished, too.
         self.collect()
     }
 
-    /// Reads how the trials stand, and writes it down.
+    /// Reads the status of all trials, and writes the leaderboard and the summary.
     ///
     /// # Errors
-    /// Where the folder cannot be read or written.
+    /// A folder that cannot be read or written.
     pub fn collect(&self) -> Result<SweepSummary> {
         let mut summary = SweepSummary::collect(self.plan, self.folders, &self.command)?;
         summary.judge(self.folders);
@@ -91,19 +92,19 @@ impl Runner<'_> {
         let log = folder.path.join("log.txt");
         let file = OpenOptions::new().create(true).append(true).open(&log);
         let file = file.with_context(|| format!("{}: cannot be written", log.display()))?;
-        let program = std::env::current_exe().context("this program does not find itself, to run a trial")?;
+        let program = std::env::current_exe().context("cannot find the path of this program, which runs the trials")?;
         let mut command = Command::new(&program);
         command.arg("trial").arg(&folder.path).args(&self.arguments);
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let status = command.status().with_context(|| format!("{}: cannot be started", program.display()))?;
-        // It may have lost the claim to another process; that one will tell.
+        // If another process took the lock, it records the outcome.
         if matches!(folder.state()?, State::Pending) && folder.claim()?.is_some() {
             folder.fail(&ended(status, &log))?;
         }
         Ok(())
     }
 
-    /// From what the trials of this call took so far.
+    /// Estimates the remaining time from the trials run so far.
     fn time_left(&self, left: usize, run: usize, spent: Duration) -> Duration {
         let each = spent / run as u32;
         let all = each * self.budget.map_or(left, |budget| budget.allows(left, run, spent)) as u32;
@@ -113,8 +114,8 @@ impl Runner<'_> {
         }
     }
 
-    /// A line per trial.
-    fn tell(&self, of: &str, trial: &TrialSummary, by: RankBy, left: Duration) {
+    /// Prints the progress line of a trial.
+    fn report(&self, of: &str, trial: &TrialSummary, by: RankBy, left: Duration) {
         match (&trial.row, &trial.error) {
             (Some(row), _) => {
                 let text = |honest| row.spread(by, honest).map_or("–".into(), |spread| spread.text());
@@ -125,14 +126,58 @@ impl Runner<'_> {
                 self.ui.say(format!("{of}: {} {value}{honest}  ({seconds:.1} s{left})", by.title()));
             }
             (None, Some(error)) => self.ui.warn(format!("{of}: failed: {error}")),
-            (None, None) => self.ui.say(format!("{of}: another process is at it")),
+            (None, None) => self.ui.say(format!("{of}: skipped, locked by another process")),
         }
     }
 }
 
-/// Why a process that left no error of its own ended.
+/// Describes the end of a process that recorded no error.
 fn ended(status: ExitStatus, log: &Path) -> String {
-    let said = std::fs::read_to_string(log).unwrap_or_default();
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("empty");
+    let output = std::fs::read_to_string(log).unwrap_or_default();
+    let last = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("empty");
     format!("the process ended with {status}; the last line of {} is: {last}", log.display())
+}
+
+/// Limit on the trials that one call runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Budget {
+    /// Maximum number of trials
+    Trials(usize),
+    /// No trial starts after this time
+    Time(Duration),
+}
+
+impl Budget {
+    /// Returns how many of `left` trials may still start after `run` trials in `spent`.
+    pub fn allows(self, left: usize, run: usize, spent: Duration) -> usize {
+        match self {
+            Self::Trials(most) => left.min(most.saturating_sub(run)),
+            Self::Time(most) => {
+                if spent < most {
+                    left
+                } else {
+                    0
+                }
+            }
+        }
+    }
+}
+
+impl FromStr for Budget {
+    type Err = String;
+
+    /// Parses `20`, or a time such as `90s`, `30m` or `1.5h`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected =
+            || format!("found {text:?}, expected a number of trials such as 20, or a time such as 90s, 30m or 1.5h");
+        let unit = match text.chars().last() {
+            Some('s') => 1.0,
+            Some('m') => 60.0,
+            Some('h') => 3600.0,
+            _ => return text.parse().ok().filter(|&trials| trials > 0).map(Self::Trials).ok_or_else(expected),
+        };
+        let number = text[..text.len() - 1].parse::<f64>().ok().filter(|number| *number > 0.0);
+        let time = number.and_then(|number| Duration::try_from_secs_f64(number * unit).ok());
+        time.map(Self::Time).ok_or_else(expected)
+    }
 }

@@ -1,17 +1,17 @@
-//! Settings of trials: keys with values, flat; n as a share of the encoders; what trials are called after them.
+//! Settings of trials: flat keys and values, n as a share of the encoders, and names derived from settings.
 
 use crate::config::Config;
 use anyhow::{Context as _, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
-/// Key such as `model.top_n` → value.
+/// Maps a key such as `model.top_n` to its value.
 pub type Settings = BTreeMap<String, Value>;
 
 /// The key whose value may be a [`Share`].
 pub const TOP_N: &str = "model.top_n";
 
-/// `"22/36"`: as many of a pool's encoders as 22 are of 36.
+/// A share of a pool's encoders, such as `"22/36"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     n: usize,
@@ -19,10 +19,10 @@ pub struct Share {
 }
 
 impl Share {
-    /// `None` where the value is no such word.
+    /// Reads a share; `None` if the value is no string with a slash.
     ///
     /// # Errors
-    /// A word that looks like one, but has no two whole numbers with 1 ≤ n ≤ of.
+    /// A string with a slash that is not n/of with integers 1 ≤ n ≤ of.
     pub fn read(value: &Value) -> Result<Option<Self>> {
         let Some((n, of)) = value.as_str().and_then(|word| word.split_once('/')) else { return Ok(None) };
         let number = |word: &str| word.trim().parse::<usize>().ok();
@@ -32,15 +32,15 @@ impl Share {
         share.with_context(expected).map(Some)
     }
 
-    /// round(n / of · K), at least 1.
+    /// Returns round(n / of · K), at least 1.
     pub fn resolve(self, encoders: usize) -> usize {
         ((self.n as f64 / self.of as f64 * encoders as f64).round() as usize).max(1)
     }
 }
 
-/// The settings in a table of sections; a quoted `"model.top_n"` is as good as `top_n` in `[model]`.
+/// Flattens a table of sections; a quoted `"model.top_n"` equals `top_n` in `[model]`.
 ///
-/// A table that is no section of the configuration is the value of its key.
+/// A table that is no section of the configuration is kept as the value of its key.
 pub fn flatten(table: &Table) -> Settings {
     let mut sections = BTreeSet::new();
     for key in Config::keys() {
@@ -61,18 +61,18 @@ fn collect(table: &Table, section: &str, sections: &BTreeSet<String>, settings: 
     }
 }
 
-/// The value for people: words without quotes, encoders joined by `+`.
+/// Formats a value for display: strings without quotes, lists joined by `+`.
 pub fn text(value: &Value) -> String {
     match value {
         Value::String(word) => word.clone(),
-        // 1e30, not a thirty-one digit number.
+        // 1e30 instead of 31 digits.
         Value::Float(number) => format!("{number:?}"),
         Value::Array(list) => list.iter().map(text).collect::<Vec<_>>().join(" + "),
         value => value.to_string(),
     }
 }
 
-/// Key → its last part, where no other key ends in the same.
+/// Maps each key to its last part if no other key has the same, otherwise to itself.
 pub fn short_keys<'a>(sets: impl IntoIterator<Item = &'a Settings>) -> BTreeMap<String, String> {
     let keys: BTreeSet<&String> = sets.into_iter().flat_map(BTreeMap::keys).collect();
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
@@ -80,7 +80,7 @@ pub fn short_keys<'a>(sets: impl IntoIterator<Item = &'a Settings>) -> BTreeMap<
     keys.iter().map(|key| ((*key).clone(), if is_unique(key) { last(key) } else { (*key).clone() })).collect()
 }
 
-/// `top_n=2, lr=0.0003`; lists of encoders are their names.
+/// Formats settings as `top_n=2, lr=0.0003`; a list of encoders is shown without its key.
 pub fn describe(set: &Settings, short: &BTreeMap<String, String>) -> String {
     let one = |(key, value): (&String, &Value)| match value {
         Value::Array(_) => text(value),

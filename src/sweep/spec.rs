@@ -1,20 +1,20 @@
-//! What to try: a TOML file, or one of those that come with the program.
+//! The spec of a sweep: a TOML file, or a built-in one.
 //!
 //! ```toml
 //! description = "How many encoders to keep, and how fast to learn"
-//! method = "grid"              # every combination of [search], the last key's values in turn; "random" draws `trials` of them
-//! folds = [0, 1]               # default: all there are
+//! method = "grid"              # all combinations of [search]; "random" draws `trials` of them
+//! folds = [0, 1]               # default: all
 //! seeds = [0]                  # default: [0]
-//! rank_by = "accuracy"         # mean, presence, salience, accuracy, uar, macro_f1, log_loss or ece; default: what leads for the labels
+//! rank_by = "accuracy"         # mean, presence, salience, accuracy, uar, macro_f1, log_loss or ece; default: the leading metric of the labels
 //!
-//! [set]                        # in every trial
+//! [set]                        # applies to every trial
 //! train.max_epochs = 40
 //!
 //! [search]
-//! model.top_n = ["2/36", "22/36"]       # shares of the encoders there are
-//! train.lr = [1e-4, 3e-4]               # or, where method = "random": { min = 1e-5, max = 1e-2, scale = "log" }
+//! model.top_n = ["2/36", "22/36"]       # shares of the pool's encoders
+//! train.lr = [1e-4, 3e-4]               # or, with method = "random": { min = 1e-5, max = 1e-2, scale = "log" }
 //!
-//! [[trial]]                    # besides, by hand
+//! [[trial]]                    # an additional trial
 //! name = "no attention"
 //! set.model.attention = "uniform"
 //! ```
@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use toml::Table;
 
-/// Those that come with the program, by name.
+/// Built-in specs: (name, TOML text).
 pub const SHIPPED: [(&str, &str); 7] = [
     ("top_n", include_str!("../../specs/top_n.toml")),
     ("ablation", include_str!("../../specs/ablation.toml")),
@@ -38,54 +38,60 @@ pub const SHIPPED: [(&str, &str); 7] = [
     ("concatenation", include_str!("../../specs/concatenation.toml")),
 ];
 
+/// The search space of a sweep, as read from TOML.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// What it answers, in a line
+    /// The question that the sweep answers, in one line
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
+    /// Search method
     #[serde(default)]
     pub method: Method,
-    /// How many a random search draws
+    /// Number of trials of a random search
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trials: Option<usize>,
-    /// Of the drawing
+    /// Seed of the random search
     #[serde(default)]
     pub seed: u32,
-    /// Folds that are validated on; `None`: all there are
+    /// Folds to validate on; `None`: all
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<Vec<u32>>,
     /// `train.seed` of the runs of each fold
     #[serde(default = "one_seed")]
     pub seeds: Vec<u64>,
-    /// The metric that ranks the trials; `None`: what leads for the labels
+    /// The metric that ranks the trials; `None`: the leading metric of the labels
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank_by: Option<RankBy>,
-    /// In every trial
+    /// Settings of every trial
     #[serde(default)]
     pub set: Table,
-    /// Key → a list of values, or what `axis` makes one of
+    /// Maps a key to a list of values, a range or a choice of encoders
     #[serde(default)]
     pub search: Table,
-    /// Trials by hand, before those of the search
+    /// Named trials, run before those of the search
     #[serde(default, rename = "trial", skip_serializing_if = "Vec::is_empty")]
     pub named: Vec<Named>,
 }
 
+/// A search method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
+    /// All combinations
     #[default]
     Grid,
+    /// Independent random draws
     Random,
 }
 
-/// `[[trial]]`
+/// A trial of `[[trial]]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Named {
+    /// Unique in the spec
     pub name: String,
-    /// Wins over the `[set]` of all trials
+    /// Settings; they override the `[set]` of all trials
     #[serde(default)]
     pub set: Table,
 }
@@ -95,25 +101,25 @@ fn one_seed() -> Vec<u64> {
 }
 
 impl Spec {
-    /// The shipped one of that name, else the file at that path.
+    /// Returns the built-in spec of that name, otherwise reads the file at that path.
     ///
     /// # Errors
-    /// Where it cannot be read, is no such file, or says what cannot be done.
+    /// A file that cannot be read or parsed, or a spec that contradicts itself.
     pub fn find(name: &str) -> Result<Self> {
         if let Some((_, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
             return Self::parse(text, name);
         }
         let text = std::fs::read_to_string(Path::new(name)).with_context(|| {
             let names = SHIPPED.map(|(name, _)| name).join(", ");
-            format!("{name}: the spec cannot be read; give the path of a TOML file, or one of {names}")
+            format!("{name}: cannot read the spec; pass the path of a TOML file, or one of {names}")
         })?;
         Self::parse(&text, name)
     }
 
-    /// `source` is how messages call it.
+    /// Parses a spec; `source` names it in messages.
     ///
     /// # Errors
-    /// As [`Spec::find`].
+    /// Text that is no spec, or a spec that contradicts itself.
     pub fn parse(text: &str, source: &str) -> Result<Self> {
         let spec: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
@@ -123,36 +129,41 @@ impl Spec {
         Ok(spec)
     }
 
+    /// Checks the spec without a pool.
+    ///
     /// # Errors
-    /// What contradicts itself, whatever the pool.
+    /// Contradictory settings.
     pub fn check(&self) -> Result<()> {
         ensure!(
             !self.search.is_empty() || !self.named.is_empty(),
-            "found nothing to try, expected a [search] section or [[trial]] tables"
+            "found no trials, expected a [search] section or [[trial]] tables"
         );
         match (self.method, self.trials) {
             (Method::Random, None | Some(0)) => {
-                bail!("found method = \"random\" without trials, expected trials = N, how many to draw")
+                bail!("found method = \"random\" without trials, expected trials = N, the number of trials to draw")
             }
             (Method::Random, _) => ensure!(
                 !self.search.is_empty(),
-                "found method = \"random\" without a [search] section, expected keys to draw values of"
+                "found method = \"random\" without a [search] section, expected keys to draw values for"
             ),
             (Method::Grid, Some(_)) => {
-                bail!("found trials with method = \"grid\", which tries all there are; leave out one of them")
+                bail!("found trials with method = \"grid\", which runs all combinations; remove one of them")
             }
             (Method::Grid, None) => {}
         }
         ensure!(
             self.folds.as_ref().is_none_or(|folds| distinct(folds)),
-            "`folds`: expected distinct folds, at least one"
+            "`folds`: found no fold or duplicates, expected distinct folds"
         );
-        ensure!(distinct(&self.seeds), "`seeds`: expected distinct seeds, at least one");
+        ensure!(distinct(&self.seeds), "`seeds`: found no seed or duplicates, expected distinct seeds");
         let names: Vec<&str> = self.named.iter().map(|named| named.name.as_str()).collect();
-        ensure!(names.is_empty() || distinct(&names), "[[trial]]: expected a different name for each");
+        ensure!(
+            names.is_empty() || distinct(&names),
+            "[[trial]]: found duplicate names, expected a distinct name for each"
+        );
         let (set, search) = (flatten(&self.set), flatten(&self.search));
         if let Some(key) = search.keys().find(|key| set.contains_key(*key)) {
-            bail!("found `{key}` in [set] and in [search], expected it in one of them");
+            bail!("found `{key}` in both [set] and [search], expected it in one of them; remove one");
         }
         for settings in self.named.iter().map(|named| flatten(&named.set)).chain([set, search]) {
             ensure!(!settings.contains_key("train.seed"), "found `train.seed`; list seeds = [0, 1, …] instead");

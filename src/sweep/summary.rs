@@ -1,7 +1,7 @@
-//! `summary.json` of a sweep, and its leaderboard.
+//! `summary.json` and the leaderboard of a sweep.
 
 use super::folder::{State, TrialFolder};
-use super::plan::{Plan, Planned};
+use super::plan::{PlannedTrial, SweepPlan};
 use super::settings::{Settings, text};
 use crate::data::DataInfo;
 use crate::engine::DeviceInfo;
@@ -15,61 +15,70 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// Contents of `summary.json`: all trials and their status.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SweepSummary {
     /// "sweep"
     pub kind: String,
-    /// What to type to repeat it
+    /// Command line that repeats the sweep
     pub command: String,
+    /// Versions of the software
     pub versions: Versions,
-    /// That of the first trial that is done; trials may run on any
+    /// Device of the first finished trial; trials may run on different devices
     pub device: Option<DeviceInfo>,
-    /// All of the pool; a trial's own summary says which encoders it used
+    /// The whole pool; the summary of each trial lists the encoders that it used
     pub data: DataInfo,
-    /// What ranks the trials; `None` in summaries of older versions, which ranked by the mean
+    /// Ranking metric; `None` in summaries of older versions, which ranked by the mean
     #[serde(default)]
     pub rank_by: Option<RankBy>,
+    /// All trials, by number
     pub trials: Vec<TrialSummary>,
-    /// Numbers of the trials that a test does not tell from the best, which comes first; empty in older summaries
+    /// Numbers of the trials without a significant difference from the best, which comes first; empty in older summaries
     #[serde(default)]
     pub within_noise: Vec<usize>,
-    /// The command that trains the best trial's model on all clips
+    /// Command line that trains the best trial's model on all clips
     #[serde(default)]
     pub final_model: Option<String>,
-    /// Wall time of all trials that are done
+    /// Wall time of all finished trials, in seconds
     pub seconds: f64,
 }
 
+/// A trial with its status and scores.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrialSummary {
     /// Number of its folder
     pub id: usize,
+    /// Unique in the sweep
     pub name: String,
-    /// What makes it differ from the other trials
+    /// Settings that the trial does not share with the others
     pub set: Settings,
-    pub status: Status,
+    /// Whether the trial has run
+    pub status: TrialStatus,
+    /// Error of a failed trial
     pub error: Option<String>,
+    /// Scores of a finished trial
     pub row: Option<Row>,
-    /// Of a trial that is done, once all of them are compared
+    /// Comparison of a finished trial with the best one
     #[serde(default)]
     pub against_best: Option<AgainstBest>,
+    /// Wall time of a finished trial
     pub seconds: Option<f64>,
 }
 
-/// A trial beside the best one.
+/// Comparison of a trial with the best one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgainstBest {
-    /// It is the first of the leaderboard
+    /// The trial is the first of the leaderboard
     Best,
-    /// B is the trial, A the best; p adjusted over all trials
+    /// Paired test of the trial (B) against the best (A), p adjusted over all trials
     Compared(Comparison),
-    /// Why there is no test
+    /// Reason why no test was possible
     NotComparable(String),
 }
 
 impl AgainstBest {
-    /// The test shows no difference from the best.
+    /// Returns true if the test shows no significant difference from the best.
     pub fn is_within_noise(&self) -> bool {
         match self {
             Self::Best => true,
@@ -79,16 +88,19 @@ impl AgainstBest {
     }
 }
 
+/// Status of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum TrialStatus {
+    /// Finished
     Done,
+    /// Stopped with an error
     Failed,
-    /// Not run yet, or not to its end
+    /// Not started or not finished
     Pending,
 }
 
-impl std::fmt::Display for Status {
+impl std::fmt::Display for TrialStatus {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Done => "done",
@@ -99,14 +111,14 @@ impl std::fmt::Display for Status {
 }
 
 impl SweepSummary {
-    /// Reads how all trials stand.
+    /// Reads the status of all trials.
     ///
     /// # Errors
-    /// Where a trial's summary cannot be read.
-    pub fn collect(plan: &Plan, folders: &[TrialFolder], command: &str) -> Result<Self> {
-        let trial = |(id, planned): (usize, &Planned)| {
+    /// As [`TrialFolder::state`].
+    pub fn collect(plan: &SweepPlan, folders: &[TrialFolder], command: &str) -> Result<Self> {
+        let trial = |(id, planned): (usize, &PlannedTrial)| {
             let (name, set) = (planned.name.clone(), planned.set.clone());
-            let status = Status::Pending;
+            let status = TrialStatus::Pending;
             TrialSummary { id, name, set, status, error: None, row: None, against_best: None, seconds: None }
         };
         let mut summary = Self {
@@ -125,45 +137,46 @@ impl SweepSummary {
         Ok(summary)
     }
 
-    /// Reads how a trial stands that was pending, or failed.
+    /// Reads the status of a trial that was pending or had failed.
     ///
     /// # Errors
-    /// Where its summary cannot be read.
+    /// As [`TrialFolder::state`].
     pub fn read_trial(&mut self, id: usize, folder: &TrialFolder) -> Result<()> {
         let trial = &mut self.trials[id];
-        (trial.status, trial.error) = (Status::Pending, None);
+        (trial.status, trial.error) = (TrialStatus::Pending, None);
         match folder.state()? {
             State::Done(summary) => {
-                trial.status = Status::Done;
+                trial.status = TrialStatus::Done;
                 trial.row = Some(summary.row(&trial.name));
                 trial.seconds = Some(summary.seconds);
                 self.seconds += summary.seconds;
                 self.device.get_or_insert(summary.device);
             }
-            State::Failed(error) => (trial.status, trial.error) = (Status::Failed, Some(error)),
+            State::Failed(error) => (trial.status, trial.error) = (TrialStatus::Failed, Some(error)),
             State::Pending => {}
         }
         Ok(())
     }
 
-    /// Reads the summary of a sweep.
+    /// Reads `summary.json` in the folder of a sweep.
     ///
     /// # Errors
-    /// It is not there, or not one.
+    /// A missing, unreadable or invalid file.
     pub fn read(dir: &Path) -> Result<Self> {
-        read_json(&dir.join("summary.json"), "the summary of a `blendfuse sweep`", "give its folder")
+        read_json(&dir.join("summary.json"), "the summary of a `blendfuse sweep`", "pass the folder of a sweep")
     }
 
-    pub fn of_status(&self, status: Status) -> impl Iterator<Item = &TrialSummary> {
+    /// Returns the trials with that status.
+    pub fn of_status(&self, status: TrialStatus) -> impl Iterator<Item = &TrialSummary> {
         self.trials.iter().filter(move |trial| trial.status == status)
     }
 
-    /// What ranks the trials.
+    /// Returns the ranking metric.
     pub fn rank_by(&self) -> RankBy {
         self.rank_by.unwrap_or(RankBy::Mean)
     }
 
-    /// Trials that are done with their rows, best first: by the honest figure where there is one, else by the official one.
+    /// Returns the finished trials with their rows, best first: by the honest score if available, otherwise the official one.
     pub fn ranked(&self) -> Vec<(&TrialSummary, &Row)> {
         let mut ranked: Vec<_> = self.trials.iter().filter_map(|trial| Some((trial, trial.row.as_ref()?))).collect();
         let by = self.rank_by();
@@ -171,10 +184,10 @@ impl SweepSummary {
         ranked
     }
 
-    /// [`scores::write_csv`]'s columns, then `trial`, the number of its folder, and one per setting.
+    /// Writes the columns of [`scores::write_csv`], then `trial`, the number of the trial, and one column per setting.
     ///
     /// # Errors
-    /// Where `out` cannot be written.
+    /// `out` cannot be written.
     pub fn write_leaderboard(&self, out: impl std::io::Write) -> Result<()> {
         let ranked = self.ranked();
         let rows: Vec<Row> = ranked.iter().map(|(_, row)| (*row).clone()).collect();
@@ -196,8 +209,8 @@ impl SweepSummary {
     }
 }
 
-/// A key that is larger for what is better: to choose by thresholds searched on the very fold would flatter. A row without
-/// this metric comes last.
+/// Returns a sort key that is larger for better rows, from honest scores, since those with thresholds searched on the scored
+/// fold are optimistic. Rows without the metric sort last.
 pub fn figure(row: &Row, by: RankBy) -> f64 {
     row.figure(by).map_or(f64::NEG_INFINITY, |spread| by.merit(spread.mean))
 }

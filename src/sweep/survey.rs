@@ -1,4 +1,4 @@
-//! What a sweep must know of a pool before its trials start, without any features.
+//! What a sweep needs to know about a pool before its trials start: labels, and names and widths of encoders.
 
 use crate::data::DataInfo;
 use crate::data::source::{Index, Source, Sources};
@@ -8,21 +8,25 @@ use ndarray::Array2;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-pub struct Survey {
+/// Labels and encoders of a pool, without features.
+pub struct SweepSurvey {
+    /// Folder of the pool
     pub dir: PathBuf,
+    /// Feature files
     pub sources: Sources,
+    /// Classes, folds, encoders and counts
     pub data: DataInfo,
-    /// Whether there are test clips to adapt to
-    pub has_targets: bool,
-    /// What the user should know of the labels, before any trial runs
+    /// Whether the pool has test clips, which adaptation needs
+    pub has_target_rows: bool,
+    /// Warnings about the labels
     pub warnings: Vec<String>,
 }
 
-impl Survey {
-    /// Reads the labels of the pool in `dir`, or those in a file of their own, and the names and widths of its features.
+impl SweepSurvey {
+    /// Reads the labels in `dir`, or in the file `labels`, and the names and widths of the features.
     ///
     /// # Errors
-    /// Where they are missing or bad, as [`Pool::load`] says.
+    /// Missing or invalid labels or features, as [`Pool::load`] reports them.
     pub fn of(dir: &Path, labels: Option<&Path>) -> Result<Self> {
         let sources = Sources::find(dir)?;
         let labels = labels::read(dir, labels)?;
@@ -32,9 +36,9 @@ impl Survey {
         let indices: Vec<Index> = sources.used.iter().map(Source::index).collect::<Result<_>>()?;
         let labelled: HashSet<&str> = labels.clips.iter().map(|clip| clip.name.as_str()).collect();
         let has_unlabelled = |index: &Index| index.names().any(|(_, name)| !labelled.contains(name));
-        let has_targets =
+        let has_target_rows =
             labels.clips.iter().any(|clip| clip.split == Split::Test) || indices.iter().any(has_unlabelled);
-        // Of the right widths, without a row.
+        // Encoders with their widths, but without rows.
         let encoder = |(source, index): (&Source, &Index)| Encoder {
             name: source.name.clone(),
             modality: source.modality,
@@ -45,10 +49,10 @@ impl Survey {
         let warnings = labels.notes.into_iter().chain(shared).collect();
         let neutral = labels::exclusive(&labels.classes, labels::AUTOMATIC)?;
         let pool = Pool { classes: labels.classes, neutral, clips: labels.clips, encoders, present: None };
-        Ok(Self { dir: dir.to_owned(), data: DataInfo::of(dir, &pool), sources, has_targets, warnings })
+        Ok(Self { dir: dir.to_owned(), data: DataInfo::of(dir, &pool), sources, has_target_rows, warnings })
     }
 
-    /// Names of the encoders, in the pool's order.
+    /// Returns the names of the encoders, in the pool's order.
     pub fn encoders(&self) -> Vec<String> {
         self.sources.used.iter().map(|source| source.name.clone()).collect()
     }

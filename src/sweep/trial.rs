@@ -1,4 +1,4 @@
-//! One trial: a cross-validation in the folder that says what to run.
+//! Runs one trial: a cross-validation in the folder of its `trial.toml`.
 
 use super::folder::{State, TrialFolder};
 use crate::cv::{self};
@@ -9,25 +9,25 @@ use anyhow::{Result, bail};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What is not where the sweep found it.
+/// New paths of a pool or labels file that was moved.
 #[derive(Default)]
 pub struct Moved {
     pub data: Option<PathBuf>,
     pub labels: Option<PathBuf>,
 }
 
-/// Runs it, or goes on with it where it stopped; one that is done is only read. An error stays in `error.txt`.
+/// Runs or resumes a trial and returns its summary; an error is also written to `error.txt`.
 ///
 /// # Errors
-/// No such folder, a trial that another process is at, or whatever ends a cross-validation.
+/// A folder without a trial, a trial locked by another process, or an error of [`cv::cross_validate`].
 pub fn run(folder: &TrialFolder, moved: Moved, jobs: Option<usize>, engine: &Arc<Engine>, ui: Ui) -> Result<CvSummary> {
     let trial = folder.read()?;
     let path = folder.path.display();
     let Some(_claim) = folder.claim()? else {
-        bail!("{path}: found another process at this trial; wait for it, or run another trial");
+        bail!("{path}: found another process running this trial; wait for it, or run another trial");
     };
     if let State::Done(summary) = folder.state()? {
-        ui.say(format!("{path}: done before"));
+        ui.say(format!("{path}: already finished"));
         return Ok(*summary);
     }
     folder.forget_error();

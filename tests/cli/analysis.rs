@@ -64,7 +64,7 @@ fn a_cross_validation_with_its_pool() {
     assert!((0..8).all(|k| (cka[k][k] - 1.0).abs() < 1e-9), "{cka:?}");
     assert!(cka.iter().flatten().all(|value| (0.0..=1.0).contains(value)));
     assert!(analysis.correlation.unwrap().pearson.is_some());
-    assert!(said.stdout.contains("wavlm_large") && said.stdout.contains("CKA against co-selection"), "{}", said.stdout);
+    assert!(said.stdout.contains("wavlm_large") && said.stdout.contains("CKA vs. co-selection"), "{}", said.stdout);
     assert_eq!(work.ok("analyze cv --data pool --device cpu --json").json(), work.json("cv/analysis/analysis.json"));
 }
 
@@ -191,9 +191,8 @@ fn a_run_without_its_pool() {
     work.train("cpu", "--out run --fold 2");
     let said = work.ok("analyze run --out out --encoders hicmae,clap");
     assert!(
-        said.stderr.contains(
-            "warning: no CKA, permutation, masking or linear probes, which need the pool that was trained on"
-        ),
+        said.stderr
+            .contains("warning: skipping CKA, permutation, masking and linear probes, which need the training pool"),
         "{}",
         said.stderr
     );
@@ -220,7 +219,7 @@ fn a_model_of_all_clips_is_analysed_with_its_pool() {
     work.train("cpu", "--out run --all");
     work.fails("analyze run", &["run: found no validation.npz", "--data"]);
     let said = work.ok("analyze run --data pool --device cpu");
-    assert!(said.stderr.contains("these are the weights of the training clips"), "{}", said.stderr);
+    assert!(said.stderr.contains("reporting the weights of the training clips"), "{}", said.stderr);
     let analysis = Analysis::read(&work.path("run/analysis")).unwrap();
     assert_eq!((analysis.clips, analysis.held_out), (486, false));
     // The same weights as `predict` gives.
@@ -237,12 +236,8 @@ fn an_unfinished_cross_validation() {
     fs::remove_file(work.path("cv/summary.json")).unwrap();
     fs::remove_file(work.path("cv/seed-0/fold-1/summary.json")).unwrap();
     let said = work.ok("analyze cv");
-    assert!(
-        said.stderr.contains("the cross-validation has not ended; this is an analysis of 2 finished runs"),
-        "{}",
-        said.stderr
-    );
-    let left_out = format!("left out, since their training has not ended: seed-0{}fold-1", std::path::MAIN_SEPARATOR);
+    assert!(said.stderr.contains("the cross-validation is unfinished; analyzing 2 finished runs"), "{}", said.stderr);
+    let left_out = format!("skipped unfinished runs: seed-0{}fold-1", std::path::MAIN_SEPARATOR);
     assert!(said.stderr.contains(&left_out), "{}", said.stderr);
     let analysis = Analysis::read(&work.path("cv/analysis")).unwrap();
     assert_eq!((analysis.runs.len(), analysis.unfinished.len()), (2, 1));
@@ -277,7 +272,10 @@ fn folders_that_are_none_or_damaged() {
     // A pool without one of the encoders.
     work.copy("pool", "fewer");
     work.write("fewer/encoders.toml", "[[encoder]]\nname = 'clip'\n");
-    work.fails("analyze kept --data fewer --device cpu", &["encoder `openface_2.0`", "the pool does not have it"]);
+    work.fails(
+        "analyze kept --data fewer --device cpu",
+        &["encoder `openface_2.0`", "which the checkpoint was trained on"],
+    );
 }
 
 #[test]

@@ -56,11 +56,11 @@ fn submission_files() {
     let predict = "predict --model run --data pool --device cpu";
     // Nothing is written where one of several files cannot be.
     for files in ["--out nowhere/p.json", "--out p.json --scores nowhere/s.npz"] {
-        work.fails(&format!("{predict} {files}"), &["found no folder nowhere, expected one to write into"]);
+        work.fails(&format!("{predict} {files}"), &["found no folder nowhere, expected an existing one"]);
     }
     work.fails(
         &format!("{predict} --out p.npz --scores p.npz"),
-        &["p.npz: found the same name for --out and --scores"],
+        &["p.npz: found the same file for --out and --scores"],
     );
     work.fails(&format!("{predict} --out p.zip --zip"), &["p.zip: found a name unsuitable for --zip"]);
     work.fails(&format!("{predict} --out run"), &["run: found a folder, expected a file name"]);

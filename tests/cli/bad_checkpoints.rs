@@ -68,7 +68,7 @@ fn pools_of_other_encoders() {
     let train = format!("train --init run --out next --fold 0 --device cpu {SMALL}");
     work.fails(
         &format!("{predict} --data fewer"),
-        &["encoder `hicmae`: the checkpoint was trained on it, the pool does not have it", "add features/hicmae.npz"],
+        &["found no features of encoder `hicmae`, which the checkpoint was trained on", "add features/hicmae.npz"],
     );
     work.fails(&format!("{train} --data fewer"), &["trained on 8 encoders, the pool has 7", "encoders.toml"]);
 

@@ -31,7 +31,7 @@ fn pool() -> Workspace {
 fn refused(work: &Workspace, messages: &[&str], inspected: &[&str]) {
     work.fails(&format!("train --data pool --out run --fold 0 --device cpu {SMALL}"), messages);
     let said = work.run("-q inspect pool");
-    said.is_failure("inspect pool", &["pool: found ", " problem", "fix what is listed"]);
+    said.is_failure("inspect pool", &["pool: found ", " problem", "fix the problems listed above"]);
     for message in inspected {
         assert!(said.stdout.contains(message), "expected {message:?} in\n{}", said.stdout);
     }

@@ -30,7 +30,7 @@ fn every_method_over_the_same_folds() {
     work.ok(&line.replace("--out b", "--out again"));
     assert_eq!(work.json("again/summary.json")["rows"], summary["rows"]);
     // In the same place, what is done of uniform fusion is kept.
-    assert!(work.ok(&line).stderr.contains("seed 0, fold 1: done before"));
+    assert!(work.ok(&line).stderr.contains("seed 0, fold 1: already finished"));
     work.write("full/mine.txt", "");
     work.fails(&line.replace("--out b", "--out full"), &["found a folder that is not empty"]);
 }

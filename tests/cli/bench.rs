@@ -26,7 +26,7 @@ fn the_figures_are_there_and_agree() {
         }
         let memory = |run: usize| runs[run]["memory_bytes"].as_u64().unwrap();
         assert!(memory(0) > 3 * memory(1) && memory(2) > memory(0), "gradients and moments, then a larger batch");
-        for part in ["training step: tiny, K = 8, n = 5, B = 32", "project_forward", "measured ÷ floor", "rows/s"] {
+        for part in ["training step: tiny, K = 8, n = 5, B = 32", "project_forward", "measured / floor:", "rows/s"] {
             assert!(said.stdout.contains(part), "expected {part:?} in\n{}", said.stdout);
         }
     }

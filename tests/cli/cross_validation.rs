@@ -111,7 +111,7 @@ fn goes_on_where_it_stopped_and_does_not_depend_on_jobs() {
     );
     assert!(!work.path("two/summary.json").exists(), "it was killed before it ended");
     let said = cv(&work, "--out two --folds 0,1,2 --jobs 2");
-    assert!(said.contains("seed 0, fold 0: done before"), "{said}");
+    assert!(said.contains("seed 0, fold 0: already finished"), "{said}");
     for fold in 0..3 {
         for file in ["model.safetensors", "validation.npz"] {
             let [one, two] = ["one", "two"].map(|out| work.bytes(&format!("{out}/seed-0/fold-{fold}/{file}")));
@@ -209,7 +209,7 @@ fn the_final_model_follows_the_schedule_of_the_folds() {
     }
     let said = work.ok(&hand.replace("OUT", "constant"));
     assert!(
-        said.stdout.contains("lr          1.0e-3 in every epoch: no clips validate; --epochs-from"),
+        said.stdout.contains("lr          1.0e-3 in every epoch (no validation clips); use --epochs-from"),
         "{}",
         said.stdout
     );
@@ -232,7 +232,7 @@ fn bad_input_is_found_before_anything_is_written() {
         ("--set model.top_n=9", "top_n"),
         ("--set data.encoders=[\"clip\",\"nobody\"]", "found no encoder `nobody`, have"),
         ("--set data.encoders=[\"clip\",\"clip\"]", "encoder `clip` is chosen twice"),
-        ("--device software --jobs 2", "expected 1 on a GPU"),
+        ("--device software --jobs 2", "expected 1, since one run occupies the GPU"),
     ];
     for (more, message) in cases {
         let device = if more.contains("--device") { "" } else { "--device cpu" };
@@ -255,11 +255,17 @@ fn bad_input_is_found_before_anything_is_written() {
     let said = work.run(&same);
     assert_eq!(said.code, 1, "{}", said.stderr);
     assert!(said.stderr.contains("warning: actors in more than one fold: 1"), "{}", said.stderr);
-    assert!(said.stderr.contains("does not belong to this pool"), "{}", said.stderr);
+    assert!(said.stderr.contains("found a damaged run, or one trained on another pool"), "{}", said.stderr);
     assert!(said.stderr.contains("it was trained on other clips"), "{}", said.stderr);
     work.write("pool/train_metadata.csv", &labels);
     work.write("pool/encoders.toml", "[[encoder]]\nname = \"clip\"\n");
-    work.fails(&same, &["does not belong to this pool", "the checkpoint was trained on 8 encoders, the pool has 1"]);
+    work.fails(
+        &same,
+        &[
+            "found a damaged run, or one trained on another pool",
+            "the checkpoint was trained on 8 encoders, the pool has 1",
+        ],
+    );
 }
 
 #[test]
@@ -274,7 +280,7 @@ fn a_class_without_clips_is_told() {
     work.write("pool/train_metadata.csv", &kept.join("\n"));
     let said =
         work.ok(&format!("cv --data pool --device cpu {SMALL} --out cv --folds 0,1 --set train.max_epochs=1")).stderr;
-    assert!(said.contains("warning: fold 1: no validation clips show neu"), "{said}");
+    assert!(said.contains("warning: fold 1: no validation clips of neu"), "{said}");
     assert!(!said.contains("warning: fold 0"), "{said}");
 }
 

@@ -19,7 +19,7 @@ fn devices_lists_adapters_and_what_auto_takes() {
     let auto = hardware.map_or("cpu", |adapter| adapter["name"].as_str().unwrap());
     assert_eq!(report["auto"], auto, "auto takes hardware, never a software driver");
     let text = work.ok("devices").stdout;
-    assert!(text.contains("built-in CPU engine") && text.contains("--device auto takes"), "{text}");
+    assert!(text.contains("built-in CPU engine") && text.contains("--device auto selects"), "{text}");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn check_passes() {
     }
     let text = work.ok(&format!("check --device {}", adapter())).stdout;
     assert!(text.contains("project_weight_grad") && text.contains("ok") && !text.contains("MISS"), "{text}");
-    work.fails("check --device cpu", &["there is nothing to compare; use gpu or software"]);
+    work.fails("check --device cpu", &["expected a GPU, since this command measures GPU kernels; use gpu or software"]);
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn demo_does_it_all() {
         "run          demo/run",
         "submission   demo/predictions.json",
         "device       built-in CPU engine",
-        "presence: share of clips whose set of emotions",
-        "salience: share of clips with two emotions",
+        "presence: fraction of clips whose set of emotions",
+        "salience: fraction of two-emotion clips",
     ] {
         assert!(said.stdout.contains(part), "expected {part:?} in\n{}", said.stdout);
     }

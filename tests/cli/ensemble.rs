@@ -107,15 +107,15 @@ fn members_that_cannot_be_averaged_are_told_apart() {
         &line("--model two --model swapped"),
         &[
             "swapped/model.safetensors: cannot be averaged with two/model.safetensors",
-            &format!("its encoder 0 is `hubert_large` with {hubert} columns, theirs `clip` with {clip} columns"),
+            &format!("found `hubert_large` with {hubert} columns as encoder 0, expected `clip` with {clip} columns"),
         ],
     );
-    work.fails(&line("--model a --model two"), &["cannot be averaged with a/model.safetensors: its encoder "]);
-    work.fails(&line("--model a --model ratio"), &["its decode.salience_rule differs"]);
+    work.fails(&line("--model a --model two"), &["cannot be averaged with a/model.safetensors: found "]);
+    work.fails(&line("--model a --model ratio"), &["decode.salience_rule differs"]);
     work.fails(&line("--model a --model nowhere"), &["nowhere: cannot be read"]);
     work.ok(&format!("cv --data pool --device cpu {SMALL} --out cv --folds 0,1"));
     std::fs::remove_file(work.path("cv/summary.json")).unwrap();
-    work.fails(&line("--model cv"), &["cv: found a cross-validation that has not ended"]);
+    work.fails(&line("--model cv"), &["cv: found an unfinished cross-validation"]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn members_of_other_classes_are_told_apart() {
     work.write("other/labels.csv", &labels);
     work.ok(&format!("train --data other --device cpu {SMALL} --out b --fold 0"));
     let message =
-        "b/model.safetensors: cannot be averaged with a/model.safetensors: its classes are calm, tense, theirs ang, ";
+        "b/model.safetensors: cannot be averaged with a/model.safetensors: found classes calm, tense, expected ang, ";
     work.fails("predict --model a --model b --data pool --device cpu --out p.json", &[message]);
 }
 
@@ -151,10 +151,13 @@ fn clips_that_were_trained_on_are_told() {
         work.ok(&format!("predict {models} --data pool --device cpu --out p.json --split {split}")).stderr
     };
     let of_run = said("--model run", "train");
-    assert!(of_run.contains(&format!("scores flatter: {} of {n} clips were trained on", n - of_fold("0"))), "{of_run}");
+    assert!(
+        of_run.contains(&format!("optimistic scores: {} of {n} clips were used for training", n - of_fold("0"))),
+        "{of_run}"
+    );
     let of_all = said("--model all", "train");
-    assert!(of_all.contains(&format!("{n} of {n} clips were trained on")), "{of_all}");
+    assert!(of_all.contains(&format!("{n} of {n} clips were used for training")), "{of_all}");
     let of_both = said("--model run --model other", "train");
-    assert!(of_both.contains(&format!("{n} of {n} clips were trained on, since 2 of 2 models")), "{of_both}");
+    assert!(of_both.contains(&format!("{n} of {n} clips were used for training by 2 of 2 models")), "{of_both}");
     assert!(!said("--model run", "test").contains("trained on"));
 }

@@ -35,10 +35,10 @@ fn nothing_is_overwritten_by_accident() {
     work.ok("folds --labels all.csv --out out.csv --folds 2");
     work.fails(
         "folds --labels all.csv --out out.csv --folds 2 --seed 1",
-        &["out.csv: found a file of that name", "--force"],
+        &["out.csv: found an existing file", "--force"],
     );
     work.ok("folds --labels all.csv --out out.csv --folds 4 --force");
-    work.fails("folds --labels all.csv --out ./all.csv --folds 2 --force", &["--out is the file of --labels"]);
+    work.fails("folds --labels all.csv --out ./all.csv --folds 2 --force", &["--out is the same file as --labels"]);
 }
 
 #[test]
@@ -55,12 +55,12 @@ fn folds_that_cannot_be_made() {
     assert!(!said.stderr.contains("warning"), "{}", said.stderr);
     work.write("split.csv", "filename,label,group,fold\na,x,Ann,\nb,x,Bo,\nc,x,Ann,test\nd,x,Cy,\n");
     let said = work.ok("folds --labels split.csv --out split2.csv --folds 2");
-    let expected = "warning: groups that have test rows and rows with a fold: Ann;";
+    let expected = "warning: groups with both test rows and rows with a fold: Ann;";
     assert!(said.stderr.contains(expected) && said.stdout.contains("1 test rows"), "{}{}", said.stderr, said.stdout);
     // A class with fewer groups than folds cannot be in all of them.
     work.write("rare.csv", "filename,label\na,x\nb,x\nc,x\nd,rare\n");
     let said = work.ok("folds --labels rare.csv --out rare2.csv --folds 3");
-    assert!(said.stderr.contains("warning: rare: no clip in 2 of 3 folds"), "{}", said.stderr);
+    assert!(said.stderr.contains("warning: rare: 2 of 3 folds have no clip"), "{}", said.stderr);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn a_run_goes_on_with_its_own_labels_only() {
     work.ok(&format!("{resume} --labels folds.csv"));
     let cv = |labels: &str| format!("cv --data pool --out cv --device cpu {SMALL} --labels {labels}");
     work.ok(&cv("folds.csv"));
-    work.fails(&cv("other.csv"), &["does not belong to this pool", "it was trained on other labels"]);
+    work.fails(&cv("other.csv"), &["trained on another pool", "it was trained on other labels"]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn all_trials_of_a_sweep_use_the_same_labels() {
     let text = work.text("folds.csv");
     work.write("folds.csv", &text.replacen("class 0", "class 1", 1));
     let said = work.run("-q trial sweep/trials/0001 --device cpu");
-    said.is_failure("trial", &["folds.csv: the labels are not those that the sweep was planned with"]);
+    said.is_failure("trial", &["folds.csv: found other labels than those that the sweep was planned with"]);
     let said = work.run(&format!("-q {sweep}"));
     said.is_failure("sweep", &["other encoders, classes, folds or labels", "--labels"]);
     // They may have moved.

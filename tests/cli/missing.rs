@@ -104,9 +104,9 @@ fn studies_take_the_option() {
     work.ok(&format!("{cv} --missing mask"));
     masks(&work, "cv/seed-0/fold-1/validation.npz", "train");
     let said = work.ok(&format!("{cv} --missing mask"));
-    assert!(said.stderr.contains("seed 0, fold 1: done before"), "{}", said.stderr);
+    assert!(said.stderr.contains("seed 0, fold 1: already finished"), "{}", said.stderr);
     let said = work.run(&format!("{cv} --missing drop"));
-    assert!(said.code == 1 && said.stderr.contains("a run that does not belong to this pool"), "{}", said.stderr);
+    assert!(said.code == 1 && said.stderr.contains("a damaged run, or one trained on another pool"), "{}", said.stderr);
     work.ok("report cv --out r.html");
     assert!(work.text("r.html").contains("blendfuse analyze cv --data pool --missing mask"));
     let analyze = "analyze cv --data pool --device cpu --no-permutation --no-probe";
@@ -138,7 +138,7 @@ fn inspect_counts_incomplete_clips() {
     let work = with_missing_rows();
     let said = work.run("inspect pool");
     assert_eq!(said.code, 1);
-    assert!(said.stdout.contains("0 of them without any; --missing drop"), "{}", said.stdout);
+    assert!(said.stdout.contains("0 of them without any row; --missing drop"), "{}", said.stdout);
     let report = work.ok("inspect pool --missing mask --json").json();
     assert_eq!((&report["problems"], &report["clips"]["without_any"]), (&serde_json::json!([]), &0.into()));
     assert!(report["clips"]["incomplete"].as_u64().unwrap() > 500, "{report}");

@@ -97,7 +97,7 @@ fn one_class_per_clip_leads_with_accuracy_and_uar() {
     let said = work.ok("predict --model cv --data pool --out all.json --device cpu");
     assert!(said.stdout.contains("135 clips, mean of 2 runs"), "{}", said.stdout);
     has_no_blend_figures(&said.stdout);
-    assert!(said.stderr.contains("each clip gets its largest class"), "{}", said.stderr);
+    assert!(said.stderr.contains("each clip is assigned the class with the largest score"), "{}", said.stderr);
     assert!(!said.stderr.contains("threshold") && !said.stderr.contains("trained on"), "{}", said.stderr);
     let submitted: serde_json::Value = serde_json::from_str(&work.text("all.json")).unwrap();
     let mut clips = submitted["predictions"].as_object().unwrap().values();

@@ -67,7 +67,10 @@ fn a_killed_run_ends_like_one_that_was_not() {
     }
     work.fails(
         "predict --model run --data pool --out predictions.json --device cpu",
-        &["run/model.safetensors: holds no thresholds, since its training did not end", "finish it with --resume"],
+        &[
+            "run/model.safetensors: found no thresholds, expected those of a finished run",
+            "finish the training with `blendfuse train --resume`",
+        ],
     );
     // Which clips validate is the run's own affair.
     let resume = "train --data pool --out run --resume --device cpu";
@@ -116,7 +119,7 @@ fn only_a_run_can_be_resumed() {
     work.train("cpu", "--out run --fold 0");
     let settings = ["--set train.max_epochs=9", "--config run/config.toml"];
     for setting in settings {
-        let expected = ["--resume goes on with the configuration in run", "leave out --config and --set"];
+        let expected = ["--resume uses the configuration in run", "remove --config and --set"];
         work.fails(&format!("{resume} run {setting}"), &expected);
     }
     // What a run leaves that was killed before it saved anything: it begins anew.

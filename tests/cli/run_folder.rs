@@ -93,7 +93,7 @@ fn why_a_run_stopped() {
             "--set train.patience=1 --set train.min_delta=9",
             "patience",
             2,
-            "no lower by train.min_delta = 9 for train.patience = 1",
+            "did not improve by train.min_delta = 9 for train.patience = 1",
         ),
         ("--set train.max_epochs=1", "max_epochs", 1, "train.max_epochs = 1 reached"),
         ("--set train.max_steps=7", "max_steps", 2, "train.max_steps = 7 reached"),
@@ -107,7 +107,7 @@ fn why_a_run_stopped() {
         assert_eq!(work.json(&format!("{reason}/summary.json"))["stopped"], reason);
     }
     let all = work.train("cpu", "--out all --all");
-    assert!(all.stdout.contains("kept        weights of the last epoch, 3: no clips validate"), "{}", all.stdout);
+    assert!(all.stdout.contains("weights     of the last epoch, 3 (no validation clips)"), "{}", all.stdout);
     let mut old = work.json("patience/summary.json");
     old.as_object_mut().unwrap().remove("stopped");
     work.write("patience/summary.json", &old.to_string());
@@ -356,7 +356,10 @@ fn printed_results_are_those_of_the_summary() {
     for expected in [
         "epochs      3 (18 steps".to_owned(),
         "stopped     train.max_epochs = 3 reached".to_owned(),
-        format!("best epoch  {} (validation loss {loss:.4}); its weights are kept", summary["best_epoch"]),
+        format!(
+            "best epoch  {} (validation loss {loss:.4}); the model has the weights of this epoch",
+            summary["best_epoch"]
+        ),
         format!("presence    {:.3}", summary["presence"].as_f64().unwrap()),
         "model       run/model.safetensors".to_owned(),
     ] {

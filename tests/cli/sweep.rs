@@ -78,7 +78,7 @@ fn a_grid_and_its_leaderboard() {
     let places: Vec<usize> =
         board.iter().map(|row| said.stdout.find(&row["name"]).expect("it is in the table")).collect();
     assert!(places[0] < places[1], "best first: {}", said.stdout);
-    assert!(said.stdout.contains("best first by the honest mean") && said.stdout.contains("sweep/leaderboard.csv"));
+    assert!(said.stdout.contains("ranked by honest mean") && said.stdout.contains("sweep/leaderboard.csv"));
     // A line per trial, and nothing of what the trials themselves say.
     for progress in ["2 trials in sweep/trials", "1/2  top_n=1: mean ", "2/2  top_n=8: mean "] {
         assert!(said.stderr.contains(progress), "expected {progress:?} in\n{}", said.stderr);
@@ -99,8 +99,8 @@ fn the_same_command_goes_on_and_runs_nothing_twice() {
     work.write("grid.toml", GRID);
     let said = sweep(&work, "--spec grid.toml --budget 1");
     assert_eq!(statuses(&work), ["done", "pending"]);
-    assert!(said.stderr.contains("the budget is used up with 1 trial left"), "{}", said.stderr);
-    assert!(said.stdout.contains("1 done, 0 failed, 1 to run"), "{}", said.stdout);
+    assert!(said.stderr.contains("budget exhausted with 1 trial left"), "{}", said.stderr);
+    assert!(said.stdout.contains("1 done, 0 failed, 1 pending"), "{}", said.stdout);
     assert_eq!(work.table("sweep/leaderboard.csv").len(), 1);
     let first = trials(&work, &[0]);
 
@@ -110,7 +110,7 @@ fn the_same_command_goes_on_and_runs_nothing_twice() {
     let both = trials(&work, &[0, 1]);
     let said = sweep(&work, "--spec grid.toml --retry --budget 1h");
     assert_eq!(trials(&work, &[0, 1]), both, "a trial ran again");
-    assert!(said.stdout.contains("2 done, 0 failed, 0 to run"), "{}", said.stdout);
+    assert!(said.stdout.contains("2 done, 0 failed, 0 pending"), "{}", said.stdout);
 
     // More of the same is added; anything else is refused.
     work.write("grid.toml", &GRID.replace("[1, 8]", "[1, 8, 4]"));
@@ -118,7 +118,7 @@ fn the_same_command_goes_on_and_runs_nothing_twice() {
     assert_eq!(statuses(&work), ["done", "done", "done"]);
     assert_eq!(trials(&work, &[0, 1]), both);
     work.write("other.toml", &GRID.replace("[1, 8]", "[8, 1, 4]"));
-    let messages = ["found a trial `top_n=1` of another sweep, expected `top_n=8`", "or another --out"];
+    let messages = ["found trial `top_n=1` of another sweep, expected `top_n=8`", "or choose another --out"];
     work.fails(&line("--spec other.toml"), &messages);
     work.fails(&line("--spec grid.toml --set train.batch=16"), &["trial `top_n=1` of another sweep"]);
     work.write("less.toml", GRID);
@@ -142,10 +142,10 @@ fn a_trial_that_fails_stops_no_other() {
     assert!(error.contains("a number is not finite"), "{error}");
     assert_eq!(work.json("sweep/summary.json")["trials"][1]["error"], error.trim_end());
     assert_eq!(work.table("sweep/leaderboard.csv").len(), 2);
-    assert!(said.stdout.contains("2 done, 1 failed, 0 to run"), "{}", said.stdout);
+    assert!(said.stdout.contains("2 done, 1 failed, 0 pending"), "{}", said.stdout);
     for message in [
         "warning: 2/3  lr=1e30: failed: ",
-        "error: 1 of 3 trials failed; --retry runs them again",
+        "error: 1 of 3 trials failed; rerun them with --retry",
         "  because: trial 0001, lr=1e30: ",
     ] {
         assert!(said.stderr.contains(message), "expected {message:?} in\n{}", said.stderr);
@@ -167,7 +167,7 @@ fn any_scheduler_can_run_the_trials() {
     work.write("grid.toml", GRID);
     let said = sweep(&work, "--spec grid.toml --plan");
     assert_eq!(statuses(&work), ["pending", "pending"]);
-    assert!(said.stdout.contains("0 done, 0 failed, 2 to run"), "{}", said.stdout);
+    assert!(said.stdout.contains("0 done, 0 failed, 2 pending"), "{}", said.stdout);
     assert!(!work.path("sweep/trials/0000/log.txt").exists(), "--plan runs nothing");
     let planned = work.text("sweep/trials/0001/trial.toml");
     assert!(planned.contains("name = \"top_n=8\"") && planned.contains("\"model.top_n\" = 8"), "{planned}");
@@ -252,9 +252,9 @@ fn bad_settings_are_told_before_any_trial_starts() {
     work.fails(&line("--spec bad.toml"), &messages);
     work.write("many.toml", "[search]\nmodel.top_n = [4, 99]\n");
     work.fails(&line("--spec many.toml"), &["trial `top_n=99`: `model.top_n`: found n = 99, expected at most K = 8"]);
-    work.fails(&line("--spec top_n --folds 9"), &["fold 9 is not there: found folds {0, 1, 2, 3, 4}"]);
-    work.fails(&line("--spec top_n --set model.top_n=3"), &["top_n tries values of `model.top_n`"]);
-    work.fails(&line("--spec nowhere"), &["nowhere: the spec cannot be read", "or one of top_n, ablation"]);
+    work.fails(&line("--spec top_n --folds 9"), &["fold 9: expected one of the folds {0, 1, 2, 3, 4}"]);
+    work.fails(&line("--spec top_n --set model.top_n=3"), &["top_n already searches `model.top_n`"]);
+    work.fails(&line("--spec nowhere"), &["nowhere: cannot read the spec", "or one of top_n, ablation"]);
     work.fails("sweep --data nowhere --out sweep --spec top_n --device cpu", &["nowhere: found no such folder"]);
     work.fails(&format!("sweep --data pool --out sweep --spec top_n --device gpu:none {SMALL}"), &["gpu:none"]);
 }

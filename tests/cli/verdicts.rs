@@ -170,7 +170,7 @@ fn a_sweep_tells_which_trials_are_within_noise_and_how_to_go_on() {
     assert_eq!(found[0], best);
     assert!(!found.contains(&2), "a model that learned nothing: {summary}");
     assert!(
-        said.stdout.contains(&format!("within noise of the best: {} of 3 trials ({best:04}", found.len())),
+        said.stdout.contains(&format!("within noise of the best trial: {} of 3 trials ({best:04}", found.len())),
         "{}",
         said.stdout
     );

@@ -54,14 +54,14 @@ fn training_clips_can_be_predicted_by_a_model_file() {
     work.write("half.json", &serde_json::json!({ "predictions": half }).to_string());
     let said = work.ok("-q evaluate --predictions half.json --metadata pool/train_metadata.csv --json");
     assert_eq!(said.json()["without_prediction"], 243);
-    assert!(said.stderr.starts_with("warning: 243 of 486 labelled clips without a prediction"), "{}", said.stderr);
+    assert!(said.stderr.starts_with("warning: 243 of 486 labelled clips have no prediction"), "{}", said.stderr);
 }
 
 #[test]
 fn the_same_pool_from_the_same_seed() {
     let work = Workspace::with_pool();
     let said = work.ok("synth --out again --preset tiny --seed 0");
-    assert!(said.stdout.contains("486 clips (270 blends) of 18 actors"), "{}", said.stdout);
+    assert!(said.stdout.contains("486 clips (270 blends), 18 actors"), "{}", said.stdout);
     work.ok("synth --out other --preset tiny --seed 1");
     let files = ["truth.json", "train_metadata.csv", "test_metadata.csv", "encoders.toml"];
     for file in files.into_iter().chain(["features/train/clip.npz", "features/test/hicmae.npz"]) {

@@ -1,4 +1,4 @@
-//! The measures of importance on a terminal.
+//! Terminal tables of permutation, masking and probe importance.
 
 use super::{align, percent};
 use crate::analysis::{Contribution, Contributions, Lost};
@@ -9,8 +9,8 @@ use comfy_table::{Table, presets};
 pub fn print(contributions: &Contributions) {
     if let Some(base) = contributions.base {
         outln!(
-            "Importance beside the gate: score ({}) {:.3} and loss {:.4} with nothing changed; lost where an encoder is \
-             permuted over clips ({} times per run) or masked",
+            "Contribution of each encoder: change of score ({}, intact {:.3}) and loss (intact {:.4}) when its features are \
+             permuted across clips ({} times per run) or masked",
             contributions.metric(),
             base.score,
             base.loss,
@@ -20,7 +20,7 @@ pub fn print(contributions: &Contributions) {
     outln!("{}\n", table(contributions, &contributions.encoders));
     if !contributions.families.is_empty() {
         outln!(
-            "Families, permuted and masked together: CKA of features of at least {} in a chain of pairs",
+            "Families of near-duplicates, permuted and masked together (single linkage, CKA of features >= {})",
             contributions.family_cka
         );
         outln!("{}", table(contributions, &contributions.families));
@@ -33,7 +33,7 @@ pub fn print(contributions: &Contributions) {
     let planted = contributions.agreement.iter().any(|agreement| agreement.planted.is_some());
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    let mut header = vec!["Spearman's ρ over the encoders", "with gate weight"];
+    let mut header = vec!["Spearman's ρ over encoders", "with gate weight"];
     header.extend(planted.then_some("with planted reliability"));
     table.set_header(header);
     for agreement in &contributions.agreement {
@@ -45,7 +45,7 @@ pub fn print(contributions: &Contributions) {
     outln!("{table}\n");
 }
 
-/// Most important first.
+/// Returns the table of `all`, largest gate weight first.
 fn table(contributions: &Contributions, all: &[Contribution]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);

@@ -1,4 +1,4 @@
-//! What is lost with encoders taken away, on a terminal.
+//! Terminal table of the score and loss after removing encoders.
 
 use super::align;
 use super::contributions::signed;
@@ -10,7 +10,7 @@ pub fn print(removals: &[Removal]) {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header([
-        "encoders taken away",
+        "encoders removed",
         "score lost, random",
         "highest weight first",
         "loss added, random",

@@ -1,4 +1,4 @@
-//! What is compared: labelled clips of one split, decisions and scores, joined by name.
+//! Input of the comparison: labelled clips of one split, decisions and scores, joined by name.
 
 use super::{Args, Labelled};
 use crate::data::npz::NpzReader;
@@ -12,7 +12,7 @@ use ndarray::Array1;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-/// The labelled clips of the split that is asked for, or of the one that has predictions.
+/// Returns the labelled clips of the requested split, or of the one that has predictions, and the split's name.
 pub(super) fn of_split(
     clips: Vec<Labelled>,
     submitted: &BTreeMap<String, Decision>,
@@ -31,8 +31,8 @@ pub(super) fn of_split(
             let predicted = |split| clips.iter().any(|clip| clip.split == split && !missing.contains(&clip.name));
             match [Split::Train, Split::Test].map(predicted) {
                 [true, true] => bail!(
-                    "{}: found predictions for training clips and for test clips of {}, expected one kind, since scores over both \
-                     mix clips that training may have seen with those it has not; choose with --split train or --split test",
+                    "{}: found predictions for both training and test clips of {}, expected one of the two, since training may \
+                     have used the former; choose with --split train or --split test",
                     args.predictions.display(),
                     args.metadata.display()
                 ),
@@ -46,20 +46,20 @@ pub(super) fn of_split(
     ensure!(
         !clips.is_empty(),
         "{}: found no labelled {name} clip, expected at least one; clips with a fold are training clips, those without are test \
-         clips",
+         clips; pass other labels or another --split",
         args.metadata.display()
     );
     Ok((clips, name))
 }
 
-/// Scores (C) of every clip by its stem.
+/// Reads the scores (C) of each clip, by the stem of its name.
 pub(super) fn read_scores(path: &Path, classes: &[String]) -> Result<HashMap<String, Array1<f32>>> {
     let file = path.display();
     let mut npz = NpzReader::open(path)?;
     let (names, scores) = (npz.strings("filenames")?, npz.matrix("scores")?);
     ensure!(
         scores.dim() == (names.len(), classes.len()),
-        "{file}: found scores of shape {:?} for {}, expected one row per clip and {}, one per class of the labels",
+        "{file}: found scores of shape {:?} for {}, expected one row per clip and {}, one per class; pass scores of a model trained on these labels",
         scores.dim(),
         count(names.len(), "clip"),
         count(classes.len(), "column")
@@ -68,24 +68,30 @@ pub(super) fn read_scores(path: &Path, classes: &[String]) -> Result<HashMap<Str
         let found = npz.strings("classes")?;
         ensure!(
             found == classes,
-            "{file}: found scores of classes {found:?}, expected {classes:?}; give labels with the same columns in the same order"
+            "{file}: found scores of classes {found:?}, expected {classes:?}; pass labels with the same columns in the same order"
         );
     }
     let finite = scores.iter().all(|score| score.is_finite() && *score >= 0.0);
-    ensure!(finite, "{file}: found scores that are negative or not finite, expected shares that sum to 1");
+    ensure!(
+        finite,
+        "{file}: found negative or non-finite scores, expected the output of `blendfuse predict --scores`; write the file again"
+    );
     let rows = names.iter().zip(scores.rows());
     let by_name: HashMap<_, _> = rows.map(|(name, row)| (submission::stem(name).to_owned(), row.to_owned())).collect();
-    ensure!(by_name.len() == names.len(), "{file}: found a clip twice, expected every clip once; remove one");
+    ensure!(
+        by_name.len() == names.len(),
+        "{file}: found duplicate clips, expected each clip once; remove the duplicates"
+    );
     Ok(by_name)
 }
 
-/// Decisions in the order of the labelled clips; clips without a prediction; predictions without a label.
+/// Returns the decisions in the order of `clips`, the names of clips without a prediction, and predictions without a label.
 pub(super) fn join(
     submitted: &BTreeMap<String, Decision>,
     clips: &[Labelled],
 ) -> (Vec<Option<Decision>>, Vec<String>, Vec<String>) {
     let mut unlabelled: BTreeSet<&String> = submitted.keys().collect();
-    // A suffix that is no known media suffix still goes where what is before it is a labelled clip.
+    // An unknown suffix is dropped if the rest is the name of a labelled clip.
     let by_file_stem: BTreeMap<&str, &String> =
         submitted.keys().filter_map(|key| Some((key.rsplit_once('.')?.0, key))).collect();
     let (mut decisions, mut missing) = (Vec::with_capacity(clips.len()), Vec::new());
@@ -101,7 +107,7 @@ pub(super) fn join(
     (decisions, missing, unlabelled.into_iter().cloned().collect())
 }
 
-/// Class names, and every labelled clip with what it shows.
+/// Reads the class names and the labelled clips.
 pub(super) fn truths(path: &Path) -> Result<(Vec<String>, Vec<Labelled>)> {
     let labels = labels::read_file(path, None)?;
     let labelled = |clip: Clip| {

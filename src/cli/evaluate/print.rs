@@ -1,23 +1,23 @@
-//! The comparison for a terminal.
+//! The evaluation as text for a terminal.
 
-use super::Report;
+use super::EvaluationReport;
 use crate::host::ui::count;
 use crate::outln;
 use crate::scoring::metrics::{self, ClassReport, Confusion, Figures, RankBy, RatioReport};
 use crate::scoring::scores::LabelScores;
 use comfy_table::{CellAlignment, Table, presets};
 
-/// Widest table that is printed.
+/// Maximum width of a table, in columns of the terminal.
 const TERMINAL: usize = 100;
 
-pub(super) fn print(report: &Report) {
+pub(super) fn print(report: &EvaluationReport) {
     let task = &report.task;
     let what = match report.split {
         "all" => "clip",
         "train" => "training clip",
         _ => "test clip",
     };
-    let blends = if task.has_blends() { format!(", {} of them blends of two", task.pairs) } else { String::new() };
+    let blends = if task.has_blends() { format!(", {} two-class blends", task.pairs) } else { String::new() };
     outln!("{}{blends}", count(report.clips, what));
     if task.larger > 0 {
         outln!("{}", metrics::larger_note(task));
@@ -61,17 +61,21 @@ pub(super) fn print(report: &Report) {
         (false, true) => "true sets of classes",
         (false, false) => "true classes",
     };
-    outln!("{sets} (rows) and predicted ones (columns), largest first\n{}", confusion(&report.confusion));
+    outln!(
+        "confusion matrix: {sets} (rows), predicted (columns), most frequent first\n{}",
+        confusion(&report.confusion)
+    );
 }
 
-/// Predicted sets stand as columns of stacked names; those beyond the terminal's width are summed as `others`.
+/// Returns the confusion matrix; predicted sets that exceed the terminal's width are summed in the column `others`.
 fn confusion(confusion: &Confusion) -> Table {
-    let longest = |words: &mut dyn Iterator<Item = &str>| words.map(|word| word.chars().count() + 1).max().unwrap_or(0);
+    let max_width =
+        |words: &mut dyn Iterator<Item = &str>| words.map(|word| word.chars().count() + 1).max().unwrap_or(0);
     let mut left = TERMINAL - "clips others ".len();
-    left = left.saturating_sub(longest(&mut confusion.truths.iter().map(String::as_str)));
+    left = left.saturating_sub(max_width(&mut confusion.truths.iter().map(String::as_str)));
     let column = |(index, name): (usize, &String)| {
         let counts: Vec<String> = confusion.counts.iter().map(|row| row[index].to_string()).collect();
-        longest(&mut name.split('+').chain(counts.iter().map(String::as_str)))
+        max_width(&mut name.split('+').chain(counts.iter().map(String::as_str)))
     };
     let widths = confusion.predicted.iter().enumerate().map(column);
     let shown = widths.map_while(|width| left.checked_sub(width).inspect(|rest| left = *rest)).count();
@@ -94,7 +98,7 @@ fn confusion(confusion: &Confusion) -> Table {
     table
 }
 
-/// First column to the left, figures to the right.
+/// Returns a table with a left-aligned first column and right-aligned numbers.
 fn table<S: AsRef<str>>(header: &[S], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(header.iter().map(AsRef::as_ref)).add_rows(rows);
