@@ -19,8 +19,8 @@ fn kernels(criterion: &mut Criterion) {
         let (separate, others) = case.build(&engine, Mode::Gradients).expect("it fits");
         let (half, packed) = mixed.build(&engine, Mode::Training).expect("it fits");
         let mut passes = [
-            model.training_step(&features, case.sources, case.targets),
-            separate.training_step(&others, case.sources, case.targets),
+            model.training_step(&features, case.sources, case.target_rows),
+            separate.training_step(&others, case.sources, case.target_rows),
             model.inference(&features, case.sources),
             half.training_step(&packed, mixed.sources, mixed.targets),
         ];

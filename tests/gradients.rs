@@ -26,7 +26,7 @@ impl Setup {
     fn new(case: &Case) -> (Self, Features) {
         let engine = Arc::new(Engine::CpuF64);
         let (model, features) = case.build(&engine, Mode::Gradients).expect("memory is enough");
-        let calls = model.gradients(&features, case.sources, case.targets);
+        let calls = model.gradients(&features, case.sources, case.target_rows);
         (Self { engine, model, step: case.step(), calls }, features)
     }
 

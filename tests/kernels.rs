@@ -241,7 +241,7 @@ fn all_kernels_are_listed_in_the_order_of_a_step() {
         for &mode in case.modes() {
             let (model, features) = case.build(&Arc::new(Engine::Cpu), mode).expect("it fits");
             let mut places = Vec::new();
-            for call in model.training_step(&features, case.sources, case.targets) {
+            for call in model.training_step(&features, case.sources, case.target_rows) {
                 let place = place(&call).expect("every kernel is listed");
                 if !places.contains(&place) {
                     places.push(place);

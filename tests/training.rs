@@ -298,7 +298,7 @@ fn updating_where_gradients_are_computed_changes_nothing() {
         for case in check::cases().into_iter().filter(|case| ["base", "windows", "ragged"].contains(&case.name)) {
             let [fused, separate] = [Mode::Training, Mode::Gradients].map(|mode| {
                 let (model, features) = case.build(&engine, mode).expect("it fits");
-                let calls = model.training_step(&features, case.sources, case.targets);
+                let calls = model.training_step(&features, case.sources, case.target_rows);
                 for number in 4..7 {
                     engine.run(&calls, &case.step().with_update(number, 1e-3));
                 }
@@ -332,7 +332,7 @@ fn what_is_read_is_what_was_written_last() {
     for case in check::cases() {
         for &mode in case.modes() {
             let (model, features) = case.build(&engine, mode).expect("it fits");
-            let step = || model.training_step(&features, case.sources, case.targets);
+            let step = || model.training_step(&features, case.sources, case.target_rows);
             let inference = model.inference(&features, case.infer_rows());
             let calls: Vec<Call> = step().into_iter().chain(inference).chain(step()).collect();
             // Every place that was written, and the name it was written by last

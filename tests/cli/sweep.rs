@@ -183,7 +183,7 @@ fn any_scheduler_can_run_the_trials() {
     let summary = work.bytes("sweep/trials/0001/summary.json");
     let again = work.ok("trial sweep/trials/0001 --device cpu --data moved --json");
     assert_eq!(again.json(), work.json("sweep/trials/0001/summary.json"));
-    assert!(again.stderr.contains("done before") && work.bytes("sweep/trials/0001/summary.json") == summary);
+    assert!(again.stderr.contains("already finished") && work.bytes("sweep/trials/0001/summary.json") == summary);
 
     let collect = format!("sweep --data moved --out sweep --device cpu {SMALL} --spec grid.toml");
     work.ok(&format!("{collect} --plan"));
