@@ -53,7 +53,12 @@ pub fn write(path: &Path, methods: &[(String, System)]) -> Result<()> {
 ///
 /// # Errors
 /// A missing or damaged file, or one of other classes.
-pub fn read(path: &Path, classes: &[String], neutral: Option<usize>, decode: &DecodeConfig) -> Result<Vec<(String, System)>> {
+pub fn read(
+    path: &Path,
+    classes: &[String],
+    neutral: Option<usize>,
+    decode: &DecodeConfig,
+) -> Result<Vec<(String, System)>> {
     let what = path.display();
     ensure!(
         path.exists(),

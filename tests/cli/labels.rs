@@ -30,7 +30,10 @@ fn folds_are_made_where_there_are_none() {
         &train("--out run --fold 0"),
         &["fold 0 is not there: no clip has a fold; make folds with `blendfuse folds`"],
     );
-    work.fails(&format!("cv --data pool --out cv --device cpu {SMALL}"), &["found no clip with a fold", "`blendfuse folds`"]);
+    work.fails(
+        &format!("cv --data pool --out cv --device cpu {SMALL}"),
+        &["found no clip with a fold", "`blendfuse folds`"],
+    );
     work.fails(&format!("sweep --data pool --out s --spec top_n --device cpu {SMALL}"), &["`blendfuse folds`"]);
     work.ok(&train("--out all --all"));
     work.ok("folds --labels pool/labels.csv --out folds.csv --folds 2");
