@@ -22,7 +22,7 @@ fn kernels(criterion: &mut Criterion) {
             model.training_step(&features, case.sources, case.target_rows),
             separate.training_step(&others, case.sources, case.target_rows),
             model.inference(&features, case.sources),
-            half.training_step(&packed, mixed.sources, mixed.targets),
+            half.training_step(&packed, mixed.sources, mixed.target_rows),
         ];
         // Buffers hold what a step leaves in them, not zeros.
         passes.iter().for_each(|calls| engine.run(calls, &case.step()));
