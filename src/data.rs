@@ -1,5 +1,5 @@
-//! From files to a [`Pool`]: clips with labels and folds, and one feature matrix per encoder, rows aligned.
-//! Before that, where need be, from frames to rows: [`aggregate`].
+//! From files to a [`Pool`]: clips with labels and folds, and one feature matrix per encoder with aligned rows.
+//! It may not know kernels or models. [`aggregate`] makes rows from frame features, [`synth`] makes synthetic pools.
 
 pub mod aggregate;
 pub mod encoders;

@@ -237,7 +237,7 @@ fn rows_are_joined_by_name() {
     assert_eq!(pool.indices(Split::Test), [3, 4]);
     assert_eq!(pool.fold_rows(1).unwrap(), (vec![0, 1], vec![2]));
     let message = pool.fold_rows(7).unwrap_err().to_string();
-    assert!(message.contains("fold 7 is not there: found folds {0, 1}"), "{message}");
+    assert!(message.contains("fold 7: expected one of the folds {0, 1}"), "{message}");
 }
 
 #[test]
@@ -409,8 +409,8 @@ fn bad_metadata_is_refused_with_its_line() {
     let cases = [
         ("b,0,joy,,,", "line 3: found unknown class `joy` in emotion_1, expected one of [\"ang\""),
         ("b,0,ang,joy,50,50", "line 3: found unknown class `joy` in emotion_2"),
-        ("b,0,ang,hap,70,20", "line 3: found saliences 70 and 20, expected two that sum to 100"),
-        ("b,0,ang,hap,,", "line 3: found saliences nothing and nothing, expected two that sum to 100"),
+        ("b,0,ang,hap,70,20", "line 3: found saliences 70 and 20, expected saliences that sum to 100"),
+        ("b,0,ang,hap,,", "line 3: found saliences nothing and nothing, expected saliences that sum to 100"),
         ("b,0,ang,,70,", "line 3: found saliences 70 and nothing, expected 100 or nothing"),
         ("b,0,ang,hap,x,30", "line 3: found `x` in emotion_1_salience"),
         ("b,0,ang,hap,130,-30", "line 3: found `-30` in emotion_2_salience"),
@@ -494,7 +494,7 @@ fn any_task_has_labels_csv() {
         ("filename,fold,x,y\na,0,1,inf\n", "line 2: found `inf` in y"),
         ("clip,fold,x,y\na,0,0,1\n", "expected a column `filename`"),
         ("filename,fold\na,0\n", "either a column `label` or one column of scores per class"),
-        ("filename,fold,x,x\na,0,1,1\n", "found a column name twice"),
+        ("filename,fold,x,x\na,0,1,1\n", "found repeated column names"),
         ("filename,fold,x\na,0,1\na,0,1\n", "line 3: found `a` again"),
         ("filename,fold,group,video_id,x\na,0,g,v,1\n", "found columns `video_id` and `group`, expected one"),
     ];
@@ -503,7 +503,7 @@ fn any_task_has_labels_csv() {
         fails(dir.path(), &LoadOptions::default(), &["labels.csv", message], text);
     }
     write(dir.path().join("train_metadata.csv"), METADATA).unwrap();
-    fails(dir.path(), &LoadOptions::default(), &["found labels.csv beside BlEmoRE's metadata"], "both kinds");
+    fails(dir.path(), &LoadOptions::default(), &["found labels.csv and BlEmoRE's metadata"], "both kinds");
 }
 
 // ---------------------------------------------------------------- standardisation

@@ -291,7 +291,7 @@ fn every_bad_setting_is_told_at_once() {
         ),
         ("[search]\nmodel.top_n = [\"3/0\"]", "`model.top_n`: found \"3/0\", expected a share such as \"22/36\""),
         ("[search]\ndata.encoders = [[\"clip\", \"clop\"]]", "found no encoder `clop`"),
-        ("folds = [0, 7]\n[search]\nmodel.top_n = [3]", "fold 7 is not there: found folds {0, 1, 2, 3, 4}"),
+        ("folds = [0, 7]\n[search]\nmodel.top_n = [3]", "fold 7: expected one of the folds {0, 1, 2, 3, 4}"),
         ("[set]\nmodel.topn = 1\n[search]\ntrain.batch = [8, 9]", "unknown key `model.topn` in S.toml"),
     ];
     for (text, message) in cases {

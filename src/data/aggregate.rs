@@ -1,5 +1,5 @@
-//! Frame features → one row per clip: a folder of `<clip>.npy` or OpenFace's `<clip>.csv` becomes the seven statistics of
-//! every column, X (N, 7·d). One clip per thread is in memory at a time.
+//! Frame features → one row per clip: from a folder of `<clip>.npy` or OpenFace's `<clip>.csv`, seven statistics of every
+//! column, X (N, 7·d). Each thread holds one clip in memory at a time.
 
 mod folder;
 mod missing;
@@ -19,32 +19,35 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What to aggregate, and what to do with clips and frames that cannot be.
+/// What to aggregate, and how to handle unusable clips and frames.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// Folder of frame features
     pub input: PathBuf,
-    /// Of OpenFace's tables; [`COLUMNS`] if `None`
+    /// Columns of OpenFace tables; [`COLUMNS`] if `None`
     pub columns: Option<Vec<String>>,
-    /// Leave out frames with a value that is not finite, instead of failing
+    /// Drop frames with a value that is not finite, instead of failing
     pub drop_bad_frames: bool,
-    /// Clips that must have a row, and which of them are for training
+    /// Labels file with the clips that must have a row, and their splits
     pub labels: Option<PathBuf>,
+    /// What to do with clips without a usable frame
     pub missing: Missing,
 }
 
-/// The rows of all clips, by name.
+/// The rows of all clips, in the order of their names.
 #[derive(Clone, Debug)]
 pub struct Aggregated {
+    /// N names
     pub names: Vec<String>,
     /// (N, 7·d)
     pub x: Array2<f32>,
-    /// Frames that count, and all there are
+    /// Frames used, and frames in total
     pub frames: (usize, usize),
-    /// Clips without a usable frame: left out or filled
+    /// Clips without a usable frame: dropped or filled
     pub missing: Vec<(String, Reason)>,
 }
 
-/// What came of a clip's frames.
+/// Frames used and in total, and why a clip has no row.
 struct Summary {
     used: usize,
     total: usize,
@@ -54,8 +57,8 @@ struct Summary {
 /// Aggregates a folder.
 ///
 /// # Errors
-/// A folder of no or of mixed files, a file that cannot be read, widths that differ, frames that are not finite, clips
-/// without a usable frame; each unless `options` says what to do.
+/// If the folder has no files or files of both kinds, a file cannot be read, widths differ, and, unless `options` handle
+/// them, for frames that are not finite and clips without a usable frame.
 pub fn aggregate(options: &Options, ui: Ui) -> Result<Aggregated> {
     let labels = options.labels.as_deref().map(|path| labels::read_file(path, None)).transpose()?;
     let folder = Folder::open(&options.input, options.columns.as_deref())?;
@@ -89,17 +92,17 @@ pub fn aggregate(options: &Options, ui: Ui) -> Result<Aggregated> {
         missing: summaries.into_iter().map(|summary| summary.missing).collect(),
         frames,
     };
-    rows.settle(options, labels.as_ref(), ui)
+    rows.resolve(options, labels.as_ref(), ui)
 }
 
-/// Every clip that has a file or a label, by name.
+/// Every clip with a file or a label, in the order of names.
 fn clips<'a>(folder: &'a Folder, labels: Option<&'a Labels>) -> Vec<(&'a str, Option<&'a Path>)> {
     let labelled = labels.into_iter().flat_map(|labels| &labels.clips).map(|clip| (clip.name.as_str(), None));
     let filed = folder.clips.iter().map(|(name, path)| (name.as_str(), Some(path.as_path())));
     labelled.chain(filed).collect::<BTreeMap<_, _>>().into_iter().collect()
 }
 
-/// Writes the statistics of a clip's frames to `row`, if it has a usable one.
+/// Writes the statistics of a clip's frames to `row`, if it has a usable frame.
 fn summarise(
     folder: &Folder,
     path: &Path,
@@ -114,12 +117,12 @@ fn summarise(
     }
     ensure!(
         frames.ncols() == width,
-        "{}: found {}, expected {width} as in {}; make all files with the same encoder",
+        "{}: found {}, expected {width} as in {}; extract all files with the same encoder",
         path.display(),
         count(frames.ncols(), "column"),
         first.display()
     );
-    // What float32 cannot hold is not finite either.
+    // Values too large for float32 count as not finite.
     let bad_column = |frame: ndarray::ArrayView1<f64>| frame.iter().position(|&x| !(x as f32).is_finite());
     let bad: Vec<Option<usize>> = frames.rows().into_iter().map(bad_column).collect();
     if let Some((frame, column)) = bad.iter().enumerate().find_map(|(frame, column)| Some((frame, (*column)?))) {
@@ -137,7 +140,7 @@ fn summarise(
         ensure!(
             drop_bad_frames,
             "{}: found {what} in {} of {} frames, first in frame {}, column {}, expected finite numbers; \
-             fix them, or leave such frames out with --drop-bad-frames",
+             fix them, or drop such frames with --drop-bad-frames",
             path.display(),
             bad.len() - good.len(),
             bad.len(),

@@ -1,4 +1,4 @@
-//! Which encoders a pool has, in which order, and what each one looks at.
+//! The encoders of a pool, their order and their modalities.
 //!
 //! Without `encoders.toml` every feature file is used, ordered by name, and [`modality`] knows the paper's encoders.
 //! With it, only the listed ones are used, in the listed order:
@@ -6,7 +6,7 @@
 //! ```toml
 //! [[encoder]]
 //! name = "imagebind"      # the stem of features/imagebind.npz
-//! modality = "video"      # any word; may be left out for the paper's encoders
+//! modality = "video"      # any word; optional for the paper's encoders
 //!
 //! [[encoder]]
 //! name = "wavlm_large"
@@ -31,12 +31,13 @@ pub struct EncoderList {
 pub struct EncoderEntry {
     /// Stem of the feature file, with or without a trailing `_static_features`.
     pub name: String,
+    /// `None`: that of the paper's encoder of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modality: Option<Modality>,
 }
 
 impl EncoderList {
-    /// Reads `dir/encoders.toml`; `None` where there is none.
+    /// Reads `dir/encoders.toml`; `None` if it does not exist.
     ///
     /// # Errors
     /// If the file is not such a list, is empty or names an encoder twice.
@@ -50,7 +51,7 @@ impl EncoderList {
         let list: Self = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
             anyhow!(
-                "{path_name}: found {} on line {line}, expected [[encoder]] tables with `name` and, if need be, \
+                "{path_name}: found {} on line {line}, expected [[encoder]] tables with `name` and optionally \
                  `modality`; correct it",
                 error.message()
             )
@@ -71,16 +72,16 @@ impl EncoderList {
     }
 }
 
-/// What the challenge appends to the names of its encoders' files.
+/// Suffix of feature files in the challenge.
 pub const SUFFIX: &str = "_static_features";
 
-/// An encoder's name, by the stem of its file.
+/// Returns the encoder's name for the stem of its file.
 pub fn name(stem: &str) -> &str {
     stem.strip_suffix(SUFFIX).filter(|name| !name.is_empty()).unwrap_or(stem)
 }
 
-/// What an encoder looks at, by its name: the paper's encoders in any case and spelling of `-`, `_`, `.` and spaces, and
-/// every name that starts with `hicmae`.
+/// Returns the modality of a known encoder: one of the paper's, in any case and spelling of `-`, `_`, `.` and spaces, or a
+/// name that starts with `hicmae`.
 pub fn modality(name: &str) -> Modality {
     let name = key(name);
     if name.starts_with("hicmae") {
@@ -89,7 +90,7 @@ pub fn modality(name: &str) -> Modality {
     PAPER.iter().find(|(known, ..)| key(known) == name).map_or(Modality::Unknown, |(_, modality, _)| *modality)
 }
 
-/// The letters and digits of a name; `+` is spelled out, for `emotion2vec+ Base` is not `emotion2vec Base`.
+/// Letters and digits of a name; spells out `+`, since `emotion2vec+ Base` is not `emotion2vec Base`.
 fn key(name: &str) -> String {
     name.to_lowercase().replace('+', "plus").replace(['-', '_', '.', ' '], "")
 }

@@ -1,4 +1,4 @@
-//! Features that are NaN or infinite: where they are, and pools without the clips that have them.
+//! Features that are not finite: where they are, and how to drop clips that have them.
 
 use super::source::Index;
 use super::{Clip, Encoder};
@@ -6,19 +6,20 @@ use crate::host::ui::count;
 use ndarray::{Array2, Axis};
 use std::collections::BTreeSet;
 
-/// The features of one encoder that are not finite.
+/// The features of an encoder that are not finite.
 #[derive(Clone, Debug)]
 pub struct NonFinite {
+    /// Their number
     pub count: usize,
-    /// Of these, finite in the file and too large for float32
+    /// Those among them that are finite in the file but too large for float32
     pub too_large: usize,
-    /// Rows of the matrix that have one, in their order; at least one
+    /// Rows of the matrix that have some, in ascending order; at least one
     pub rows: Vec<usize>,
-    /// Column of the first one in the first of them
+    /// First such column of the first such row
     pub column: usize,
 }
 
-/// `None` if all are finite. `too_large`: how many were before they became float32.
+/// Finds features that are not finite; `None` if there are none. `too_large`: number of values too large for float32.
 pub fn non_finite(features: &Array2<f32>, too_large: usize) -> Option<NonFinite> {
     let (mut total, mut rows, mut first) = (0, Vec::new(), None);
     for (row, values) in features.outer_iter().enumerate() {
@@ -44,7 +45,7 @@ impl NonFinite {
         }
     }
 
-    /// The first one: its clip, its row in the file and its column.
+    /// Describes the first one: clip, row of the file, column.
     pub fn place(&self, clips: &[&Clip], index: &Index) -> String {
         let clip = &clips[self.rows[0]].name;
         let (_, row) = index.place_of(clip);
@@ -52,7 +53,7 @@ impl NonFinite {
     }
 }
 
-/// Takes the clips at `bad` out of a pool's clips and encoders.
+/// Removes the clips in `bad` from a pool's clips and encoders.
 pub fn drop_clips(bad: &BTreeSet<usize>, clips: &mut Vec<Clip>, encoders: &mut [Encoder]) {
     let kept: Vec<usize> = (0..clips.len()).filter(|row| !bad.contains(row)).collect();
     for encoder in encoders {

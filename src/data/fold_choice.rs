@@ -1,4 +1,4 @@
-//! Which training clips a run learns from, which ones choose its epoch and thresholds, and which ones score it.
+//! The parts of the training clips in a run: training, validation and, if nested, scoring.
 
 use super::{Pool, Split};
 use crate::host::ui::count;
@@ -6,48 +6,54 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Which training clips a run learns from.
+/// Choice of the folds that a run trains on, validates on and scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FoldChoice {
-    /// All other folds; this one validates
+    /// Trains on all other folds, validates on this one
     Fold(u32),
-    /// All folds but two: `choice` chooses epoch, learning rate and thresholds, `fold` is scored once training is over
-    Nested { fold: u32, choice: u32 },
-    /// Every training clip; nothing validates, so training runs its full length
+    /// Trains on all folds but two
+    Nested {
+        /// Scored after training
+        fold: u32,
+        /// Chooses epoch, learning rate and thresholds
+        choice: u32,
+    },
+    /// Trains on every training clip for the full number of epochs, without validation
     All,
 }
 
-/// Rows of a pool by their part in a run; no row has two.
+/// Disjoint rows of a pool by their part in a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parts {
+    /// Trained on
     pub train: Vec<usize>,
-    /// Choose the epoch and the thresholds; empty where nothing is held out
+    /// For choosing the epoch and the thresholds; empty for [`FoldChoice::All`]
     pub validation: Vec<usize>,
-    /// Neither trained on nor chosen by; empty unless the selection is nested
+    /// Used only for scoring; empty unless the choice is nested
     pub scored: Vec<usize>,
 }
 
 impl FoldChoice {
-    /// `fold` is scored; the next fold of the pool in ascending order, after the last one the first, chooses.
+    /// A nested choice that scores `fold` and validates on the next fold in ascending order (the first after the last).
     ///
     /// # Errors
-    /// The fold is not there, or the pool has fewer than three folds.
+    /// If the fold does not exist, or the pool has fewer than three folds.
     pub fn nested(pool: &Pool, fold: u32) -> Result<Self> {
         pool.fold_rows(fold)?;
         let rows = pool.indices(Split::Train);
         let folds: BTreeSet<u32> = rows.iter().filter_map(|&row| pool.clips[row].fold).collect();
         ensure!(
             folds.len() > 2,
-            "--nested: found {}, expected at least 3 (one is scored, another chooses epoch and thresholds, the others \
-             train); make more with `blendfuse folds`, or leave out --nested",
+            "--nested: found {}, expected at least 3 (one for scoring, one for choosing epoch and thresholds, the others for \
+             training); make more with `blendfuse folds`, or omit --nested",
             count(folds.len(), "fold")
         );
         let next = folds.iter().find(|other| **other > fold).or_else(|| folds.first());
-        Ok(Self::Nested { fold, choice: *next.expect("there are three") })
+        Ok(Self::Nested { fold, choice: *next.expect("the pool has three folds") })
     }
 
-    /// The fold that is scored.
+    /// The scored fold.
     pub fn fold(self) -> Option<u32> {
         match self {
             Self::Fold(fold) | Self::Nested { fold, .. } => Some(fold),
@@ -55,14 +61,15 @@ impl FoldChoice {
         }
     }
 
+    /// Returns true for a nested choice.
     pub fn is_nested(self) -> bool {
         matches!(self, Self::Nested { .. })
     }
 
-    /// The rows of a pool, each part in the pool's order.
+    /// Divides the training rows of a pool; each part is in the pool's order.
     ///
     /// # Errors
-    /// A fold that is not there, or is the only one.
+    /// If a fold does not exist, or is the only one.
     pub fn parts(self, pool: &Pool) -> Result<Parts> {
         Ok(match self {
             Self::Fold(fold) => {

@@ -1,8 +1,8 @@
-//! Folds of a labels file: stratified by class, and no group in two of them.
+//! Making folds for a labels file: stratified by class, with each group in one fold.
 //!
-//! Units (groups; clips without one) are dealt one by one, largest first, each to the fold f that keeps
-//! Σ_s (n_fs / n_s)² + (n_f / n)² least, where n_fs counts the clips of stratum s in fold f. Ties go to the fold with the
-//! fewest clips, then to the first; the order of equally large units is drawn from the seed.
+//! Units (groups, and clips without one) are assigned one by one, largest first, each to the fold f that minimises
+//! Σ_s (n_fs / n_s)² + (n_f / n)², where n_fs is the number of clips of stratum s in fold f. Ties go to the fold with the
+//! fewest clips, then to the first; the order of equally large units is random by the seed.
 
 use super::Clip;
 use super::labels::table::{TEST, Table, filled};
@@ -17,22 +17,24 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-/// A labels file with the folds that it gets.
+/// A labels file with new folds.
 pub struct Folded {
     table: Table,
+    /// The labels
     pub labels: Labels,
-    /// What the fold is balanced for: a class, or two that a clip blends
+    /// Names of the strata: a class, or the two classes of a blend
     pub strata: Vec<String>,
-    /// Per row of the file its stratum and fold; `None` for rows that stay test rows or have no label
+    /// Stratum and fold of each row of the file; `None` for test rows and rows without a label
     pub rows: Vec<Option<(usize, usize)>>,
+    /// Number of folds
     pub folds: usize,
 }
 
-/// Makes folds for the clips of a labels file. Rows whose fold is `test` stay test rows, as do rows without a label, and rows
-/// with an empty fold where other rows have a number.
+/// Makes folds for the clips of a labels file. Rows whose fold is `test` stay test rows; so do rows without a label, and rows
+/// with an empty fold if other rows have a number.
 ///
 /// # Errors
-/// A file that cannot be read or is no labels file, no clip to deal, or more folds than there are groups (or clips).
+/// If the file is not a readable labels file, no clip can be assigned, or there are more folds than groups (or clips).
 pub fn make(path: &Path, folds: usize, seed: u64) -> Result<Folded> {
     let table = Table::open(path)?;
     let labels = labels::of_pool(&table)?;
@@ -47,21 +49,22 @@ pub fn make(path: &Path, folds: usize, seed: u64) -> Result<Folded> {
     };
     ensure!(
         !units.is_empty(),
-        "{}: found no clip to give a fold, expected clips with labels; fill in the labels (rows whose fold is `test` keep it)",
+        "{}: found no labelled clip outside the test rows, expected some to make folds of; fill in the labels (rows whose fold is \
+         `test` stay test rows)",
         path.display()
     );
     ensure!(
         folds <= units.len(),
-        "{}: found {}, expected at least {folds} for {folds} folds, since none is split; ask for fewer with --folds",
+        "{}: found {}, expected at least {folds} for {folds} folds, since a group is never split; choose fewer with --folds",
         path.display(),
         count(units.len(), what)
     );
-    let dealt = deal(&units, &rows, strata.len(), folds, seed);
-    let rows = rows.iter().zip(dealt).map(|(stratum, fold)| Some(((*stratum)?, fold?))).collect();
+    let assigned = assign(&units, &rows, strata.len(), folds, seed);
+    let rows = rows.iter().zip(assigned).map(|(stratum, fold)| Some(((*stratum)?, fold?))).collect();
     Ok(Folded { table, labels, strata, rows, folds })
 }
 
-/// Per row its target, where it is to get a fold.
+/// Soft target of each row that gets a fold.
 fn targets<'a>(table: &Table, labels: &'a Labels) -> Result<Vec<Option<&'a [f32]>>> {
     let cells: Vec<Option<&str>> = match table.has("fold") {
         true => table.rows.iter().map(|row| table.cell(row, "fold").map(filled)).collect::<Result<_>>()?,
@@ -73,7 +76,7 @@ fn targets<'a>(table: &Table, labels: &'a Labels) -> Result<Vec<Option<&'a [f32]
     Ok(labels.clips.iter().zip(&cells).map(target).collect())
 }
 
-/// Names of the strata, and per row its own: the two classes of a clip that shows two, else its largest class.
+/// Names of the strata, and the stratum of each row: both classes of a clip with two, else its largest class.
 fn stratify(labels: &Labels, targets: &[Option<&[f32]>]) -> (Vec<String>, Vec<Option<usize>>) {
     let key = |target: &&[f32]| -> (bool, Vec<usize>) {
         let shown: Vec<usize> = (0..target.len()).filter(|&class| target[class] > 0.0).collect();
@@ -91,7 +94,7 @@ fn stratify(labels: &Labels, targets: &[Option<&[f32]>]) -> (Vec<String>, Vec<Op
     (numbers.keys().map(name).collect(), keys.iter().map(|key| Some(numbers[key.as_ref()?])).collect())
 }
 
-/// Rows that must share a fold, in the file's order.
+/// Units: rows that must share a fold, in the file's order.
 fn units(clips: &[Clip], rows: &[Option<usize>]) -> Vec<Vec<usize>> {
     let mut units: Vec<Vec<usize>> = Vec::new();
     let mut of_group: HashMap<&str, usize> = HashMap::new();
@@ -103,8 +106,8 @@ fn units(clips: &[Clip], rows: &[Option<usize>]) -> Vec<Vec<usize>> {
     units
 }
 
-/// Per row its fold.
-fn deal(
+/// Returns the fold of each row.
+fn assign(
     units: &[Vec<usize>],
     strata: &[Option<usize>],
     n_strata: usize,
@@ -125,7 +128,7 @@ fn deal(
     for unit in order {
         let mut own: BTreeMap<usize, f64> = BTreeMap::from([(n_strata, units[unit].len() as f64)]);
         units[unit].iter().for_each(|row| *own.entry(stratum(row)).or_default() += 1.0);
-        // What (n + m)² − n² adds to the sum, in whole clips so that ties are exact where a unit is of one stratum.
+        // (n + m)² − n², in whole clips, so that ties are exact for units of one stratum.
         let cost = |fold: usize| -> f64 {
             let added = |(&s, &m): (&usize, &f64)| (2.0 * counts[fold][s] * m + m * m) / (totals[s] * totals[s]);
             own.iter().map(added).sum()
@@ -140,35 +143,35 @@ fn deal(
 }
 
 impl Folded {
-    /// Clips of a stratum in a fold.
+    /// Number of clips of a stratum in a fold.
     pub fn count(&self, fold: usize, stratum: usize) -> usize {
         self.rows.iter().flatten().filter(|row| **row == (stratum, fold)).count()
     }
 
-    /// Groups of a fold.
+    /// Number of groups in a fold.
     pub fn groups(&self, fold: usize) -> usize {
         let rows = self.labels.clips.iter().zip(&self.rows).filter(|(_, row)| row.is_some_and(|(_, of)| of == fold));
         rows.filter_map(|(clip, _)| clip.group.as_deref()).collect::<BTreeSet<_>>().len()
     }
 
-    /// Groups with a fold that have test rows, too.
+    /// Groups with both rows in folds and test rows.
     pub fn groups_with_test_rows(&self) -> Vec<&str> {
-        let of = |dealt: bool| {
-            let rows = self.labels.clips.iter().zip(&self.rows).filter(move |(_, row)| row.is_some() == dealt);
+        let of = |assigned: bool| {
+            let rows = self.labels.clips.iter().zip(&self.rows).filter(move |(_, row)| row.is_some() == assigned);
             rows.filter_map(|(clip, _)| clip.group.as_deref()).collect::<BTreeSet<_>>()
         };
         of(true).intersection(&of(false)).copied().collect()
     }
 
-    /// Rows that got no fold: test rows and rows without a label.
+    /// Number of rows without a fold: test rows and rows without a label.
     pub fn left(&self) -> usize {
         self.rows.iter().filter(|row| row.is_none()).count()
     }
 
-    /// Writes the file with its folds: the same columns and rows; `fold` last where there was none.
+    /// Writes the file with its folds: the same columns and rows, and a last column `fold` if there was none.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let fold = self.table.names.iter().position(|name| name == "fold");
         write_atomically(path, |file| {

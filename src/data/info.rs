@@ -1,4 +1,4 @@
-//! What a pool consists of, as summaries record it.
+//! Description of a pool, as recorded in summaries.
 
 use super::labels::fingerprint;
 use super::truth::truth;
@@ -7,35 +7,40 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What was trained on.
+/// The pool of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataInfo {
     /// Name of the pool's folder
     pub name: String,
+    /// C names
     pub classes: Vec<String>,
     /// Index of the class that never blends
     pub neutral: Option<usize>,
+    /// K encoders
     pub encoders: Vec<EncoderInfo>,
-    /// All there are, validated on or not
+    /// All folds of the pool
     pub folds: Vec<FoldInfo>,
-    /// Fingerprint of classes, folds and targets; older versions wrote none
+    /// Fingerprint of classes, folds and soft targets; `None` in summaries of older versions
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
 }
 
+/// A fold of the pool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoldInfo {
+    /// Its number
     pub fold: u32,
+    /// Number of clips
     pub clips: usize,
-    /// Clips that show two emotions
+    /// Number of clips with two classes
     pub blends: usize,
-    /// Clips that show three or more
+    /// Number of clips with three or more classes
     #[serde(default)]
     pub larger: usize,
 }
 
 impl DataInfo {
-    /// Of the pool in the folder `dir`.
+    /// Describes the pool in the folder `dir`.
     pub fn of(dir: &Path, pool: &Pool) -> Self {
         let mut folds: BTreeMap<u32, FoldInfo> = BTreeMap::new();
         for clip in &pool.clips {
@@ -46,10 +51,10 @@ impl DataInfo {
             info.blends += usize::from(shown == 2);
             info.larger += usize::from(shown > 2);
         }
-        // Of `.` and the like, too.
-        let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        // `.` and `..` have a name, too.
+        let absolute = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
         Self {
-            name: whole.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            name: absolute.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             classes: pool.classes.clone(),
             neutral: pool.neutral,
             encoders: pool.infos(),
@@ -58,7 +63,7 @@ impl DataInfo {
         }
     }
 
-    /// Whether both are of the same data, under whatever name.
+    /// Returns true if both describe the same data, regardless of the folder's name.
     pub fn is_like(&self, other: &Self) -> bool {
         let labels = self.labels.as_ref().or(other.labels.as_ref());
         Self { name: other.name.clone(), labels: labels.cloned(), ..self.clone() }

@@ -1,9 +1,9 @@
 //! Labels: BlEmoRE's `train_metadata.csv` and `test_metadata.csv`, or any task's `labels.csv`.
 //!
-//! `labels.csv` has `filename`, `fold` (a number; empty or `test` for test clips), if known `group` or `video_id` (actor,
+//! `labels.csv` has `filename`, `fold` (a number; empty or `test` for test clips), optionally `group` or `video_id` (actor,
 //! speaker, author), and either a column `label` with one class per clip or one column of soft scores per class. BlEmoRE's
-//! metadata has `filename`, `fold`, `emotion_1`, `emotion_2`, `emotion_1_salience`, `emotion_2_salience` and perhaps
-//! `video_id` (the actor); further columns are ignored.
+//! metadata has `filename`, `fold`, `emotion_1`, `emotion_2`, `emotion_1_salience`, `emotion_2_salience` and optionally
+//! `video_id` (the actor); other columns are ignored.
 
 mod blemore;
 mod classes;
@@ -22,21 +22,22 @@ pub const BLEMORE: [&str; 6] = ["ang", "disg", "fea", "hap", "sad", "neu"];
 
 pub(crate) use crate::config::AUTOMATIC;
 
-/// Who is in the data and what they show.
+/// The clips of a pool and their labels.
 #[derive(Clone, Debug)]
 pub struct Labels {
-    /// The files they come from; none where there is no labels file at all.
+    /// Their files; empty without any labels file.
     pub files: Vec<PathBuf>,
+    /// The format of the files.
     pub kind: Kind,
-    /// C names; empty where there is no labels file at all.
+    /// C names; empty without any labels file.
     pub classes: Vec<String>,
     /// In the order of the files, training clips first.
     pub clips: Vec<Clip>,
-    /// What the user should know of how the files were understood.
+    /// Warnings about the interpretation of the files.
     pub notes: Vec<String>,
 }
 
-/// How labels are written.
+/// Format of a labels file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -49,31 +50,31 @@ pub enum Kind {
     Soft,
 }
 
-/// What a file of labels is read for.
+/// How clips of a labels file are assigned to splits.
 #[derive(Clone, Copy, Debug)]
 enum Purpose {
-    /// All clips belong to this split; training clips need a label, and a fold where the file has folds
+    /// All clips belong to this split; training clips need a label, and a fold if the file has folds
     Split(Split),
-    /// Clips with a fold are training clips; without a column of folds, those with a label
+    /// Clips with a fold are training clips; without a column of folds, clips with a label
     Pool,
-    /// Clips with a fold are training clips; labels to compare with predictions need none
+    /// Clips with a fold are training clips; for comparison with predictions, which needs no training clips
     Truth,
 }
 
-/// Whether these are BlEmoRE's classes, in any order.
+/// Returns true for BlEmoRE's classes, in any order.
 pub fn is_blemore(classes: &[String]) -> bool {
     classes.len() == BLEMORE.len() && BLEMORE.iter().all(|name| classes.iter().any(|class| class == name))
 }
 
-/// What a group of clips is called: BlEmoRE's are actors.
+/// Word for a group of clips: in BlEmoRE's an actor.
 pub fn group_word(classes: &[String]) -> &'static str {
     if is_blemore(classes) { "actor" } else { "group" }
 }
 
-/// Index of the class that never blends, by `data.exclusive`: `auto`, the name of a class, or nothing for none.
+/// Returns the index of the class that never blends, given `data.exclusive`: `auto`, the name of a class, or empty for none.
 ///
 /// # Errors
-/// A name that is no class.
+/// If no class has that name.
 pub fn exclusive(classes: &[String], setting: &str) -> Result<Option<usize>> {
     let place = |name: &str| classes.iter().position(|class| class == name);
     match setting {
@@ -81,24 +82,24 @@ pub fn exclusive(classes: &[String], setting: &str) -> Result<Option<usize>> {
         AUTOMATIC => Ok(classes.iter().position(|class| class == "neu" || class == "neutral")),
         name => place(name).map(Some).with_context(|| {
             format!(
-                "data.exclusive: found no class `{name}`, have {}; name one of them, or set it to \"\" for none",
+                "data.exclusive: found no class `{name}`, expected one of {}; choose one of them, or \"\" for none",
                 classes.join(", ")
             )
         }),
     }
 }
 
-/// Reads the labels of a pool: of `file`, else those in its folder; `None` where it has no labels file.
+/// Reads the labels of a pool from `file`, else from its folder; `None` if it has no labels file.
 ///
 /// # Errors
-/// If a file has a bad row, or both kinds of labels are there.
+/// If a file has an invalid row, or the folder has both kinds of labels files.
 pub fn read(dir: &Path, file: Option<&Path>) -> Result<Option<Labels>> {
     let (train, test, generic) =
         (dir.join("train_metadata.csv"), dir.join("test_metadata.csv"), dir.join("labels.csv"));
     let mut labels = match (file, generic.exists(), train.exists() || test.exists()) {
         (Some(file), ..) => from_file(file, Purpose::Pool)?,
         (None, true, true) => bail!(
-            "{}: found labels.csv beside BlEmoRE's metadata, expected one of the two; remove the other, or choose with --labels",
+            "{}: found labels.csv and BlEmoRE's metadata, expected only one of them; remove the other, or choose one with --labels",
             dir.display()
         ),
         (None, true, false) => from_file(&generic, Purpose::Pool)?,
@@ -120,7 +121,7 @@ pub fn read(dir: &Path, file: Option<&Path>) -> Result<Option<Labels>> {
     for clip in &labels.clips {
         ensure!(
             seen.insert(&clip.name, clip.split).is_none(),
-            "{}: found `{}` in train_metadata.csv and in test_metadata.csv, expected it in one; remove it from the other",
+            "{}: found `{}` in train_metadata.csv and in test_metadata.csv, expected it in one of them; remove it from the other",
             dir.display(),
             clip.name
         );
@@ -128,16 +129,16 @@ pub fn read(dir: &Path, file: Option<&Path>) -> Result<Option<Labels>> {
     Ok(Some(labels))
 }
 
-/// Reads one file of labels; its columns tell which kind it is. With a `split`, every clip belongs to it and a training clip
-/// must have a label, and a fold where the file has folds; without, clips with a fold are training clips.
+/// Reads a labels file, whose format follows from its columns. With a `split`, every clip belongs to it, and training clips
+/// must have a label, and a fold if the file has folds; without, clips with a fold are training clips.
 ///
 /// # Errors
-/// If the file cannot be read, lacks a column, names a clip twice, or has a bad fold, class, salience or score.
+/// If the file cannot be read, lacks a column, names a clip twice, or has an invalid fold, class, salience or score.
 pub fn read_file(path: &Path, split: Option<Split>) -> Result<Labels> {
     from_file(path, split.map_or(Purpose::Truth, Purpose::Split))
 }
 
-/// Reads one file of labels as those of a pool.
+/// Reads a table as the labels of a pool.
 ///
 /// # Errors
 /// As [`read_file`].
@@ -181,7 +182,7 @@ fn from_table(table: &Table, purpose: Purpose) -> Result<Labels> {
         let ignored = classes::ignored(table);
         if !ignored.is_empty() {
             let (file, columns) = (table.path.display(), ignored.join(", "));
-            labels.notes.push(format!("{file}: column `label` holds the classes; ignored columns: {columns}"));
+            labels.notes.push(format!("{file}: classes are read from column `label`; ignored columns: {columns}"));
         }
     }
     labels.note_classes();
@@ -193,11 +194,12 @@ fn clip(table: &Table, row: &Row, split: Split, fold: Option<u32>, target: Optio
 }
 
 impl Labels {
+    /// Labels without clips.
     pub fn none(kind: Kind, classes: Vec<String>) -> Self {
         Self { files: Vec::new(), kind, classes, clips: Vec::new(), notes: Vec::new() }
     }
 
-    /// Classes that are likely one, and classes that training never sees.
+    /// Notes classes that differ in case only, and classes without training clips.
     fn note_classes(&mut self) {
         let mut spellings: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for class in &self.classes {
@@ -205,7 +207,7 @@ impl Labels {
         }
         let alike = spellings.into_values().filter(|classes| classes.len() > 1);
         let mut notes: Vec<String> = alike
-            .map(|classes| format!("classes that differ in upper and lower case only: {}", classes.join(", ")))
+            .map(|classes| format!("classes that differ only in upper and lower case: {}", classes.join(", ")))
             .collect();
         let shows = |clip: &&Clip, class: usize| clip.target.as_ref().is_some_and(|target| target[class] > 0.0);
         let of_split =
@@ -221,13 +223,13 @@ impl Labels {
         self.notes.extend(notes);
     }
 
-    /// Fingerprint of classes, folds and targets of the training clips, in hexadecimal: other labels have another.
+    /// Hexadecimal hash of the classes and of the training clips' folds and soft targets.
     pub fn fingerprint(&self) -> String {
         fingerprint(&self.classes, &self.clips)
     }
 }
 
-/// As [`Labels::fingerprint`].
+/// Returns [`Labels::fingerprint`] of these classes and clips.
 pub fn fingerprint(classes: &[String], clips: &[Clip]) -> String {
     let classes = classes.iter().flat_map(|class| class.bytes().chain([0]));
     let clips = clips.iter().filter(|clip| clip.split == Split::Train).flat_map(|clip| {

@@ -1,4 +1,4 @@
-//! Files → [`Pool`]: who is in it, then every encoder's features straight into their rows.
+//! Loads a [`Pool`] from its files: the labels, then every encoder's features directly into their rows.
 
 use super::finite::{NonFinite, drop_clips, non_finite};
 use super::labels::{self, Kind, Labels};
@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 impl DataConfig {
-    /// The same with the names of a joined encoder's parts written out: a model that is applied to a pool must know them.
+    /// Returns the configuration with `encoders` filled in if they are concatenated: a model needs the names of the parts.
     ///
     /// # Errors
     /// As [`Sources::find`] and [`Sources::select`].
@@ -27,11 +27,11 @@ impl DataConfig {
         Ok(Self { encoders: sources.used.into_iter().map(|source| source.name).collect(), ..self.clone() })
     }
 
-    /// Checks that this many test clips can be standardised by their own statistics, where `standardize` asks for it;
-    /// `encoders`: each one's name and how many of the clips have it.
+    /// Checks that the test clips can be standardised by their own statistics if `standardize` requires it; `encoders`: name
+    /// and number of test clips with a row.
     ///
     /// # Errors
-    /// Fewer than 2 clips, or a single one that has some encoder.
+    /// If there are fewer than 2 test clips, or exactly 1 has a row in some encoder.
     pub fn check_test_clips<'a>(
         &self,
         count: usize,
@@ -48,14 +48,14 @@ impl DataConfig {
         for (name, found) in encoders {
             ensure!(
                 found != 1,
-                "data.standardize = \"per_split\": encoder `{name}`: found 1 test clip that has it, expected none or at least 2 for a \
-                 mean and a standard deviation; add its rows, or train with data.standardize = \"train\""
+                "data.standardize = \"per_split\": encoder `{name}`: found rows for 1 test clip, expected none or at least 2 for a \
+                 mean and a standard deviation; add rows, or train with data.standardize = \"train\""
             );
         }
         Ok(())
     }
 
-    /// How to load them.
+    /// Combines these settings with the options of a command.
     pub fn options(&self, split: Option<Split>, reading: &Reading) -> LoadOptions {
         LoadOptions {
             encoders: self.encoders.clone(),
@@ -68,19 +68,19 @@ impl DataConfig {
 }
 
 impl Pool {
-    /// Loads the pool in `dir`: labels, and per encoder a matrix whose rows are joined to the clips by name.
+    /// Loads the pool in `dir`: labels, and per encoder a matrix whose rows are matched to the clips by name.
     ///
-    /// Without any labels file every clip is a test clip and `classes` is empty; this needs `options.split` to be the test split.
+    /// Without any labels file every clip is a test clip and `classes` is empty; `options.split` must then be the test split.
     ///
     /// # Errors
-    /// If the folder, the features or the labels are missing or bad (see [`labels`] and [`Source::index`]), a clip lacks a row
+    /// If the folder, the features or the labels are missing or invalid (see [`labels`] and [`Source::index`]), a clip lacks a row
     /// (unless `options.reading.missing` says otherwise), a feature is not finite (unless `options.reading.drop_bad_clips`),
     /// `options.exclusive` names no class, or there are more than 256 encoders.
     pub fn load(dir: &Path, options: &LoadOptions, ui: Ui) -> Result<Self> {
         let sources = Sources::find(dir)?.select(dir, &options.encoders)?;
         check_count(dir, sources.used.len())?;
         if !sources.unused.is_empty() {
-            ui.detail(format!("left out: {}", sources.unused.join(", ")));
+            ui.detail(format!("unused encoders: {}", sources.unused.join(", ")));
         }
         let reading = &options.reading;
         let labels = labels::read(dir, reading.labels.as_deref())?;
@@ -113,7 +113,7 @@ impl Pool {
         let check_left = |clips: &[Clip]| {
             ensure!(
                 !clips.is_empty(),
-                "{}: found no {wanted}, expected at least one; check the labels and the names in the features",
+                "{}: found no {wanted}, expected at least one; check the labels and the clip names of the features",
                 dir.display()
             );
             Ok(())
@@ -124,8 +124,8 @@ impl Pool {
         let present = missing::present(&indices, &clips);
         ensure!(
             present.is_none() || !options.concatenate,
-            "{}: clips lack rows in some encoder, and data.concatenate joins all of them, expected every row; drop these clips \
-             with --missing drop",
+            "{}: found clips without a row in some encoder, expected a row in all of them for data.concatenate; drop these \
+             clips with --missing drop",
             dir.display()
         );
         let mut pool = Self { classes, neutral, clips, encoders, present };
@@ -136,8 +136,10 @@ impl Pool {
     }
 }
 
+/// Checks the number of encoders.
+///
 /// # Errors
-/// If there are more encoders than the kernels take.
+/// If there are more than the kernels support.
 pub(super) fn check_count(dir: &Path, count: usize) -> Result<()> {
     ensure!(
         count <= MAX_ENCODERS,
@@ -147,7 +149,7 @@ pub(super) fn check_count(dir: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Adds the clips that have features but no labels: they are test clips, sorted by name.
+/// Adds the clips with features but no labels as test clips, sorted by name.
 pub(super) fn with_unlabelled(labels: Option<Labels>, indices: &[Index], ui: Ui) -> Labels {
     let mut labels = labels.unwrap_or_else(|| Labels::none(Kind::default(), Vec::new()));
     let known: HashSet<&str> = labels.clips.iter().map(|clip| clip.name.as_str()).collect();
@@ -161,7 +163,7 @@ pub(super) fn with_unlabelled(labels: Option<Labels>, indices: &[Index], ui: Ui)
         unlabelled.iter().filter(|(_, folder)| folder.ends_with("features/train")).map(|(name, _)| *name).collect();
     if !in_train.is_empty() && !known.is_empty() {
         ui.warn(format!(
-            "features/train: {} in no labels file, taken as test clips: {}",
+            "features/train: {} without labels, used as test clips: {}",
             count(in_train.len(), "clip"),
             few(&in_train.into_iter().collect::<Vec<_>>())
         ));
@@ -173,8 +175,8 @@ pub(super) fn with_unlabelled(labels: Option<Labels>, indices: &[Index], ui: Ui)
     labels
 }
 
-/// Reads all encoders, as many at a time as there are cores: beside the features, each holds one block of about a megabyte.
-/// Clips with features that are not finite are an error, or dropped.
+/// Reads all encoders, one per thread; each needs a block of about a megabyte beside the features. Clips with features that
+/// are not finite are an error, or dropped.
 fn read_encoders(
     sources: &[Source],
     indices: &[Index],
@@ -200,7 +202,7 @@ fn read_encoders(
         if let (Some(bad), false) = (&bad, drop_bad) {
             bail!(
                 "{}: found {} in encoder `{}`, {}, expected finite numbers; fix them, drop such \
-                 clips with --drop-bad-clips, or leave the encoder out with encoders.toml",
+                 clips with --drop-bad-clips, or exclude the encoder with encoders.toml",
                 index.place_of(&all[bad.rows[0]].name).0.display(),
                 bad.what(),
                 source.name,
@@ -212,7 +214,7 @@ fn read_encoders(
     };
     let read: Vec<Result<_>> = sources.par_iter().zip(indices).map(read).collect();
     bar.finish_and_clear();
-    // The first error in the pool's order, whichever came first in time.
+    // Returns the first error in the pool's order, not in time.
     let (mut encoders, bad): (Vec<Encoder>, Vec<_>) = read.into_iter().collect::<Result<Vec<_>>>()?.into_iter().unzip();
     let dropped: BTreeSet<usize> = bad.iter().flatten().flat_map(|bad| bad.rows.iter().copied()).collect();
     if !dropped.is_empty() {
@@ -236,7 +238,7 @@ fn read_encoders(
     Ok(encoders)
 }
 
-/// One encoder's features (N, D_k), row `rows[name]` for every clip in `rows`, and how many are too large for float32.
+/// Reads an encoder's features (N, D_k), row `rows[name]` for every clip in `rows`, and counts values too large for float32.
 pub(super) fn read_rows(index: &Index, rows: &HashMap<&str, usize>) -> Result<(Array2<f32>, usize)> {
     let (mut features, mut too_large) = (Array2::zeros((rows.len(), index.width)), 0);
     for (path, names) in &index.files {

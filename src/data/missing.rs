@@ -1,4 +1,4 @@
-//! Clips that lack a row in some encoder: an error, dropped, or kept with a mask.
+//! Clips without a row in some encoder: an error, dropped, or masked.
 
 use super::names::few;
 use super::names::suffix_pair;
@@ -11,27 +11,27 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::Path;
 
-/// What becomes of clips that lack a row in some encoder.
+/// Treatment of clips without a row in some encoder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Missing {
-    /// The command stops
+    /// Fail and list them
     #[default]
     Error,
-    /// They are dropped
+    /// Drop them
     Drop,
-    /// They are kept; the encoders that they lack are masked
+    /// Keep them and mask the missing encoders
     Mask,
 }
 
 impl Reading {
-    /// `--missing`, or what `--allow-missing` means.
+    /// The policy of `--missing` or `--allow-missing`.
     pub fn policy(&self) -> Missing {
         if self.allow_missing { Missing::Drop } else { self.missing }
     }
 }
 
-/// Per encoder, the clips it has no row for.
+/// Returns for each encoder the clips without a row.
 pub(super) fn missing<'a>(indices: &[Index], clips: &'a [Clip]) -> Vec<Vec<&'a str>> {
     let missing_of = |index: &Index| {
         let have: HashSet<&str> = index.names().map(|(_, name)| name).collect();
@@ -40,7 +40,7 @@ pub(super) fn missing<'a>(indices: &[Index], clips: &'a [Clip]) -> Vec<Vec<&'a s
     indices.iter().map(missing_of).collect()
 }
 
-/// (N, K): whether each clip has a row in each encoder; `None` where all have one in each.
+/// Returns (N, K), true for each clip with a row in each encoder; `None` if no row is missing.
 pub(super) fn present(indices: &[Index], clips: &[Clip]) -> Option<Array2<bool>> {
     let mut present = Array2::from_elem((clips.len(), indices.len()), true);
     for (index, mut present) in indices.iter().zip(present.columns_mut()) {
@@ -50,17 +50,18 @@ pub(super) fn present(indices: &[Index], clips: &[Clip]) -> Option<Array2<bool>>
     if present.iter().all(|present| *present) { None } else { Some(present) }
 }
 
-/// Names of the clips that have no row in any encoder.
+/// Returns the names of the clips without a row in any encoder.
 pub(super) fn without_any<'a>(missing: &[Vec<&'a str>]) -> Vec<&'a str> {
     let Some((first, others)) = missing.split_first() else { return Vec::new() };
     let others: Vec<HashSet<&str>> = others.iter().map(|names| names.iter().copied().collect()).collect();
     first.iter().copied().filter(|name| others.iter().all(|names| names.contains(name))).collect()
 }
 
-/// Does with the clips what `policy` says. `labelled`: names in the labels, for a hint at names that differ by an ending.
+/// Handles clips with missing rows as `policy` says. `labelled`: names in the labels, for a hint at names that differ by a
+/// suffix.
 ///
 /// # Errors
-/// Clips that lack a row where that is an error; clips without any row where the others are kept.
+/// For [`Missing::Error`] if a row is missing, for [`Missing::Mask`] if a clip has no row at all.
 pub(super) fn apply(
     dir: &Path,
     sources: &[Source],
@@ -87,19 +88,19 @@ pub(super) fn apply(
     match policy {
         Missing::Error => bail!(
             "{found}: {}; expected a row for every clip; add the rows, drop these clips with --missing drop (or \
-             --allow-missing), or keep them with the encoders that they have with --missing mask{hint}",
+             --allow-missing), or mask the missing encoders with --missing mask{hint}",
             few(&lacking)
         ),
         Missing::Drop => {
-            ui.warn(format!("{found}; left them out: {}{hint}", few(&lacking)));
+            ui.warn(format!("{found}; dropped: {}{hint}", few(&lacking)));
             clips.retain(|clip| !incomplete.contains(&clip.name));
         }
         Missing::Mask => {
             let empty = without_any(&missing);
             ensure!(
                 empty.is_empty(),
-                "{dir}: found {} of {of} clips without a row in any encoder: {}; expected one row at least to mask the others; \
-                 add rows, or remove these clips from the labels{hint}",
+                "{dir}: found {} of {of} clips without a row in any encoder: {}; expected at least one row per clip for --missing \
+                 mask; add rows, or remove these clips from the labels{hint}",
                 empty.len(),
                 few(&empty)
             );

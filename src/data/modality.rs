@@ -1,24 +1,26 @@
-//! What an encoder looks at: one of the paper's kinds, or any word of a pool's own.
+//! Modality of an encoder: one of the paper's, or any word in `encoders.toml`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-/// Ordered as reports list them: the paper's kinds, other words by name, unknown last.
+/// What an encoder's features describe, in the order of reports: the paper's modalities, other words by name, unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Modality {
+    /// Images or video
     Video,
+    /// Sound
     Audio,
+    /// Both
     Multimodal,
     /// A word from `encoders.toml`
     Other(&'static str),
-    /// Neither `encoders.toml` nor the table of known names says
+    /// Neither in `encoders.toml` nor in the table of known names
     Unknown,
 }
 
 impl Modality {
-    /// The modality that a word stands for, whatever its case where it is one of the paper's kinds; `None` of an empty one or
-    /// one with line breaks.
+    /// Parses a word; case does not matter for the paper's modalities. `None` for empty words and words with line breaks.
     pub fn of(word: &str) -> Option<Self> {
         let word = word.trim();
         if word.is_empty() || word.chars().any(char::is_control) {
@@ -26,9 +28,10 @@ impl Modality {
         }
         let known = [Self::Video, Self::Audio, Self::Multimodal, Self::Unknown];
         let known = known.into_iter().find(|known| known.word().eq_ignore_ascii_case(word));
-        Some(known.unwrap_or_else(|| Self::Other(kept(word))))
+        Some(known.unwrap_or_else(|| Self::Other(interned(word))))
     }
 
+    /// Its word in files and tables.
     pub fn word(self) -> &'static str {
         match self {
             Self::Video => "video",
@@ -39,22 +42,23 @@ impl Modality {
         }
     }
 
-    /// Position among the words that are not the paper's; `None` of the others.
+    /// Index among the words that are not the paper's; `None` for the paper's and unknown ones.
     pub fn other(self) -> Option<usize> {
         let Self::Other(word) = self else { return None };
         WORDS.lock().unwrap_or_else(PoisonError::into_inner).iter().position(|known| *known == word)
     }
 
-    /// Each of them once, in their order.
+    /// Returns the distinct modalities in order.
     pub fn distinct(all: impl Iterator<Item = Self>) -> Vec<Self> {
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
-/// Words of pools' own, in the order they were met; kept as long as the program runs, for modalities are copied everywhere.
+/// Words of `encoders.toml` files in the order of their first use; never freed, so that modalities are `Copy`.
 static WORDS: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
 
-fn kept(word: &str) -> &'static str {
+/// The static copy of a word.
+fn interned(word: &str) -> &'static str {
     let mut words = WORDS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = words.iter().find(|known| **known == word) {
         return known;

@@ -1,4 +1,4 @@
-//! Names that would join labels and features but for a suffix such as `.mp4`: the usual reason why nothing joins.
+//! Detection of clip names that differ between labels and features by a suffix such as `.mp4` only, a common mistake.
 
 use super::Clip;
 use super::source::Index;
@@ -7,23 +7,25 @@ use anyhow::{Result, ensure};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-/// How many clips a message names.
+/// Number of clips listed in a message.
 const FEW: usize = 5;
 
-/// Longest suffix in letters and digits.
+/// Largest length of a suffix, without the dot.
 const LONGEST: usize = 5;
 
-/// Two names of what is likely the same clip.
+/// Two names of probably the same clip.
 pub struct Pair<'a> {
+    /// Name in the labels
     pub label: &'a str,
+    /// Name in the features
     pub feature: &'a str,
-    /// Where the second one is
+    /// File of the features
     pub file: &'a Path,
-    /// Clips of the labels with such a pair
+    /// Number of labelled clips with such a pair
     pub count: usize,
 }
 
-/// Labelled clips without a row in `index` that have one under a name with another suffix; the first of them.
+/// Finds labelled clips without a row in `index` that have one under a name with another suffix, and returns the first.
 pub fn suffix_pair<'a>(missing: &[&'a str], labelled: &HashSet<String>, index: &'a Index) -> Option<Pair<'a>> {
     let unlabelled = index.names().filter(|(_, name)| !labelled.contains(*name));
     let by_stem: HashMap<&str, (&Path, &str)> = unlabelled.map(|(file, name)| (stem(name), (file, name))).collect();
@@ -35,9 +37,10 @@ pub fn suffix_pair<'a>(missing: &[&'a str], labelled: &HashSet<String>, index: &
     Some(Pair { label, feature, file, count: 1 + pairs.count() })
 }
 
+/// Checks that names do not differ by a suffix: such rows would count as unlabelled test clips.
+///
 /// # Errors
-/// If labelled clips have no row in any encoder, but would have under a name with another suffix: such rows would count as
-/// unlabelled test clips.
+/// If labelled clips without a row in any encoder have one under a name with another suffix.
 pub fn check(dir: &Path, clips: &[Clip], indices: &[Index]) -> Result<()> {
     let rows: HashSet<&str> = indices.iter().flat_map(Index::names).map(|(_, name)| name).collect();
     let labelled: HashSet<String> = clips.iter().map(|clip| clip.name.clone()).collect();
@@ -48,6 +51,7 @@ pub fn check(dir: &Path, clips: &[Clip], indices: &[Index]) -> Result<()> {
 }
 
 impl Pair<'_> {
+    /// The message of [`check`].
     pub fn text(&self) -> String {
         format!(
             "the names of {} differ only by a suffix: found `{}` in the labels and `{}` in {}, expected the same name in \
@@ -60,7 +64,7 @@ impl Pair<'_> {
     }
 }
 
-/// The name without what looks like a file's suffix: a dot and a few letters and digits, not digits alone.
+/// Returns the name without a file suffix: a dot and a few letters and digits, not digits alone.
 fn stem(name: &str) -> &str {
     match name.rsplit_once('.') {
         Some((stem, suffix))
@@ -75,7 +79,7 @@ fn stem(name: &str) -> &str {
     }
 }
 
-/// The first few names, and how many more.
+/// Lists the first few names and the number of further ones.
 pub(crate) fn few<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<&str> = names.iter().take(FEW).map(AsRef::as_ref).collect();
     let more = names.len() - shown.len();

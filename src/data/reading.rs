@@ -1,11 +1,11 @@
-//! How a pool is read, as options of a command: of those that are printed, and of those that were recorded.
+//! Conversion of [`Reading`] to and from the options of a recorded command.
 
 use super::{Missing, Reading};
 use crate::host::ui;
 use clap::ValueEnum as _;
 
 impl Reading {
-    /// The options that give it; each begins with a space.
+    /// Formats the options, each preceded by a space.
     pub fn arguments(&self) -> String {
         let labels = self.labels.as_ref().map(|path| format!(" --labels {}", ui::quoted(&path.display().to_string())));
         let missing = match self.policy() {
@@ -17,7 +17,7 @@ impl Reading {
         format!("{}{missing}{bad_clips}", labels.unwrap_or_default())
     }
 
-    /// As a recorded command gave it.
+    /// Parses the options of a recorded command.
     pub fn of_command(command: &str) -> Self {
         let missing = ui::argument(command, "--missing").and_then(|policy| Missing::from_str(&policy, false).ok());
         let words = ui::words(command);

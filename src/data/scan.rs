@@ -1,6 +1,6 @@
-//! What is in a pool, good or bad: everything that can be counted, and every problem instead of the first one.
+//! Inspection of a pool: counts, warnings, and all problems instead of only the first.
 //!
-//! One encoder is in memory at a time.
+//! Holds one encoder in memory at a time.
 
 use super::finite::non_finite;
 use super::labels::{self, Kind, Labels};
@@ -15,58 +15,69 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-/// A pool as it lies on disk.
+/// Summary of a pool on disk.
 #[derive(Clone, Debug, Serialize)]
 pub struct Survey {
+    /// Encoders in use.
     pub encoders: Vec<EncoderSurvey>,
     /// Encoders with files that `encoders.toml` does not list.
     pub unused: Vec<String>,
-    /// How the labels are written; `None` where they cannot be read.
+    /// Format of the labels; `None` if they cannot be read.
     pub label_kind: Option<Kind>,
-    /// The class that never blends where `data.exclusive` is left as it is.
+    /// The class that never blends with the default of `data.exclusive`.
     pub exclusive: Option<String>,
+    /// The clips.
     pub clips: ClipSurvey,
-    /// What is allowed, but likely not meant or of consequence, one line each.
+    /// Valid but suspicious or consequential data, one line each.
     pub warnings: Vec<String>,
-    /// What would stop [`Pool::load`](super::Pool::load), one line each.
+    /// Errors that would stop [`Pool::load`](super::Pool::load), one line each.
     pub problems: Vec<String>,
-    /// Soft targets of the labelled training clips, C wide.
+    /// Soft targets (C) of the labelled training clips.
     #[serde(skip)]
     pub targets: Vec<Vec<f32>>,
 }
 
-/// One encoder; what could not be read is `None`.
+/// Summary of an encoder; values that cannot be read are `None`.
 #[derive(Clone, Debug, Serialize)]
 pub struct EncoderSurvey {
+    /// Its name.
     pub name: String,
+    /// What its features describe.
     pub modality: Modality,
     /// D_k
     pub width: Option<usize>,
+    /// Rows of training clips.
     pub train_rows: Option<usize>,
+    /// Rows of test clips.
     pub test_rows: Option<usize>,
-    /// Clips of the pool without a row here.
+    /// Clips of the pool without a row in this encoder.
     pub missing_rows: Option<usize>,
-    /// Features that are NaN or infinite.
+    /// Features that are not finite.
     pub non_finite: Option<usize>,
-    /// Columns with one value over all training rows (all rows where there are no training rows).
+    /// Columns that are constant over all training rows (over all rows without training rows).
     pub constant_columns: Option<usize>,
 }
 
-/// The clips, with or without features.
+/// Numbers of clips, with or without features.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ClipSurvey {
+    /// Training clips.
     pub train: usize,
+    /// Test clips.
     pub test: usize,
+    /// Groups of training clips.
     pub train_groups: usize,
+    /// Groups of test clips.
     pub test_groups: usize,
     /// Test clips with a label.
     pub test_labelled: usize,
     /// Training clips per fold.
     pub folds: BTreeMap<u32, usize>,
-    /// Training clips that show one class.
+    /// Training clips with one class.
     pub singles: usize,
-    /// Training clips that show several.
+    /// Training clips with several classes.
     pub blends: usize,
+    /// Training clips per class.
     pub classes: Vec<ClassSurvey>,
     /// Clips without a row in some encoder.
     pub incomplete: usize,
@@ -74,24 +85,27 @@ pub struct ClipSurvey {
     pub without_any: usize,
 }
 
-/// Training clips that show a class.
+/// Numbers of training clips with a class.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClassSurvey {
+    /// Name of the class.
     pub name: String,
+    /// Clips with this class alone.
     pub singles: usize,
+    /// Clips with this and other classes.
     pub blends: usize,
 }
 
 impl Survey {
-    /// Surveys the pool in `dir`, with the labels in `file` where that is given.
+    /// Surveys the pool in `dir`, with the labels in `file` if given.
     ///
     /// # Errors
-    /// Only if the folder is missing; all else is among the problems.
+    /// If the folder is missing; all other errors are among the problems.
     pub fn of(dir: &Path, file: Option<&Path>, ui: Ui) -> Result<Self> {
         Self::with(dir, file, Missing::Error, ui)
     }
 
-    /// As [`Survey::of`]; rows that clips lack are a problem only where `policy` makes them one.
+    /// As [`Survey::of`]; missing rows are problems or warnings as `policy` says.
     ///
     /// # Errors
     /// As [`Survey::of`].
@@ -114,7 +128,7 @@ impl Survey {
         let labels = labels.flatten();
         let label_kind = labels.as_ref().map(|labels| labels.kind);
         let mut warnings = labels.as_ref().map_or(Vec::new(), warnings::of);
-        // Other names are one problem, not one per encoder.
+        // Names that differ by a suffix are one problem, not one per encoder.
         let is_joined = labels
             .as_ref()
             .is_none_or(|labels| keep(names::check(dir, &labels.clips, &readable), &mut problems).is_some());
@@ -125,7 +139,7 @@ impl Survey {
         for (source, index) in sources.used.iter().zip(&indices) {
             let lacking = if policy == Missing::Error { &mut problems } else { &mut warnings };
             let index_of_joined = index.iter().filter(|_| is_joined);
-            index_of_joined.for_each(|index| tell_missing(source, index, &labels.clips, lacking));
+            index_of_joined.for_each(|index| report_missing(source, index, &labels.clips, lacking));
             let survey = index.as_ref().map(|index| survey_encoder(source, index, &labels.clips, &mut problems));
             encoders.push(survey.unwrap_or_else(|| unread(source)));
             bar.inc(1);
@@ -151,7 +165,7 @@ impl Survey {
     }
 }
 
-fn tell_missing(source: &Source, index: &Index, clips: &[Clip], lines: &mut Vec<String>) {
+fn report_missing(source: &Source, index: &Index, clips: &[Clip], lines: &mut Vec<String>) {
     let missing = missing(std::slice::from_ref(index), clips).concat();
     if let [first, ..] = missing[..] {
         lines.push(format!("{}: found no row for {}, the first `{first}`", source.name, count(missing.len(), "clip")));
@@ -244,7 +258,7 @@ fn train(labels: &Labels) -> impl Iterator<Item = &Clip> {
     labels.clips.iter().filter(|clip| clip.split == Split::Train)
 }
 
-/// The value, or the error as one line among the problems.
+/// Returns the value, or adds the error as one line to the problems.
 fn keep<T>(result: Result<T>, problems: &mut Vec<String>) -> Option<T> {
     result.map_err(|error| problems.push(format!("{error:#}"))).ok()
 }

@@ -1,14 +1,14 @@
-//! Mean and standard deviation per column: x̂ = (x − mean) / std, over the training rows only.
+//! Standardisation of columns, x̂ = (x − mean) / std, with statistics of the training rows only.
 
 use super::Encoder;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Zip, s};
 use rayon::prelude::*;
 
-/// Columns one task goes through: few enough for their rows to stay in a core's second cache between the two passes.
+/// Columns per task: few enough that their rows stay in a core's L2 cache between the two passes.
 const BLOCK: usize = 128;
 
-/// Mean (D) and population standard deviation (D) of the given rows of `features` (N, D). A column whose standard deviation
-/// is 0 gets 1. Sums are taken in f64 and in two passes, so a large mean does not cost the digits of a small deviation.
+/// Returns mean (D) and population standard deviation (D) of the given rows of `features` (N, D); 1 instead of a standard
+/// deviation of 0. Sums are in f64 and in two passes, so that a large mean does not cost a small deviation its precision.
 pub fn columns(features: ArrayView2<f32>, rows: &[usize]) -> (Array1<f32>, Array1<f32>) {
     assert!(!rows.is_empty(), "standardisation needs at least one row");
     let block = |first: usize| {
@@ -22,9 +22,9 @@ pub fn columns(features: ArrayView2<f32>, rows: &[usize]) -> (Array1<f32>, Array
     (mean.into(), std.into())
 }
 
-/// Changes features so that `mean` and `std` (each D_k per encoder, those of the training clips) standardise the given rows,
-/// the test clips, as their own mean and deviation would, over those that have the encoder (`present`, N × K):
-/// x ← (x − mean_test) / std_test · std + mean.
+/// Rescales the test rows such that standardising them by the training clips' `mean` and `std` (D_k per encoder) has the
+/// effect of their own: x ← (x − mean_test) / std_test · std + mean. The statistics of each encoder are those of the test rows
+/// that it has (`present`, N × K).
 pub fn align_test(
     encoders: &mut [Encoder],
     test: &[usize],
@@ -49,7 +49,7 @@ pub fn align_test(
     }
 }
 
-/// (mean, variance) → (mean, std) in f32, where a small deviation may become 0 too, or so small that 1/std is not finite.
+/// (mean, variance) → (mean, std) in f32; 1 if std is 0 in f32, or so small that 1/std is not finite.
 fn narrow((mean, variance): (f64, f64)) -> (f32, f32) {
     let std = variance.sqrt() as f32;
     (mean as f32, if std < f32::MIN_POSITIVE { 1.0 } else { std })

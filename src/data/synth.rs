@@ -1,15 +1,15 @@
-//! Synthetic pools: real files that a user could have made, with a known truth behind them.
+//! Synthetic pools: files in a user's format, generated from a known model.
 //!
-//! Each clip has an emotion vector e (its soft target × intensity × how this actor shows it), each actor a style a, each
-//! clip a nuisance u. A family f of encoders (face, body, scene, voice, prosody, audiovisual) sees the view
+//! Each clip has an emotion vector e (soft target × intensity × the actor's expressiveness) and a nuisance u, each actor a
+//! style a. A family f of encoders (face, body, scene, voice, prosody, audiovisual) has the view
 //!
 //! ```text
-//! v_f = Σ_c sight_f,c · e_c · E_f,c  +  A_f a  +  U_f u  +  haze        (16 numbers)
+//! v_f = Σ_c sight_f,c · e_c · E_f,c  +  A_f a  +  U_f u  +  noise        (16 numbers)
 //! ```
 //!
-//! with its own directions, so that families tell different emotions apart. In a quarter of the clips a family is
-//! corrupted: its view is a fixed glare plus noise, which the features show, so a gate can learn to look elsewhere.
-//! Styles of test actors are moved by `actor_shift`. Encoder k of family f with reliability r has the features
+//! with its own directions, so that families distinguish different emotions. In a quarter of the clips a family is
+//! corrupted: its view is a fixed offset plus noise, which a gate can learn to recognise and ignore.
+//! Styles of test actors are shifted by `actor_shift`. Encoder k of family f with reliability r has the features
 //!
 //! ```text
 //! x_k = scale ∘ (bend(W_k (√r · v_f + √(1−r) · noise)) + column noise) + offset        (D_k numbers)
@@ -17,8 +17,8 @@
 //!
 //! A near-duplicate shares W, scale, offset and noise with its original; a noise encoder has r = 0.
 //!
-//! Every random number comes from ChaCha8 on a stream of its own (per purpose, encoder and clip), so neither threads nor
-//! the order of work change a byte.
+//! Every random number comes from ChaCha8 on a separate stream per purpose, encoder and clip, so that neither the number of
+//! threads nor the order of work changes a byte.
 
 mod clips;
 mod counts;
@@ -36,7 +36,7 @@ use rand_chacha::ChaCha8Rng;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How large a pool.
+/// Size of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
@@ -49,24 +49,30 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// D_k of its encoders.
+    /// D_k of its encoders (K).
     pub fn widths(self) -> Vec<usize> {
         encoders::planned(self).iter().map(|encoder| encoder.width).collect()
     }
 }
 
-/// What was written.
+/// Description of a written pool.
 #[derive(Clone, Debug)]
 pub struct Summary {
+    /// The pool's folder
     pub out: PathBuf,
+    /// Its size
     pub preset: Preset,
+    /// Its seed
     pub seed: u64,
-    /// Clips, and how many of them are blends.
+    /// Training clips, and how many of them are blends.
     pub train: (usize, usize),
+    /// Test clips, and how many of them are blends.
     pub test: (usize, usize),
+    /// Actors of training clips
     pub train_actors: usize,
+    /// Actors of test clips
     pub test_actors: usize,
-    /// Clips per fold.
+    /// Training clips per fold.
     pub folds: Vec<usize>,
     /// K
     pub encoders: usize,
@@ -76,15 +82,15 @@ pub struct Summary {
     pub bytes: u64,
 }
 
-/// Writes a pool to the folder `out`, which must not exist or be empty; it appears only when complete.
+/// Writes a pool to the new or empty folder `out`, atomically.
 ///
 /// # Errors
-/// `out` is a file or a folder with something in it, or a file cannot be written.
+/// If `out` is a file or a non-empty folder, or a file cannot be written.
 pub fn write(out: &Path, preset: Preset, seed: u64, ui: Ui) -> Result<Summary> {
     let staging = Staging::new(out)?;
     let table = clips::table(preset, seed);
     let encoders = encoders::planned(preset);
-    let views = views::look(&table, seed);
+    let views = views::views(&table, seed);
 
     files::metadata(&staging.folder, &table)?;
     files::encoders_toml(&staging.folder, &encoders)?;
@@ -109,7 +115,7 @@ fn summarize(
     bytes: u64,
 ) -> Summary {
     let (train, test) = table.clips.split_at(table.train_clips);
-    let count = |clips: &[clips::Take]| {
+    let count = |clips: &[clips::Clip]| {
         (clips.len(), clips.iter().filter(|clip| matches!(clip.label, clips::Label::Blend { .. })).count())
     };
     let folds = table.actors.iter().filter_map(|actor| actor.fold).max().map_or(0, |last| last + 1);
@@ -129,7 +135,7 @@ fn summarize(
     }
 }
 
-/// A folder beside the one asked for, removed again unless everything in it got written.
+/// A temporary folder beside the output, removed unless it is published.
 struct Staging {
     folder: PathBuf,
 }
@@ -139,7 +145,7 @@ impl Staging {
         check_new_folder(out)?;
         let shown = out.display();
         let Some(name) = out.file_name() else {
-            bail!("{shown}: found a path without a last part, expected a new folder's; give one, such as pool");
+            bail!("{shown}: found a path without a folder name, expected a new folder; give one such as pool");
         };
         let parent = out.parent().unwrap_or(Path::new(""));
         if parent != Path::new("") {
@@ -161,7 +167,7 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // Gone already after `publish`; otherwise the error under way matters more than a leftover.
+        // Fails harmlessly after `publish`; before it, the error being returned matters more than a leftover folder.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -177,19 +183,19 @@ fn size(folder: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-/// What a random stream is for. New purposes go to the end: the position is part of what a seed means.
+/// Purpose of a random stream. New purposes go to the end: the position determines the numbers drawn for a seed.
 #[derive(Clone, Copy)]
 enum Stream {
-    /// Who plays in which fold, which takes are missing or repeated.
+    /// Folds of the actors, and missing or repeated clips.
     Clips,
     /// Styles of the actors.
     Actors,
-    /// What each family looks for.
-    Eyes,
-    /// What happens in each clip.
-    Moments,
-    /// Haze or corruption, per clip and family.
-    Sights,
+    /// Directions of each family.
+    Families,
+    /// Content of each clip.
+    Contents,
+    /// Noise or corruption, per clip and family.
+    Views,
     /// An encoder's columns.
     Columns,
     /// An encoder's noise, per clip.

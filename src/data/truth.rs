@@ -1,4 +1,4 @@
-//! What a label says in whole percents: the classes that a clip shows and how salient each is.
+//! Labels in whole percent: the classes that a clip shows, and the salience of each.
 
 use ndarray::ArrayView2;
 use std::cmp::Reverse;
@@ -6,13 +6,13 @@ use std::cmp::Reverse;
 /// A class index and its salience in percent.
 pub type Share = (usize, u32);
 
-/// What a clip shows: [`Share`]s in class order, one or more.
+/// A clip's label: one or more [`Share`]s in class order.
 pub type Truth = Vec<Share>;
 
-/// The truth in a soft target (C): every class above 0, salience rounded to whole percents.
+/// Converts a soft target (C): every class above 0, with its salience rounded to whole percent.
 ///
-/// With three or more classes the percents are scored nowhere but in [`two_largest`]; rounding must not hide which two these
-/// are, so theirs are at least 1 and those of the others lower.
+/// With three or more classes, the percentages matter only for [`two_largest`]. Rounding must not change which two these are:
+/// theirs are at least 1, and the others' lower.
 pub fn truth(target: &[f32]) -> Truth {
     let present = target.iter().enumerate().filter(|(_, share)| **share > 0.0);
     let mut truth: Truth = present.map(|(class, share)| (class, (100.0 * f64::from(*share)).round() as u32)).collect();
@@ -26,7 +26,7 @@ pub fn truth(target: &[f32]) -> Truth {
     truth
 }
 
-/// The classes of a truth in class order; of three or more the two with most salience.
+/// Returns the classes of a truth in class order; of three or more, the two with the largest salience.
 pub fn two_largest(truth: &[Share]) -> [Option<usize>; 2] {
     let mut order: Vec<&Share> = truth.iter().collect();
     order.sort_by_key(|share| Reverse(share.1)); // stable: equal ones by class
@@ -34,7 +34,7 @@ pub fn two_largest(truth: &[Share]) -> [Option<usize>; 2] {
     if b.is_some() && b < a { [b, a] } else { [a, b] }
 }
 
-/// The truths in soft targets (N, C).
+/// Converts soft targets (N, C).
 pub fn truths(targets: ArrayView2<f32>) -> Vec<Truth> {
     targets.rows().into_iter().map(|row| truth(&row.to_vec())).collect()
 }

@@ -1,4 +1,4 @@
-//! What is allowed in labels, but likely not meant or of consequence.
+//! Warnings about labels that are valid, but suspicious or consequential.
 
 use super::labels::{Labels, group_word};
 use super::names::few;
@@ -6,13 +6,13 @@ use super::truth::truth;
 use super::{Clip, Split, shared_groups};
 use std::collections::BTreeSet;
 
-/// A class with fewer training clips is told.
+/// A class with fewer training clips gives a warning.
 const FEW_CLIPS: usize = 10;
 
-/// Saliences in percent that decoding can give the first of two classes.
+/// Saliences in percent that decoding can assign to the first of two classes.
 const RATIOS: [u32; 3] = [30, 50, 70];
 
-/// One line each.
+/// Returns all warnings, one line each.
 pub fn of(labels: &Labels) -> Vec<String> {
     let (classes, clips) = (&labels.classes, &labels.clips);
     let train: Vec<&Clip> = clips.iter().filter(|clip| clip.split == Split::Train).collect();
@@ -24,13 +24,13 @@ pub fn of(labels: &Labels) -> Vec<String> {
     warnings
 }
 
-/// Groups with clips in several folds.
+/// Warns of groups with clips in several folds.
 pub fn shared(classes: &[String], clips: &[Clip]) -> Option<String> {
     let shared = shared_groups(clips);
     (!shared.is_empty()).then(|| {
         format!(
-            "{}s in more than one fold: {} ({}); scores will flatter, since training has seen them; `blendfuse folds` makes folds \
-             that split no {0}",
+            "{}s in more than one fold: {} ({}); scores will be too optimistic, since training sees the same {0}s; `blendfuse folds` \
+             makes folds that do not split {0}s",
             group_word(classes),
             shared.len(),
             few(&shared),
@@ -38,7 +38,7 @@ pub fn shared(classes: &[String], clips: &[Clip]) -> Option<String> {
     })
 }
 
-/// Training blends with the class that never blends.
+/// Warns of training blends with the class that never blends.
 pub fn exclusive_in_blends(classes: &[String], clips: &[Clip], exclusive: usize) -> Option<String> {
     let train = clips.iter().filter(|clip| clip.split == Split::Train);
     let blends = train.filter_map(|clip| clip.target.as_deref()).map(truth).filter(|truth| truth.len() > 1);
@@ -46,8 +46,8 @@ pub fn exclusive_in_blends(classes: &[String], clips: &[Clip], exclusive: usize)
     let (count, of) = (with.len(), with.len() + blends.len());
     (count > 0).then(|| {
         format!(
-            "class `{}` is in {count} of {of} training blends, yet no decision blends it; set data.exclusive to \"\" for a class that \
-             blends, or to the class that does not",
+            "class `{}` is in {count} of {of} training blends, but decisions never blend it; if it may blend, set data.exclusive to \
+             \"\" or to the class that does not",
             classes[exclusive]
         )
     })
@@ -59,14 +59,15 @@ fn both_splits(classes: &[String], clips: &[Clip]) -> Option<String> {
     let both: Vec<&str> = of(Split::Test).collect::<BTreeSet<_>>().intersection(&train).copied().collect();
     let word = group_word(classes);
     let (count, names) = (both.len(), few(&both));
-    (count > 0).then(|| format!("{word}s with training and test clips: {count} ({names}); test scores will flatter"))
+    (count > 0)
+        .then(|| format!("{word}s with training and test clips: {count} ({names}); test scores will be too optimistic"))
 }
 
 fn one_group(classes: &[String], train: &[&Clip]) -> Option<String> {
     let groups: BTreeSet<&str> = train.iter().filter_map(|clip| clip.group.as_deref()).collect();
     let [group] = groups.into_iter().collect::<Vec<_>>()[..] else { return None };
     let word = group_word(classes);
-    Some(format!("`{group}` is the only {word}; intervals and tests over {word}s need several"))
+    Some(format!("`{group}` is the only {word}; confidence intervals and tests need several {word}s"))
 }
 
 fn no_folds(train: &[&Clip]) -> Option<String> {
@@ -74,7 +75,7 @@ fn no_folds(train: &[&Clip]) -> Option<String> {
     none.then(|| "no clip has a fold; make folds with `blendfuse folds`, or train with --all".to_owned())
 }
 
-/// Targets that no decision equals.
+/// Warns of labels that no decision can equal.
 fn sets(clips: &[Clip]) -> Vec<String> {
     let truths: Vec<_> = clips.iter().filter_map(|clip| clip.target.as_deref()).map(truth).collect();
     let three = truths.iter().filter(|truth| truth.len() > 2).count();
@@ -85,15 +86,15 @@ fn sets(clips: &[Clip]) -> Vec<String> {
     let mut warnings = Vec::new();
     if three > 0 {
         warnings.push(format!(
-            "{three} of {} labelled clips have three or more positive classes; decisions name at most two, and set accuracy counts \
-             such clips by their two largest",
+            "{three} of {} labelled clips have three or more positive classes; decisions have at most two, so set accuracy compares \
+             the two largest",
             truths.len()
         ));
     }
     if odd > 0 {
         warnings.push(format!(
-            "{odd} of {} labelled clips blend two classes at other ratios than 30/70, 50/50 and 70/30, the only ones that decisions \
-             have; salience accuracy counts them as wrong",
+            "{odd} of {} labelled clips blend two classes at ratios other than 30/70, 50/50 and 70/30; decisions have only these, so \
+             salience accuracy counts such clips as wrong",
             truths.len()
         ));
     }

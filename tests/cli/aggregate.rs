@@ -166,7 +166,7 @@ fn clips_without_a_usable_frame() {
     work.fails(aggregate, &[&found, "--missing drop", "--missing mean --labels train_metadata.csv"]);
 
     let said = work.ok(&format!("-q {aggregate} --missing drop"));
-    assert_eq!(said.stderr, format!("warning: left out 3 of 6 clips without a usable frame: {why}\n"));
+    assert_eq!(said.stderr, format!("warning: dropped 3 of 6 clips without a usable frame: {why}\n"));
     assert_eq!(work.strings("au.npz", "filenames"), ["a", "b", "t"]);
     assert!(said.stdout.contains("clips     3, 3 skipped"), "{}", said.stdout);
     work.has_row("au.npz", "b", &[10.0, 0.0, 10.0, 10.0, 10.0, 10.0, 10.0]);
@@ -176,7 +176,8 @@ fn clips_without_a_usable_frame() {
     let said =
         work.ok("-q aggregate --input openface --columns AU01_r --encoder mean --missing mean --labels more.csv");
     let why = format!("no file: f; {why}");
-    let told = format!("warning: 4 of 7 clips without a usable frame have the mean of 2 training clips: {why}\n");
+    let told =
+        format!("warning: filled 4 of 7 clips without a usable frame with the mean of 2 training clips: {why}\n");
     assert_eq!(said.stderr, told);
     assert_eq!(work.strings("mean.npz", "filenames"), ["a", "b", "c", "d", "e", "f", "t"]);
     for clip in ["c", "d", "e", "f"] {
@@ -187,7 +188,7 @@ fn clips_without_a_usable_frame() {
 
     work.write("others.csv", "filename,fold,calm\nx,0,1\nt,test,\n");
     let line = "aggregate --input openface --columns AU01_r --encoder other --missing mean --labels others.csv";
-    work.fails(line, &["found no usable frame of any training clip in others.csv", "names are alike"]);
+    work.fails(line, &["found no usable frame of any training clip in others.csv", "clip names match"]);
 }
 
 #[test]
@@ -220,7 +221,7 @@ fn bad_folders() {
     };
     fails("nowhere", "", &["nowhere: cannot be listed", "give the folder"]);
     work.write("empty/a.txt", "");
-    fails("empty", "", &["empty: found no .npy and no .csv file"]);
+    fails("empty", "", &["empty: found no .npy or .csv files"]);
     work.frames("mixed/a.npy", &EVEN);
     work.write("mixed/b.csv", OPENFACE);
     fails("mixed", "", &["mixed: found mixed/a.npy and mixed/b.csv, expected files of one kind"]);
@@ -230,7 +231,7 @@ fn bad_folders() {
     work.bytes_to("none/a.npy", &npy("<f8", "False", "(0,)", &[]));
     work.bytes_to("none/b.npy", &npy("<f4", "False", "(0, 2)", &[]));
     fails("none", "", &["none: found no frame in any of 2 files"]);
-    fails("good", "--columns AU01_r", &["good: found .npy files, which have no names", "leave out --columns"]);
+    fails("good", "--columns AU01_r", &["good: found .npy files, which have no column names", "omit --columns"]);
 
     work.write("table/a.csv", "frame,AU01_r\n1,2\n");
     fails("table", "", &["table/a.csv: found no column `success`"]);

@@ -193,9 +193,9 @@ fn lists_of_encoders_that_do_not_fit() {
 fn labels_that_cannot_be() {
     let cases = [
         ("d,A2,1,joy,,,", "line 5: found unknown class `joy` in emotion_1, expected one of"),
-        ("d,A2,1,sad,hap,70,20", "line 5: found saliences 70 and 20, expected two that sum to 100"),
+        ("d,A2,1,sad,hap,70,20", "line 5: found saliences 70 and 20, expected saliences that sum to 100"),
         ("d,A2,1,sad,,50,", "line 5: found saliences 50 and nothing, expected 100 or nothing"),
-        ("d,A2,1,sad,hap,0,0", "line 5: found saliences 0 and 0, expected two that sum to 100"),
+        ("d,A2,1,sad,hap,0,0", "line 5: found saliences 0 and 0, expected saliences that sum to 100"),
         ("a,A2,1,sad,,,", "line 5: found `a` again (first on line 2)"),
         ("d,A2,one,sad,,,", "line 5: found fold `one`, expected a whole number"),
         ("d,A2,,sad,,,", "line 5: found no fold"),
@@ -208,7 +208,7 @@ fn labels_that_cannot_be() {
     }
     let work = pool();
     work.write("pool/labels.csv", "filename,fold,happy\na,0,1\n");
-    refused(&work, &["pool: found labels.csv beside BlEmoRE's metadata", "remove the other"], &["labels.csv"]);
+    refused(&work, &["pool: found labels.csv and BlEmoRE's metadata", "remove the other"], &["labels.csv"]);
     remove_file(work.path("pool/train_metadata.csv")).unwrap();
     let rows = "a,0,1,0\nb,0,0,1\nc,1,0,0\nd,1,1,1\ne,2,1,0\nf,2,0,1\n";
     work.write("pool/labels.csv", &format!("filename,fold,happy,neutral\n{rows}"));
@@ -220,9 +220,9 @@ fn labels_that_cannot_be() {
 fn folds_that_are_not_there() {
     let work = pool();
     let train = format!("train --data pool --out run --device cpu {SMALL}");
-    work.fails(&format!("{train} --fold 3"), &["fold 3 is not there: found folds {0, 1, 2}", "choose one of them"]);
+    work.fails(&format!("{train} --fold 3"), &["fold 3: expected one of the folds {0, 1, 2}", "choose one of them"]);
     work.write("pool/train_metadata.csv", &METADATA.replace(",1,", ",0,").replace(",2,", ",0,"));
-    work.fails(&format!("{train} --fold 0"), &["fold 0 is the only one", "train with --all"]);
+    work.fails(&format!("{train} --fold 0"), &["fold 0: found no other fold", "train with --all"]);
     // Without --fold: the first one there is.
     work.write("pool/train_metadata.csv", &METADATA.replace(",0,", ",7,"));
     let said = work.ok(&train);

@@ -228,7 +228,7 @@ fn the_final_model_follows_the_schedule_of_the_folds() {
 fn bad_input_is_found_before_anything_is_written() {
     let work = Workspace::with_pool();
     let cases = [
-        ("--folds 0,7", "fold 7 is not there"),
+        ("--folds 0,7", "fold 7: expected one of the folds"),
         ("--set model.top_n=9", "top_n"),
         ("--set data.encoders=[\"clip\",\"nobody\"]", "found no encoder `nobody`, have"),
         ("--set data.encoders=[\"clip\",\"clip\"]", "encoder `clip` is chosen twice"),

@@ -49,7 +49,7 @@ fn folds_that_cannot_be_made() {
     work.write("few.csv", "filename,label\na,x\nb,y\nc,test\n");
     work.fails("folds --labels few.csv --out out.csv", &["found 3 clips, expected at least 5"]);
     work.write("none.csv", "filename,x,y\na,,\nb,,\n");
-    work.fails("folds --labels none.csv --out out.csv", &["none.csv: found no clip to give a fold"]);
+    work.fails("folds --labels none.csv --out out.csv", &["none.csv: found no labelled clip outside the test rows"]);
     work.fails("folds --labels nowhere.csv --out out.csv", &["nowhere.csv: cannot be read"]);
     let said = work.ok("folds --labels all.csv --out four.csv --folds 4 --seed 2");
     assert!(!said.stderr.contains("warning"), "{}", said.stderr);

@@ -28,7 +28,7 @@ fn folds_are_made_where_there_are_none() {
     work.fails(&train("--out run"), &expected);
     work.fails(
         &train("--out run --fold 0"),
-        &["fold 0 is not there: no clip has a fold; make folds with `blendfuse folds`"],
+        &["fold 0: found no clip with a fold, expected some; make folds with `blendfuse folds`"],
     );
     work.fails(
         &format!("cv --data pool --out cv --device cpu {SMALL}"),
@@ -143,7 +143,7 @@ fn the_exclusive_class_is_printed_and_kept() {
     assert_eq!(neutral("none"), "null");
     work.ok(&train("--out calm --fold 0 --set data.exclusive=calm"));
     assert_eq!(neutral("calm"), "0");
-    let expected = ["data.exclusive: found no class `joy`, have calm, neutral"];
+    let expected = ["data.exclusive: found no class `joy`, expected one of calm, neutral"];
     work.fails(&train("--out joy --fold 0 --set data.exclusive=joy"), &expected);
     let sweep = format!("sweep --data pool --out s --spec top_n --device cpu {SMALL} --set data.exclusive=joy");
     work.fails(&sweep, &expected);
@@ -180,5 +180,5 @@ fn an_exclusive_class_in_training_blends_is_told() {
     let said = work.ok(&train("--out calm --fold 0 --set data.exclusive=calm"));
     assert!(said.stderr.contains("class `calm` is in 6 of 6 training blends"), "{}", said.stderr);
     let said = work.ok(&train("--out none --fold 0 --set data.exclusive=\"\""));
-    assert!(!said.stderr.contains("training blends, yet"), "{}", said.stderr);
+    assert!(!said.stderr.contains("training blends, but"), "{}", said.stderr);
 }

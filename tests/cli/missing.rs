@@ -130,7 +130,7 @@ fn studies_take_the_option() {
     assert!(work.text("trial.html").contains(&hint), "{hint}");
     let line = format!("train --data pool --out joined --fold 0 --missing mask --set data.concatenate=true {tiny}");
     let said = work.run(&line);
-    assert!(said.code == 1 && said.stderr.contains("data.concatenate joins all of them"), "{}", said.stderr);
+    assert!(said.code == 1 && said.stderr.contains("a row in all of them for data.concatenate"), "{}", said.stderr);
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn verbose_says_more() {
     let train =
         |run: &str, flag: &str| work.ok(&format!("train --data pool --out {run} --fold 0 --device cpu {SMALL} {flag}"));
     let (normal, verbose) = (train("normal", ""), train("verbose", "-v"));
-    let left_out = "left out: emotion2vec_base, hicmae";
+    let left_out = "unused encoders: emotion2vec_base, hicmae";
     assert!(verbose.stderr.contains(left_out) && !normal.stderr.contains(left_out), "{}", verbose.stderr);
     assert!(work.bytes("normal/model.safetensors") == work.bytes("verbose/model.safetensors"));
 }

@@ -50,17 +50,17 @@ fn columns_beside_a_label_are_named_or_refused() {
     let text = "filename,fold,label,age,\na,0,x,31,0\nb,1,y,32,1\n";
     let found = notes(text);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].ends_with("column `label` holds the classes; ignored columns: age, (no name)"), "{found:?}");
+    assert!(found[0].ends_with("classes are read from column `label`; ignored columns: age, (no name)"), "{found:?}");
     assert_eq!(load(&pool("filename,fold,label,age\na,0,x,31\nb,1,y,32\nc,0,x,\nd,1,x,\n")).classes, ["x", "y"]);
     let both = pool("filename,fold,label,X,y\na,0,x,1,0\nb,1,y,0,1\n");
-    let expected = ["labels.csv: found a column `label` and columns with the names of its classes (X, y)", "remove"];
+    let expected = ["labels.csv: found a column `label` and columns named like its classes (X, y)", "remove"];
     fails(both.path(), &LoadOptions::default(), &expected, "hard and soft labels");
 }
 
 #[test]
 fn labels_that_are_likely_wrong_are_noted() {
     let found = notes("filename,fold,label\na,0,Calm\nb,1,calm\nc,0,tense\nd,1,tense\n");
-    assert_eq!(found, ["classes that differ in upper and lower case only: Calm, calm"]);
+    assert_eq!(found, ["classes that differ only in upper and lower case: Calm, calm"]);
     let found = notes("filename,fold,label\na,0,x\nb,1,y\nc,,z\nd,test,x\n");
     assert_eq!(found, ["no training clip shows z, but test clips do"]);
 }
@@ -69,7 +69,7 @@ fn labels_that_are_likely_wrong_are_noted() {
 fn bad_labels_are_refused_with_their_line_whatever_ends_lines() {
     let cases = [
         ("filename,fold,label\na,0,x\nb,1,\n", "line 3: found no label in column `label`"),
-        ("filename,fold,label\na,0,x\nb,1,None\n", "line 3: found `None`, which counts as empty, in column `label`"),
+        ("filename,fold,label\na,0,x\nb,1,None\n", "line 3: found `None` (an empty cell) in column `label`"),
         ("filename,fold,label\na,,\nb,,\n", "found no class in column `label`"),
         (
             "filename,fold,label\na,0,x\nb,one,y\n",
@@ -163,7 +163,7 @@ fn the_exclusive_class_is_chosen_by_name() {
     assert_eq!(labels::exclusive(&classes, "calm").unwrap(), Some(0));
     assert_eq!(labels::exclusive(&classes, "").unwrap(), None);
     let error = labels::exclusive(&classes, "joy").unwrap_err().to_string();
-    assert!(error.contains("data.exclusive: found no class `joy`, have calm, neutral, neu"), "{error}");
+    assert!(error.contains("data.exclusive: found no class `joy`, expected one of calm, neutral, neu"), "{error}");
     assert_eq!(labels::exclusive(&labels::BLEMORE.map(String::from), "auto").unwrap(), Some(5));
 
     let dir = pool("filename,fold,calm,neutral\na,0,1,0\nb,1,0,1\nc,0,1,1\nd,1,0,1\n");
@@ -172,7 +172,12 @@ fn the_exclusive_class_is_chosen_by_name() {
         assert_eq!(Pool::load(dir.path(), &options, QUIET).unwrap().neutral, expected);
     }
     let options = LoadOptions { exclusive: "joy".into(), ..LoadOptions::default() };
-    fails(dir.path(), &options, &["data.exclusive: found no class `joy`, have calm, neutral"], "unknown class");
+    fails(
+        dir.path(),
+        &options,
+        &["data.exclusive: found no class `joy`, expected one of calm, neutral"],
+        "unknown class",
+    );
 }
 
 #[test]
@@ -245,7 +250,7 @@ fn an_inspection_warns_of_what_decoding_cannot_give() {
         "groups in more than one fold: 1 (Ann)",
         "`Ann` is the only group",
         "1 of 4 labelled clips have three or more positive classes",
-        "1 of 4 labelled clips blend two classes at other ratios than 30/70, 50/50 and 70/30",
+        "1 of 4 labelled clips blend two classes at ratios other than 30/70, 50/50 and 70/30",
         "classes with fewer than 10 training clips: x 3, y 3, z 2",
     ] {
         assert!(warnings.contains(expected), "expected {expected:?} in\n{warnings}");

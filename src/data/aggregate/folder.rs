@@ -1,4 +1,4 @@
-//! A folder of frame features: one file per clip, all of one kind, told by their suffix.
+//! A folder of frame features: one file per clip, all with the same suffix.
 
 use super::openface::{self, Rows};
 use crate::data::npz::NpyReader;
@@ -15,12 +15,12 @@ pub struct Folder {
 enum Format {
     /// `<clip>.npy`, (T, d)
     Npy,
-    /// `<clip>.csv` by OpenFace, and which columns to take
+    /// `<clip>.csv` by OpenFace, and the columns to use
     OpenFace { columns: Vec<String> },
 }
 
 impl Folder {
-    /// Finds the clips; `columns` are for OpenFace's tables only, and have a default.
+    /// Finds the clips; `columns` apply to OpenFace tables only.
     ///
     /// # Errors
     /// If there are no files, files of both kinds, two files of one clip, columns for `.npy`, or an unknown column.
@@ -29,18 +29,15 @@ impl Folder {
         let name = dir.display();
         match (arrays.pop_first(), tables.first_key_value()) {
             (None, None) => bail!(
-                "{name}: found no .npy and no .csv file, expected one per clip; give the folder that holds the frame features"
+                "{name}: found no .npy or .csv files, expected one per clip; give the folder of the frame features"
             ),
             (Some((_, array)), Some((_, table))) => bail!(
-                "{name}: found {} and {}, expected files of one kind; put each encoder's into a folder of its own",
+                "{name}: found {} and {}, expected files of one kind; put the files of each encoder into a separate folder",
                 array.display(),
                 table.display()
             ),
             (Some((clip, path)), None) => {
-                ensure!(
-                    columns.is_none(),
-                    "{name}: found .npy files, which have no names for their columns; leave out --columns"
-                );
+                ensure!(columns.is_none(), "{name}: found .npy files, which have no column names; omit --columns");
                 arrays.insert(clip, path);
                 Ok(Self { format: Format::Npy, clips: arrays })
             }
@@ -52,7 +49,7 @@ impl Folder {
         }
     }
 
-    /// d, and the file that tells it; `None` where no file has a frame.
+    /// d, and the first file that has a frame; `None` if none has one.
     ///
     /// # Errors
     /// If a file cannot be read.
@@ -71,7 +68,7 @@ impl Folder {
         Ok(None)
     }
 
-    /// All frames of a file that count.
+    /// Reads the usable frames of a file.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -86,9 +83,9 @@ impl Folder {
     }
 }
 
-/// Files with a suffix in either case, by stem; hidden files, such as macOS leaves beside copies, are passed over.
+/// Files with a suffix in upper or lower case, by stem; skips hidden files, which macOS creates beside copies.
 fn files(dir: &Path, suffix: &str) -> Result<BTreeMap<String, PathBuf>> {
-    let cannot = || format!("{}: cannot be listed; give the folder that holds the frame features", dir.display());
+    let cannot = || format!("{}: cannot be listed; give the folder of the frame features", dir.display());
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(dir).with_context(cannot)? {
         let path = entry.with_context(cannot)?.path();
@@ -97,13 +94,17 @@ fn files(dir: &Path, suffix: &str) -> Result<BTreeMap<String, PathBuf>> {
         }
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let stem = stem.with_context(|| {
-            format!("{}: found a name that is not Unicode, expected the clip's; rename the file", path.display())
+            format!("{}: found a name that is not Unicode, expected the clip's name; rename the file", path.display())
         })?;
         if stem.starts_with('.') {
             continue;
         }
         if let Some(other) = files.insert(stem.to_owned(), path.clone()) {
-            bail!("{}: found {} beside it, expected one file per clip; remove one", path.display(), other.display());
+            bail!(
+                "{}: found {} for the same clip, expected one file per clip; remove one",
+                path.display(),
+                other.display()
+            );
         }
     }
     Ok(files)

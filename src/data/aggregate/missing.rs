@@ -1,4 +1,4 @@
-//! Clips without a usable frame: an error, left out, or filled by the mean of the training clips.
+//! Clips without a usable frame: an error, dropped, or filled with the mean of the training clips.
 
 use super::{Aggregated, Options};
 use crate::data::Split;
@@ -8,28 +8,31 @@ use anyhow::{Result, bail, ensure};
 use ndarray::{Array1, Array2, Axis};
 use std::collections::{BTreeMap, HashSet};
 
-/// Names that a message holds of one reason.
+/// Number of names that a message lists per reason.
 const NAMED: usize = 100;
 
 /// What to do with clips that have no usable frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Missing {
-    /// Fail, and name them
+    /// Fail and list them
     #[default]
     Error,
-    /// Leave them out, and name them
+    /// Drop and list them
     Drop,
-    /// Give them the mean of the training clips' rows, and name them; needs --labels
+    /// Fill their rows with the mean of the training clips and list them; requires --labels
     Mean,
 }
 
-/// Why a clip has none.
+/// Why a clip has no usable frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The labels have it, the folder does not
+    /// It is in the labels, but has no file
     NoFile,
+    /// Its file has no frame
     NoFrame,
+    /// No frame has `success == 1`
     NoSuccess,
+    /// Every frame has a value that is not finite
     NotFinite,
 }
 
@@ -44,7 +47,7 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// Aggregated rows, those of `missing` clips not yet.
+/// Aggregated rows; the rows of clips in `missing` are not filled yet.
 pub(super) struct Rows {
     pub names: Vec<String>,
     /// (N, 7·d)
@@ -54,11 +57,11 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Does what `options.missing` says.
+    /// Handles missing clips as `options.missing` says.
     ///
     /// # Errors
-    /// Missing clips where that is an error; no training clip to take the mean of.
-    pub fn settle(mut self, options: &Options, labels: Option<&Labels>, ui: Ui) -> Result<Aggregated> {
+    /// If there are missing clips and they are an error, or no training clip has a usable frame.
+    pub fn resolve(mut self, options: &Options, labels: Option<&Labels>, ui: Ui) -> Result<Aggregated> {
         let missing: Vec<_> = self.missing_clips().collect();
         if missing.is_empty() {
             return Ok(self.with(missing));
@@ -71,11 +74,11 @@ impl Rows {
         );
         match options.missing {
             Missing::Error => bail!(
-                "{input}: found {count} of {of} clips without a usable frame: {why}; fix them, leave them out with \
+                "{input}: found {count} of {of} clips without a usable frame: {why}; fix them, drop them with \
                  --missing drop, or fill their rows with the training clips' mean: --missing mean --labels train_metadata.csv"
             ),
             Missing::Drop => {
-                ui.warn(format!("left out {count} of {of} clips without a usable frame: {why}"));
+                ui.warn(format!("dropped {count} of {of} clips without a usable frame: {why}"));
                 let kept: Vec<usize> = (0..of).filter(|&row| self.missing[row].is_none()).collect();
                 self.x = self.x.select(Axis(0), &kept);
                 self.names = kept.into_iter().map(|row| std::mem::take(&mut self.names[row])).collect();
@@ -86,7 +89,7 @@ impl Rows {
                     row.assign(&mean);
                 }
                 ui.warn(format!(
-                    "{count} of {of} clips without a usable frame have the mean of {clips} training clips: {why}"
+                    "filled {count} of {of} clips without a usable frame with the mean of {clips} training clips: {why}"
                 ));
             }
         }
@@ -101,7 +104,7 @@ impl Rows {
         self.names.iter().zip(&self.missing).filter_map(|(name, reason)| Some((name.clone(), (*reason)?)))
     }
 
-    /// Mean over the rows of the training clips (7·d), and how many there are.
+    /// Mean over the rows of the training clips (7·d), and their number.
     fn training_mean(&self, options: &Options, labels: Option<&Labels>) -> Result<(Array1<f32>, usize)> {
         let clips = labels.into_iter().flat_map(|labels| &labels.clips);
         let train: HashSet<&str> =
@@ -111,8 +114,8 @@ impl Rows {
         let labels = options.labels.as_deref().unwrap_or(std::path::Path::new("--labels")).display();
         ensure!(
             !rows.is_empty(),
-            "{}: found no usable frame of any training clip in {labels}, expected some to take the mean of; put the frame \
-             features of training and test clips into one folder, or check that the names are alike",
+            "{}: found no usable frame of any training clip in {labels}, expected some for the mean; put the frame features of \
+             training and test clips into one folder, and check that the clip names match",
             options.input.display()
         );
         let mut sum = Array1::<f64>::zeros(self.x.ncols());

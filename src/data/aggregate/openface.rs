@@ -1,5 +1,5 @@
-//! OpenFace's `.csv`: one row per frame, of which those with `success == 1` count. OpenFace puts spaces before its names
-//! and values, and no two versions have the same columns, so columns are chosen by name.
+//! OpenFace's `.csv` tables: one row per frame; rows with `success == 1` are used. OpenFace writes spaces before names and
+//! values, and its versions have different columns, so columns are chosen by name.
 
 use crate::host::ui::count;
 use anyhow::{Context as _, Result, bail, ensure};
@@ -9,30 +9,30 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
-/// 17 action units, 6 of head pose, 8 of gaze: the 31-wide set.
+/// Default columns: 17 action units, 6 of head pose and 8 of gaze, 31 in total.
 pub const COLUMNS: &str = "AU*_r,pose_*,gaze_*";
 
 /// Columns that describe the frame; all others are features.
 const NOT_FEATURES: [&str; 5] = ["frame", "face_id", "timestamp", "confidence", "success"];
 
-/// A file's rows with `success == 1` (T, d), and how many rows it has in all.
+/// The rows of a file with `success == 1` (T, d), and its total number of rows.
 pub struct Rows {
     pub frames: Array2<f64>,
     pub total: usize,
 }
 
-/// The columns of a file that `patterns` choose, in the patterns' order, those of one pattern in the file's: a name, a
-/// name with one `*` for anything, or `all` for every feature. None is taken twice.
+/// Returns the columns of a file that match `patterns`, in the patterns' order and within a pattern in the file's, each once.
+/// A pattern is a name, a name with one `*` for any text, or `all` for every feature.
 ///
 /// # Errors
-/// If the file cannot be read or a pattern chooses nothing; says which column is nearest.
+/// If the file cannot be read or a pattern matches nothing; the message names the most similar column.
 pub fn choose(path: &Path, patterns: &[String]) -> Result<Vec<String>> {
     let (_, names) = open(path)?;
     let mut chosen: Vec<String> = Vec::new();
     for pattern in patterns {
         let found: Vec<&str> = names.iter().filter(|name| matches(pattern, name)).collect();
         if found.is_empty() {
-            let nearest = names.iter().max_by(|a, b| likeness(pattern, a).total_cmp(&likeness(pattern, b)));
+            let nearest = names.iter().max_by(|a, b| similarity(pattern, a).total_cmp(&similarity(pattern, b)));
             let hint = nearest.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
             bail!(
                 "{}: found no column `{pattern}`, expected one of its {}{hint}",
@@ -49,17 +49,17 @@ pub fn choose(path: &Path, patterns: &[String]) -> Result<Vec<String>> {
     Ok(chosen)
 }
 
-/// Reads the columns of one file.
+/// Reads `columns` of a file.
 ///
 /// # Errors
-/// If the file cannot be read, lacks `success` or one of the columns, or a cell is no number.
+/// If the file cannot be read, lacks `success` or one of the columns, or a cell is not a number.
 pub fn read(path: &Path, columns: &[String]) -> Result<Rows> {
     let (mut reader, names) = open(path)?;
     let places: HashMap<&str, usize> = names.iter().zip(0..).collect();
     let place = |name: &str| {
         places.get(name).copied().with_context(|| {
             format!(
-                "{}: found no column `{name}`, expected it in every file; make all files with the same settings of OpenFace",
+                "{}: found no column `{name}`, expected it in every file; create all files with the same OpenFace settings",
                 path.display()
             )
         })
@@ -86,7 +86,7 @@ fn open(path: &Path) -> Result<(Reader<File>, StringRecord)> {
     let names = reader.headers().with_context(|| unreadable(path))?.clone();
     ensure!(
         names.iter().any(|name| name == "success"),
-        "{}: found no column `success`, expected a table by OpenFace, with a row per frame; give the folder of its output",
+        "{}: found no column `success`, expected an OpenFace table with one row per frame; give the folder of OpenFace's output",
         path.display()
     );
     Ok((reader, names))
@@ -102,11 +102,11 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-fn likeness(pattern: &str, name: &str) -> f64 {
+fn similarity(pattern: &str, name: &str) -> f64 {
     strsim::jaro_winkler(&pattern.to_lowercase(), &name.to_lowercase())
 }
 
-/// NaN, in whatever spelling, is a number here: such frames are told apart later.
+/// Parses a number, including all spellings of NaN: frames with NaN are handled later.
 fn number(path: &Path, row: &StringRecord, place: usize, name: &str) -> Result<f64> {
     let cell = row.get(place).unwrap_or_default();
     let is_nan = cell.trim_start_matches('-').to_lowercase().starts_with("nan");

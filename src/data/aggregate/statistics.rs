@@ -2,12 +2,12 @@
 
 use ndarray::ArrayView2;
 
-/// Mean, standard deviation and five percentiles.
+/// Number of statistics: mean, standard deviation and five percentiles.
 pub const STATISTICS: usize = 2 + PERCENTILES.len();
 
 const PERCENTILES: [f64; 5] = [0.10, 0.25, 0.50, 0.75, 0.90];
 
-/// Writes d means, d standard deviations (population), d 10th percentiles, and so on to `out` (7·d); T is at least 1.
+/// Writes d means, d population standard deviations, d 10th percentiles and so on to `out` (7·d); T ≥ 1.
 pub fn statistics(frames: ArrayView2<f64>, out: &mut [f32]) {
     let (t, d) = frames.dim();
     let mut sorted = Vec::with_capacity(t);
@@ -24,12 +24,12 @@ pub fn statistics(frames: ArrayView2<f64>, out: &mut [f32]) {
     }
 }
 
-/// numpy's `linear`: at place share · (T − 1), between the two values beside it.
+/// Percentile as numpy's `linear` method: at share · (T − 1), interpolated between the two nearest values.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len() - 1;
     let place = share * last as f64;
     let (low, part) = (place as usize, place.fract());
     let (a, b) = (sorted[low], sorted[(low + 1).min(last)]);
-    // From the nearer end, as numpy does.
+    // Interpolates from the nearer value, as numpy does.
     if part < 0.5 { a + (b - a) * part } else { b - (b - a) * (1.0 - part) }
 }

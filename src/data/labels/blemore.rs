@@ -1,11 +1,11 @@
-//! Rows of BlEmoRE's metadata: `filename`, `fold`, `emotion_1`, `emotion_2` and their saliences; further columns are ignored.
+//! Rows of BlEmoRE's metadata: `filename`, `fold`, `emotion_1`, `emotion_2` and their saliences; other columns are ignored.
 
 use super::table::{Row, Table, filled};
 use super::{BLEMORE, Purpose, clip};
 use crate::data::{Clip, Split};
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// One clip.
+/// Reads a clip.
 pub fn read(table: &Table, row: &Row, purpose: Purpose) -> Result<Clip> {
     let has_fold = table.has("fold");
     let fold = match purpose {
@@ -13,7 +13,7 @@ pub fn read(table: &Table, row: &Row, purpose: Purpose) -> Result<Clip> {
         _ if has_fold => table.fold(row)?,
         _ => None,
     };
-    // A test table need not have labels at all.
+    // Labels are optional in test tables.
     let is_train_table = matches!(purpose, Purpose::Split(Split::Train));
     let target = if is_train_table || table.has("emotion_1") { emotions(table, row)? } else { None };
     if is_train_table {
@@ -29,7 +29,7 @@ pub fn read(table: &Table, row: &Row, purpose: Purpose) -> Result<Clip> {
     clip(table, row, split, fold, target)
 }
 
-/// Soft target (C) of a row: 1 for a single emotion, salience/100 for a blend; `None` without an emotion.
+/// Reads the soft target (C) of a row: 1 for a single emotion, salience/100 for a blend; `None` without an emotion.
 fn emotions(table: &Table, row: &Row) -> Result<Option<Vec<f32>>> {
     let at = table.at(row);
     let (first, second) = (emotion(table, row, "emotion_1")?, emotion(table, row, "emotion_2")?);
@@ -42,15 +42,18 @@ fn emotions(table: &Table, row: &Row) -> Result<Option<Vec<f32>>> {
         (None, None) => return Ok(None),
         (None, Some(_)) => bail!("{at}: found emotion_2 without emotion_1, expected emotion_1 first; move it"),
         (Some(first), None) => {
-            // Tables leave the saliences of a single emotion empty, or say 100 and 0.
+            // The saliences of a single emotion are empty, or 100 and 0.
             let alone = saliences == [None; 2] || saliences[1].unwrap_or(0.0) == 0.0 && is_100(sum);
             ensure!(alone, "{sums}, expected 100 or nothing for a single emotion; correct them");
             target[first] = 1.0;
         }
         (Some(first), Some(second)) => {
             let class = BLEMORE[first];
-            ensure!(first != second, "{at}: found `{class}` as both emotions, expected two; correct one");
-            ensure!(is_100(sum), "{sums}, expected two that sum to 100; correct them");
+            ensure!(
+                first != second,
+                "{at}: found `{class}` as both emotions, expected two different ones; correct one"
+            );
+            ensure!(is_100(sum), "{sums}, expected saliences that sum to 100; correct them");
             target[first] = (saliences[0].unwrap_or(0.0) / sum) as f32;
             target[second] = (saliences[1].unwrap_or(0.0) / sum) as f32;
         }
@@ -67,7 +70,7 @@ fn emotion(table: &Table, row: &Row, column: &str) -> Result<Option<usize>> {
     Ok(Some(class))
 }
 
-/// Whether saliences sum to 100, but for the rounding of decimals.
+/// Returns true if saliences sum to 100, up to the rounding of decimals.
 fn is_100(sum: f64) -> bool {
     (sum - 100.0).abs() < 1e-3
 }

@@ -6,18 +6,18 @@ use crate::data::{Clip, Split};
 use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeSet;
 
-/// The column with a clip's one class.
+/// Column with the single class of a clip.
 pub const LABEL: &str = "label";
 
-/// Columns that are neither a class nor a label.
+/// Returns true for columns that are neither a class nor a label.
 fn is_reserved(name: &str) -> bool {
     ["filename", "fold"].contains(&name) || GROUP_COLUMNS.contains(&name)
 }
 
-/// Classes of a `label` column, sorted by name.
+/// Returns the classes of a `label` column, sorted by name.
 ///
 /// # Errors
-/// If there is no label at all, or another column is called like one of them: then it is unclear which of both counts.
+/// If there is no label, or a column has the name of a class, since the labels are then ambiguous.
 pub fn of_labels(table: &Table) -> Result<Vec<String>> {
     let path = table.path.display();
     let mut classes = BTreeSet::new();
@@ -30,14 +30,14 @@ pub fn of_labels(table: &Table) -> Result<Vec<String>> {
     let clashing: Vec<&str> = others.filter(|name| named.contains(&name.to_lowercase())).collect();
     ensure!(
         clashing.is_empty(),
-        "{path}: found a column `{LABEL}` and columns with the names of its classes ({}), expected one kind of labels; remove \
+        "{path}: found a column `{LABEL}` and columns named like its classes ({}), expected one kind of labels; remove \
          `{LABEL}` to use the scores, or the scores to use `{LABEL}`",
         clashing.join(", ")
     );
     Ok(classes.into_iter().collect())
 }
 
-/// Columns beside `label` that are not used.
+/// Returns the columns that are ignored beside `label`.
 pub fn ignored(table: &Table) -> Vec<&str> {
     let names = table.names.iter().map(String::as_str);
     names
@@ -46,10 +46,10 @@ pub fn ignored(table: &Table) -> Vec<&str> {
         .collect()
 }
 
-/// Classes that have a column of scores each, in the file's order.
+/// Returns the classes with a column of scores, in the file's order.
 ///
 /// # Errors
-/// If there is none, or a column without a name, such as the index that pandas writes.
+/// If there is none, or a column has no name, such as the index that pandas writes.
 pub fn of_columns(table: &Table) -> Result<Vec<String>> {
     let path = table.path.display();
     let classes: Vec<String> = table.names.iter().filter(|name| !is_reserved(name)).cloned().collect();
@@ -62,14 +62,13 @@ pub fn of_columns(table: &Table) -> Result<Vec<String>> {
     let index = classes.iter().find(|name| name.is_empty() || name.starts_with("Unnamed: "));
     ensure!(
         index.is_none(),
-        "{path}: found a column called `{}`, expected the name of a class; remove it (pandas leaves its index out with \
-         to_csv(…, index=False))",
+        "{path}: found a column called `{}`, expected the name of a class; remove it (in pandas: to_csv(…, index=False))",
         index.map_or("", String::as_str)
     );
     Ok(classes)
 }
 
-/// One clip. Without a column of folds, clips with a label are training clips of no fold.
+/// Reads a clip. Without a column of folds, clips with a label are training clips without a fold.
 pub fn read(table: &Table, row: &Row, classes: &[String], purpose: Purpose) -> Result<Clip> {
     let has_fold = table.has("fold");
     let fold = if has_fold { table.fold(row)? } else { None };
@@ -83,16 +82,16 @@ pub fn read(table: &Table, row: &Row, classes: &[String], purpose: Purpose) -> R
     };
     if split == Split::Train && target.is_none() {
         let cell = table.cell(row, LABEL)?;
-        let found = if cell.is_empty() { "no label".to_owned() } else { format!("`{cell}`, which counts as empty,") };
+        let found = if cell.is_empty() { "no label".to_owned() } else { format!("`{cell}` (an empty cell)") };
         anyhow::bail!(
-            "{}: found {found} in column `{LABEL}`, expected the name of a class; fill it in, or leave fold empty for a test clip",
+            "{}: found {found} in column `{LABEL}`, expected the name of a class; fill it in, or clear the fold of a test clip",
             table.at(row)
         );
     }
     clip(table, row, split, fold, target)
 }
 
-/// Target (C) of a row with a label; `None` where it is empty.
+/// Reads the target (C) of a row with a label; `None` if it is empty.
 fn one(table: &Table, row: &Row, classes: &[String]) -> Result<Option<Vec<f32>>> {
     let Some(label) = filled(table.cell(row, LABEL)?) else { return Ok(None) };
     let class = classes.binary_search_by(|class| class.as_str().cmp(label)).ok();
@@ -102,7 +101,7 @@ fn one(table: &Table, row: &Row, classes: &[String]) -> Result<Option<Vec<f32>>>
     Ok(Some(target))
 }
 
-/// Target (C) of a row of scores, divided by their sum; `None` for one that need not have any and has none.
+/// Reads the target (C) of a row of scores, normalised to sum 1; `None` if all are empty and `needed` is false.
 fn scores(table: &Table, row: &Row, classes: &[String], needed: bool) -> Result<Option<Vec<f32>>> {
     let scores: Vec<Option<f64>> =
         classes.iter().map(|class| table.number(row, class, "a score of 0 or more")).collect::<Result<_>>()?;
@@ -112,14 +111,14 @@ fn scores(table: &Table, row: &Row, classes: &[String], needed: bool) -> Result<
     let sum: f64 = scores.iter().flatten().sum();
     ensure!(
         sum.is_finite(),
-        "{}: found scores whose sum is not finite, expected numbers of ordinary size; correct them",
+        "{}: found scores whose sum is not finite, expected smaller numbers; correct them",
         table.at(row)
     );
     ensure!(
         sum > 0.0,
         "{}: found labels that sum to 0, expected at least one score above 0; fill them in{}",
         table.at(row),
-        if needed { "" } else { " or leave them all empty" }
+        if needed { "" } else { " or clear them all" }
     );
     Ok(Some(scores.iter().map(|score| (score.unwrap_or(0.0) / sum) as f32).collect()))
 }

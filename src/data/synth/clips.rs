@@ -1,10 +1,10 @@
-//! The clips of a synthetic pool: actors who each act a repertoire, folds of actors, BlEmoRE's counts of every label.
+//! The clips of a synthetic pool: actors with a common repertoire, folds of actors, BlEmoRE's counts of every label.
 //!
-//! An actor's repertoire is five emotions at four intensities, neutral in four situations, and ten pairs of emotions
-//! at 30/70, 50/50 and 70/30: 24 singles and 30 blends. As in the real recordings a few actors made no blends, some
-//! takes are missing and some were repeated ("ver2"); those are dealt out so that folds and labels have the right sizes.
+//! The repertoire is five emotions at four intensities, neutral in four situations, and ten pairs of emotions at 30/70,
+//! 50/50 and 70/30: 24 singles and 30 blends. As in the real recordings a few actors have no blends, some clips are missing
+//! and some are repeated ("ver2"), such that folds and labels have the required sizes.
 
-use super::counts::{LabelCounts, PAIRS, Plan, SALIENCES, Troupe, plan};
+use super::counts::{ActorGroup, LabelCounts, PAIRS, Plan, SALIENCES, plan};
 use super::{Preset, Stream};
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
@@ -16,7 +16,7 @@ pub const CLASSES: [&str; 6] = ["ang", "disg", "fea", "hap", "sad", "neu"];
 pub const NEUTRAL: usize = 5;
 const INTENSITIES: u32 = 4;
 
-/// What an actor is asked to show.
+/// What an actor shows in a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
     /// One emotion; `level` 1..=4 is the intensity, or the situation for neutral.
@@ -27,11 +27,11 @@ pub enum Label {
 
 /// One clip of the table.
 #[derive(Clone, Debug)]
-pub struct Take {
+pub struct Clip {
     /// Position in the list of actors: training actors first.
     pub actor: usize,
     pub label: Label,
-    /// 1, or more where the actor repeated the take.
+    /// 1; higher for repeated clips.
     pub version: u32,
     /// `None` for test clips.
     pub fold: Option<u32>,
@@ -39,7 +39,7 @@ pub struct Take {
     pub name: String,
 }
 
-/// Who acts.
+/// An actor.
 #[derive(Clone, Debug)]
 pub struct Actor {
     pub name: String,
@@ -48,20 +48,20 @@ pub struct Actor {
     pub fold: Option<u32>,
 }
 
-/// Training clips in the order of their names, then test clips `test_0001` … in an order that tells nothing.
+/// Training clips in the order of their names, then test clips `test_0001` … in random order.
 pub struct Table {
     pub actors: Vec<Actor>,
-    pub clips: Vec<Take>,
+    pub clips: Vec<Clip>,
     pub train_clips: usize,
 }
 
-/// Makes the clip table; the same seed gives the same table.
+/// Generates the table of clips; the same seed gives the same table.
 pub fn table(preset: Preset, seed: u64) -> Table {
     let plan = plan(preset);
     let mut rng = Stream::Clips.rng(seed, 0);
     let actors = cast(&plan, &mut rng);
     let mut train = record(&plan.folds, 0, plan.train_labels.as_ref(), plan.halved, &mut rng);
-    let train_actors = plan.folds.iter().map(|troupe| troupe.actors).sum();
+    let train_actors = plan.folds.iter().map(|group| group.actors).sum();
     let mut test =
         record(std::slice::from_ref(&plan.test), train_actors, plan.test_labels.as_ref(), plan.halved, &mut rng);
     for clip in &mut train {
@@ -78,9 +78,9 @@ pub fn table(preset: Preset, seed: u64) -> Table {
     Table { actors, clips: train, train_clips }
 }
 
-/// Names the actors and deals them to the folds, then to the test split.
+/// Names the actors and assigns them to the folds, then to the test split.
 fn cast(plan: &Plan, rng: &mut ChaCha8Rng) -> Vec<Actor> {
-    let folds = plan.folds.iter().enumerate().map(|(fold, troupe)| (Some(fold as u32), troupe.actors));
+    let folds = plan.folds.iter().enumerate().map(|(fold, group)| (Some(fold as u32), group.actors));
     let seats: Vec<_> = folds.chain([(None, plan.test.actors)]).flat_map(|(fold, n)| vec![fold; n]).collect();
     let mut numbers: Vec<usize> = (0..seats.len()).map(|index| 101 + 3 * index).collect();
     numbers.shuffle(rng);
@@ -92,24 +92,24 @@ fn cast(plan: &Plan, rng: &mut ChaCha8Rng) -> Vec<Actor> {
         .collect()
 }
 
-/// Every actor's repertoire, then takes removed and repeated until troupes and labels have their sizes.
+/// Generates every actor's repertoire, then removes and repeats clips until groups and labels have their sizes.
 fn record(
-    troupes: &[Troupe],
+    groups: &[ActorGroup],
     first_actor: usize,
     wanted: Option<&LabelCounts>,
     halved: bool,
     rng: &mut ChaCha8Rng,
-) -> Vec<Take> {
-    let mut recorded: Vec<Vec<Take>> = Vec::new();
+) -> Vec<Clip> {
+    let mut recorded: Vec<Vec<Clip>> = Vec::new();
     let mut actor = first_actor;
-    for troupe in troupes {
+    for group in groups {
         let mut clips = Vec::new();
-        for member in 0..troupe.actors {
+        for member in 0..group.actors {
             for (index, label) in repertoire().into_iter().enumerate() {
-                let left_out = matches!(label, Label::Blend { .. }) && member < troupe.without_blends
+                let left_out = matches!(label, Label::Blend { .. }) && member < group.without_blends
                     || halved && (index + actor) % 2 == 1;
                 if !left_out {
-                    clips.push(Take { actor, label, version: 1, fold: None, name: String::new() });
+                    clips.push(Clip { actor, label, version: 1, fold: None, name: String::new() });
                 }
             }
             actor += 1;
@@ -117,12 +117,12 @@ fn record(
         recorded.push(clips);
     }
     if let Some(wanted) = wanted {
-        adjust(&mut recorded, troupes, wanted, rng);
+        adjust(&mut recorded, groups, wanted, rng);
     }
     recorded.concat()
 }
 
-/// The 54 takes of one actor. Neighbours differ in intensity and salience, so that every second take covers them all.
+/// The 54 clips of an actor. Neighbours differ in intensity and salience, so that every second clip covers all of them.
 fn repertoire() -> Vec<Label> {
     let singles =
         (0..CLASSES.len()).flat_map(|emotion| (1..=INTENSITIES).map(move |level| Label::Single { emotion, level }));
@@ -132,9 +132,9 @@ fn repertoire() -> Vec<Label> {
     singles.chain(blends).collect()
 }
 
-/// Removes takes of labels with too many clips, each troupe in turn, and repeats takes of those with too few until every
-/// troupe has its size.
-fn adjust(recorded: &mut [Vec<Take>], troupes: &[Troupe], wanted: &LabelCounts, rng: &mut ChaCha8Rng) {
+/// Removes clips of labels with too many, each group in turn, and repeats clips of labels with too few until every group has
+/// its size.
+fn adjust(recorded: &mut [Vec<Clip>], groups: &[ActorGroup], wanted: &LabelCounts, rng: &mut ChaCha8Rng) {
     let (mut surplus, mut missing) = (Vec::new(), Vec::new());
     for (kind, wanted) in kinds(wanted) {
         let have = recorded.iter().flatten().filter(|clip| kind_of(clip.label) == kind).count();
@@ -144,21 +144,21 @@ fn adjust(recorded: &mut [Vec<Take>], troupes: &[Troupe], wanted: &LabelCounts, 
     surplus.shuffle(rng);
     missing.shuffle(rng);
     for (turn, kind) in surplus.into_iter().enumerate() {
-        let clips = &mut recorded[turn % troupes.len()];
+        let clips = &mut recorded[turn % groups.len()];
         let index = any_of(clips, kind, rng);
         clips.remove(index);
     }
-    for (clips, troupe) in recorded.iter_mut().zip(troupes) {
-        while clips.len() < troupe.clips {
-            let kind = missing.pop().expect("the plan's labels and troupes add up");
+    for (clips, group) in recorded.iter_mut().zip(groups) {
+        while clips.len() < group.clips {
+            let kind = missing.pop().expect("the plan's labels and groups add up");
             let mut repeated = clips[any_of(clips, kind, rng)].clone();
-            let same = |clip: &&Take| clip.actor == repeated.actor && clip.label == repeated.label;
+            let same = |clip: &&Clip| clip.actor == repeated.actor && clip.label == repeated.label;
             repeated.version = 1 + clips.iter().filter(same).map(|clip| clip.version).max().unwrap_or(0);
             clips.push(repeated);
         }
-        assert_eq!(clips.len(), troupe.clips, "a troupe recorded more than planned");
+        assert_eq!(clips.len(), group.clips, "a group has more clips than planned");
     }
-    assert!(missing.is_empty(), "the plan's labels and troupes add up");
+    assert!(missing.is_empty(), "the plan's labels and groups add up");
 }
 
 /// A label without the level of a single emotion.
@@ -178,14 +178,14 @@ fn kinds(counts: &LabelCounts) -> Vec<(Label, usize)> {
     singles.chain(blends).collect()
 }
 
-/// A clip of this kind, any of them with the same chance.
-fn any_of(clips: &[Take], kind: Label, rng: &mut ChaCha8Rng) -> usize {
+/// Index of a random clip of this kind, uniformly chosen.
+fn any_of(clips: &[Clip], kind: Label, rng: &mut ChaCha8Rng) -> usize {
     let found: Vec<usize> = (0..clips.len()).filter(|&index| kind_of(clips[index].label) == kind).collect();
     found[rng.random_range(0..found.len())]
 }
 
 /// `A102_ang_int1_ver1`, `A303_neu_sit2_ver1`, `A411_mix_ang_hap_30_70_ver1`.
-fn stem(actor: &str, clip: &Take) -> String {
+fn stem(actor: &str, clip: &Clip) -> String {
     let version = clip.version;
     match clip.label {
         Label::Single { emotion: NEUTRAL, level } => format!("{actor}_neu_sit{level}_ver{version}"),

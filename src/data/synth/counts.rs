@@ -1,22 +1,22 @@
-//! How many clips a synthetic pool has: per fold, per label.
+//! Numbers of clips of a synthetic pool, per fold and label.
 
 use super::Preset;
 
-/// Emotions that blend: all but neutral.
+/// Pairs of emotions that blend: all but neutral.
 pub const PAIRS: [(usize, usize); 10] =
     [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4)];
 /// Percent of a pair's first emotion.
 pub const SALIENCES: [u32; 3] = [30, 50, 70];
 
-/// Actors who share a fold (or the test split) and how many clips they made.
-pub struct Troupe {
+/// The actors of a fold or of the test split, and their clips.
+pub struct ActorGroup {
     pub actors: usize,
-    /// How many of them recorded no blends.
+    /// Actors without blends.
     pub without_blends: usize,
     pub clips: usize,
 }
 
-/// Clips of each label, all levels of a single emotion together.
+/// Clips of each label, all intensities of a single emotion together.
 pub struct LabelCounts {
     /// In the order of `CLASSES`.
     pub singles: [usize; 6],
@@ -24,37 +24,31 @@ pub struct LabelCounts {
     pub blends: [[usize; 3]; 10],
 }
 
-/// How many actors and clips, and of which labels.
+/// Numbers of actors and clips, and of clips per label.
 pub struct Plan {
-    pub folds: Vec<Troupe>,
-    pub test: Troupe,
-    /// `None`: whatever the repertoires give.
+    pub folds: Vec<ActorGroup>,
+    pub test: ActorGroup,
+    /// `None`: as the repertoires give.
     pub train_labels: Option<LabelCounts>,
     pub test_labels: Option<LabelCounts>,
-    /// Each actor records only every second take of the repertoire.
+    /// Each actor records only every second clip of the repertoire.
     pub halved: bool,
 }
 
-/// BlEmoRE's own counts for `small` and `paper`, the same proportions for `tiny`.
+/// BlEmoRE's counts for `small` and `paper`, the same proportions for `tiny`.
 pub fn plan(preset: Preset) -> Plan {
-    let troupe = |actors, without_blends, clips| Troupe { actors, without_blends, clips };
+    let group = |actors, without_blends, clips| ActorGroup { actors, without_blends, clips };
     match preset {
         Preset::Tiny => Plan {
-            folds: [4, 4, 4, 3, 3].map(|actors| troupe(actors, 0, 27 * actors)).into(),
-            test: troupe(5, 0, 135),
+            folds: [4, 4, 4, 3, 3].map(|actors| group(actors, 0, 27 * actors)).into(),
+            test: group(5, 0, 135),
             train_labels: None,
             test_labels: None,
             halved: true,
         },
         Preset::Small | Preset::Paper => Plan {
-            folds: vec![
-                troupe(10, 1, 522),
-                troupe(9, 0, 486),
-                troupe(9, 1, 468),
-                troupe(9, 1, 472),
-                troupe(10, 1, 508),
-            ],
-            test: troupe(11, 0, 594),
+            folds: vec![group(10, 1, 522), group(9, 0, 486), group(9, 1, 468), group(9, 1, 472), group(10, 1, 508)],
+            test: group(11, 0, 594),
             train_labels: Some(LabelCounts {
                 singles: [182, 187, 192, 192, 189, 188],
                 blends: [
@@ -70,7 +64,7 @@ pub fn plan(preset: Preset) -> Plan {
                     [44, 43, 43],
                 ],
             }),
-            // 260 singles and 334 blends; which labels are a clip off is our choice.
+            // 260 singles and 334 blends; how the remainders are distributed over labels is arbitrary.
             test_labels: Some(LabelCounts {
                 singles: [43, 43, 44, 44, 43, 43],
                 blends: [

@@ -1,18 +1,18 @@
-//! Which encoders a synthetic pool has: name, modality, width, what each sees and how reliably.
+//! The encoders of a synthetic pool: name, modality, width, family and reliability.
 
 use super::Preset;
 use super::views::Family;
 use crate::data::Modality;
 use crate::data::encoders::PAPER;
 
-/// What an encoder's features hold.
+/// Content of an encoder's features.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    /// A family's view; `reliability` is the share of the view in the variance, the rest is the encoder's own noise.
+    /// A family's view; `reliability` is its share of the variance, the rest is the encoder's own noise.
     Signal { family: Family, reliability: f32 },
-    /// Another encoder's features, this far back in the list, with a little noise on top.
+    /// The features of the encoder `back` positions earlier, plus a little noise.
     Duplicate { back: usize },
-    /// Nothing.
+    /// Noise only.
     Noise,
 }
 
@@ -24,13 +24,13 @@ pub struct Planned {
     /// D_k
     pub width: usize,
     pub kind: Kind,
-    /// Position of the encoder whose features these are: its own, or the one that it duplicates.
+    /// Position of this encoder, or of the one that it duplicates.
     pub origin: usize,
     /// The origin's family and reliability; `None` for noise.
     pub sees: Option<(Family, f32)>,
 }
 
-/// Name, modality, width, what is planted.
+/// Name, modality, width, content.
 type Row = (&'static str, Modality, usize, Kind);
 
 const fn sees(family: Family, reliability: f32) -> Kind {
@@ -55,7 +55,7 @@ const TINY: [Row; 8] = [
     ("hicmae", Multimodal, 6, sees(Audiovisual, 0.8)),
 ];
 
-/// What is planted in the encoders of the paper's table, in its order.
+/// Contents of the encoders of the paper's table, in its order.
 const PAPER_KINDS: [Kind; PAPER.len()] = [
     Noise,                   // clap
     sees(Scene, 0.45),       // clip
@@ -114,7 +114,7 @@ pub fn planned(preset: Preset) -> Vec<Planned> {
         let sees = match rows[origin].3 {
             Kind::Signal { family, reliability } => Some((family, reliability)),
             Kind::Noise => None,
-            Kind::Duplicate { .. } => unreachable!("a duplicate is of an encoder that is none"),
+            Kind::Duplicate { .. } => unreachable!("the original of a duplicate is no duplicate"),
         };
         Planned { name, modality, width, kind, origin, sees }
     };

@@ -1,4 +1,4 @@
-//! From a family's view to an encoder's features: noise by reliability, a random projection, a bend, scale and offset.
+//! From a family's view to an encoder's features: noise by reliability, random projection, nonlinearity, scale and offset.
 
 use super::Stream;
 use super::encoders::{Kind, Planned};
@@ -7,14 +7,14 @@ use rand::{Rng as _, RngExt as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
-/// Columns computed together, so that their sums stay in registers.
+/// Columns computed at a time, so that their sums stay in registers.
 const TILE: usize = 16;
-/// Sd of each column's own noise, beside a projected view of about 1.
+/// Standard deviation of each column's own noise; that of the projected view is about 1.
 const COLUMN_NOISE: f32 = 0.3;
-/// Sd of what sets a near-duplicate's view apart from the original's.
+/// Standard deviation of the noise that a near-duplicate adds to the original's view.
 const DUPLICATE_NOISE: f32 = 0.2;
 
-/// One encoder, ready to make rows.
+/// Generates the rows of an encoder.
 pub struct Projector<'a> {
     encoder: &'a Planned,
     position: usize,
@@ -37,11 +37,11 @@ enum Bend {
 }
 
 impl<'a> Projector<'a> {
-    /// Draws the encoder's columns one after the other, so a duplicate of another width shares the first ones.
+    /// Draws the encoder's columns in order, so that a duplicate of another width shares the first ones.
     pub fn new(encoder: &'a Planned, position: usize, seed: u64) -> Self {
         let mut rng = Stream::Columns.rng(seed, encoder.origin as u64);
         let bend = [Bend::Straight, Bend::Soft, Bend::Leaky][rng.random_range(0..3)];
-        // Encoders differ in unit by two orders of magnitude, columns of one encoder by a factor of about 2.
+        // Units of encoders differ by two orders of magnitude, those of the columns of an encoder by a factor of about 2.
         let unit = [0.1, 0.3, 1.0, 3.0, 10.0][rng.random_range(0..5)];
         let width = encoder.width;
         let mut weights = vec![0.0; width.div_ceil(TILE) * VIEW * TILE];
@@ -57,7 +57,7 @@ impl<'a> Projector<'a> {
         Projector { encoder, position, seed, weights, scale, offset, bend }
     }
 
-    /// Fills `out` (D_k) with the features of one clip; any order of clips gives the same numbers.
+    /// Fills `out` (D_k) with the features of a clip; independent of the order of clips.
     pub fn row(&self, views: &Views, clip: usize, out: &mut [f32]) {
         let latent = self.latent(views, clip);
         let mut rng = self.row_rng(Stream::Rows, self.position, clip);
@@ -112,7 +112,7 @@ impl Bend {
     }
 }
 
-/// Mean 0, variance 1, near enough to normal: the sum of four random bytes. The paper preset needs 825 million of them.
+/// Approximates a standard normal by the sum of four random bytes: fast, since the paper preset needs 825 million of them.
 fn cheap_normal(bytes: [u8; 4]) -> f32 {
     let sum: i32 = bytes.iter().map(|&byte| i32::from(byte)).sum();
     // Four bytes have mean 4 · 127.5 and variance 4 · (256² − 1) / 12.

@@ -1,6 +1,6 @@
-//! A synthetic pool on disk: metadata, `encoders.toml`, features.
+//! Writes the files of a synthetic pool: metadata, `encoders.toml`, features.
 
-use super::clips::{Actor, CLASSES, Label, NEUTRAL, Table, Take};
+use super::clips::{Actor, CLASSES, Clip, Label, NEUTRAL, Table};
 use super::encoders::Planned;
 use super::features::Projector;
 use super::views::Views;
@@ -13,16 +13,17 @@ use serde::Serialize;
 use std::fs;
 use std::path::Path;
 
-/// `train_metadata.csv` and `test_metadata.csv`, labels in both.
+/// Writes `train_metadata.csv` and `test_metadata.csv`, both with labels.
 pub fn metadata(folder: &Path, table: &Table) -> Result<()> {
     let (train, test) = table.clips.split_at(table.train_clips);
     for (name, clips) in [("train_metadata.csv", train), ("test_metadata.csv", test)] {
         let path = folder.join(name);
-        let mut csv = csv::Writer::from_path(&path).with_context(|| format!("{}: cannot create", path.display()))?;
+        let mut csv =
+            csv::Writer::from_path(&path).with_context(|| format!("{}: cannot be created", path.display()))?;
         for clip in clips {
             csv.serialize(Row::new(clip, &table.actors[clip.actor]))?;
         }
-        csv.flush().with_context(|| format!("{}: cannot write", path.display()))?;
+        csv.flush().with_context(|| format!("{}: cannot be written", path.display()))?;
     }
     Ok(())
 }
@@ -45,7 +46,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn new(clip: &'a Take, actor: &'a Actor) -> Self {
+    fn new(clip: &'a Clip, actor: &'a Actor) -> Self {
         let common = Row {
             filename: &clip.name,
             video_id: &actor.name,
@@ -73,14 +74,14 @@ impl<'a> Row<'a> {
     }
 }
 
-/// `encoders.toml`: the order of the encoders and what each looks at.
+/// Writes `encoders.toml`: the order of the encoders and their modalities.
 pub fn encoders_toml(folder: &Path, encoders: &[Planned]) -> Result<()> {
     let entry = |encoder: &Planned| EncoderEntry { name: encoder.name.to_owned(), modality: Some(encoder.modality) };
     let list = EncoderList { encoder: encoders.iter().map(entry).collect() };
     write_text(&folder.join("encoders.toml"), &toml::to_string(&list)?)
 }
 
-/// `features/train/<encoder>.npz` and `features/test/<encoder>.npz`, one file in memory at a time, its rows in parallel.
+/// Writes `features/train/<encoder>.npz` and `features/test/<encoder>.npz`; generates one file at a time, rows in parallel.
 pub fn features(
     folder: &Path,
     table: &Table,
@@ -92,7 +93,7 @@ pub fn features(
     let names: Vec<&str> = table.clips.iter().map(|clip| clip.name.as_str()).collect();
     for (split, clips) in [("train", 0..table.train_clips), ("test", table.train_clips..table.clips.len())] {
         let folder = folder.join("features").join(split);
-        fs::create_dir_all(&folder).with_context(|| format!("{}: cannot create", folder.display()))?;
+        fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
         for (position, encoder) in encoders.iter().enumerate() {
             let projector = Projector::new(encoder, position, seed);
             let mut features = vec![0.0; clips.len() * encoder.width];
@@ -110,5 +111,5 @@ pub fn features(
 }
 
 pub fn write_text(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("{}: cannot write", path.display()))
+    fs::write(path, text).with_context(|| format!("{}: cannot be written", path.display()))
 }

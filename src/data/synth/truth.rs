@@ -1,7 +1,7 @@
-//! `truth.json`: what was planted in a synthetic pool, so that a trained model's choices can be held against it.
+//! `truth.json`: the model behind a synthetic pool, for comparison with a trained model's choices.
 
 use super::Preset;
-use super::clips::{CLASSES, Table, Take};
+use super::clips::{CLASSES, Clip, Table};
 use super::encoders::{Kind, Planned};
 use super::views::{ACTOR_SHIFT, CORRUPTION, Family, Sight, Views};
 use serde::Serialize;
@@ -11,9 +11,9 @@ use serde::Serialize;
 pub struct Truth {
     preset: Preset,
     seed: u64,
-    /// From the mean style of training actors to that of test actors, in sd between actors.
+    /// From the mean style of training actors to that of test actors, in standard deviations between actors.
     actor_shift: f32,
-    /// Chance that a family is corrupted in a clip.
+    /// Probability that a family is corrupted in a clip.
     corruption: f64,
     classes: [&'static str; 6],
     families: Vec<FamilyTruth>,
@@ -35,14 +35,14 @@ struct EncoderTruth {
     kind: &'static str,
     duplicate_of: Option<&'static str>,
     family: Option<Family>,
-    /// Share of the family's view in the variance of what the encoder sees; 0 for noise.
+    /// Share of the family's view in the variance of the encoder's input; 0 for noise.
     reliability: f32,
 }
 
 #[derive(Serialize)]
 struct ClipTruth {
     filename: String,
-    /// Families of which this clip shows nothing but corruption.
+    /// Families that are corrupted in this clip.
     corrupted: Vec<Family>,
 }
 
@@ -80,7 +80,7 @@ impl EncoderTruth {
 }
 
 impl ClipTruth {
-    fn new(clip: &Take, corrupted: [bool; 6]) -> Self {
+    fn new(clip: &Clip, corrupted: [bool; 6]) -> Self {
         let corrupted = Family::ALL.into_iter().filter(|&family| corrupted[family as usize]).collect();
         ClipTruth { filename: clip.name.clone(), corrupted }
     }

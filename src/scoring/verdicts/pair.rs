@@ -276,6 +276,6 @@ mod tests {
         assert_eq!(why(&b), "they have no clip in common");
         let mut one = system(0, |_| true);
         one.runs.iter_mut().for_each(|run| run.groups = Some(vec!["A1".into(); 6]));
-        assert!(compare(&one, &one, RankBy::Accuracy).unwrap_err().contains("all clips are of one group"));
+        assert!(compare(&one, &one, RankBy::Accuracy).unwrap_err().contains("found 1 group"));
     }
 }
