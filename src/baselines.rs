@@ -10,6 +10,7 @@ use crate::data::DataInfo;
 use crate::data::standardize::columns;
 use crate::data::{CONCATENATION, Pool, Split, targets};
 use crate::engine::{DeviceInfo, Engine};
+use crate::host::claim::Claim;
 use crate::host::ui::{self, Ui};
 use crate::runs::Versions;
 use crate::scoring::metrics::RankBy;
@@ -57,6 +58,8 @@ pub fn measure(
     ui: Ui,
 ) -> Result<Baselines> {
     let begun = Instant::now();
+    let claimed = || Claim::of(options.out, ".running", "running these baselines");
+    let claim = if options.out.is_dir() { Some(claimed()?) } else { None };
     ui.say("cross-validating uniform fusion");
     let mut uniform = config.clone();
     uniform.model.attention = Attention::Uniform;
@@ -71,6 +74,8 @@ pub fn measure(
         },
         ui,
     )?;
+    // A new folder is there by now; until then its `uniform` was claimed.
+    let _claim = claim.map_or_else(claimed, Ok)?;
     let load = config.data.options(Some(Split::Train), options.reading);
     let pool = Pool::load(options.data, &load, ui)?;
     let config = &Config { decode: config.decode.resolved(pool.has_blends()), ..config.clone() };

@@ -11,7 +11,8 @@ pub use runs::jobs;
 use crate::config::Config;
 use crate::data::{DataInfo, FoldChoice, Pool, Reading, Split};
 use crate::engine::Engine;
-use crate::host::files::{claim, write_atomically, write_json};
+use crate::host::claim::Claim;
+use crate::host::files::{remove_partials, write_atomically, write_json};
 use crate::host::ui::{self, Ui};
 use crate::runs::{
     CvRun, CvSummary, Leading, NestedRun, Optimism, Outcome, ValidationClips, Versions, nested_thresholds,
@@ -22,7 +23,7 @@ use crate::scoring::metrics::{self, Case, Measures, Task, Truth};
 use crate::scoring::scores::{LabelScores, Row, Scores};
 use crate::scoring::verdicts::{Estimate, FoldScores, System};
 use crate::train::shared::SharedPool;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -47,6 +48,10 @@ pub struct Options<'a> {
     pub reading: &'a Reading,
 }
 
+/// The claim of the process that cross-validates, and its work in messages.
+const CLAIM: &str = ".running";
+const WORK: &str = "running this cross-validation";
+
 /// Trains the runs that are not trained yet, and writes and returns the summary.
 ///
 /// # Errors
@@ -54,6 +59,9 @@ pub struct Options<'a> {
 /// configuration. Later: a run that fails.
 pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -> Result<CvSummary> {
     let begun = Instant::now();
+    let out = options.out;
+    // A new folder is claimed when it is created: a command that fails before that leaves none.
+    let claim = if out.is_dir() { Some(Claim::of(out, CLAIM, WORK)?) } else { None };
     let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
     let jobs = runs::jobs(engine, options.jobs)?;
     check_seeds(&config, &options.seeds)?;
@@ -75,13 +83,17 @@ pub fn cross_validate(engine: &Arc<Engine>, config: &Config, options: &Options, 
     let pool = SharedPool::new(pool, &selections, options.seeds.len())?;
     pool.dims(&config)?;
     runs::check_done(&pool, &config, options, &selections)?;
-    make_folder(options.out, &given)?;
-    let Some(_claim) = claim(&options.out.join(".running"))? else {
-        bail!(
-            "{}: found another process running this cross-validation; wait for it, or choose another --out",
-            options.out.display()
-        );
+    let _claim = match claim {
+        Some(claim) => claim,
+        None => {
+            std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
+            let claim = Claim::of(out, CLAIM, WORK)?;
+            check_folder(out, &given)?;
+            claim
+        }
     };
+    remove_partials(out);
+    write_atomically(&out.join("config.toml"), |file| Ok(file.write_all(given.to_toml().as_bytes())?))?;
     runs::train_all(engine, &pool, &config, options, &selections, jobs, ui)?;
     warn_of_left_out(options, &folds, ui);
     let outcomes = runs::read_all(options, &folds)?;
@@ -136,11 +148,6 @@ fn warn_of_left_out(options: &Options, folds: &[u32], ui: Ui) {
             before.runs.len()
         ));
     }
-}
-
-fn make_folder(out: &Path, config: &Config) -> Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("{}: cannot be created", out.display()))?;
-    write_atomically(&out.join("config.toml"), |file| Ok(file.write_all(config.to_toml().as_bytes())?))
 }
 
 fn chosen_folds(pool: &Pool, chosen: Option<&[u32]>) -> Result<Vec<u32>> {

@@ -24,7 +24,7 @@ use crate::data::{FoldChoice, Parts, Pool, Split};
 use crate::engine::Call;
 use crate::engine::Engine;
 use crate::host::ui::Ui;
-use crate::model::checkpoint::{Checkpoint, Header, Snapshot};
+use crate::model::checkpoint::{Checkpoint, Header, Snapshot, fingerprint};
 use crate::model::infer::Network;
 use crate::model::{LOSS_SLOTS, Standard};
 use crate::runs::{EpochLog, RunFolder, RunSummary};
@@ -184,8 +184,8 @@ impl Trainer {
         }
         let better = self.advance(judged.as_ref());
         if better {
-            self.state.best =
-                Some(Best { epoch: self.state.epoch, validation_loss: judged.as_ref().map(|judged| judged.loss) });
+            let validation_loss = judged.as_ref().map(|judged| judged.loss);
+            self.state.best = Some(Best { epoch: self.state.epoch, validation_loss, weights: None });
             // Without validation the last epoch is the best one: taken when it is over.
             self.best = if judged.is_some() { Some(self.network.model.snapshot(&self.standard)?) } else { None };
         }
@@ -242,12 +242,9 @@ impl Trainer {
         if tensors.iter().flat_map(|(_, values)| values).any(|value| !value.is_finite()) {
             return self.stop_non_finite(folder, None);
         }
-        if let Some(best) = &self.best {
-            folder.write_model(&self.header, best)?;
-        }
         tensors.extend(self.network.model.moments()?);
-        let header = Header { resume: Some(serde_json::to_string(&self.state)?), ..self.header.clone() };
-        folder.write_last(&header, &tensors)
+        let best = self.best.as_ref();
+        write_state(folder, &self.header, &mut self.state, &tensors, best)
     }
 
     fn set_initial_weights(&self) -> Result<()> {
@@ -263,4 +260,21 @@ impl Trainer {
         }
         Ok(())
     }
+}
+
+/// Saves a state with its `tensors` and the weights of its best epoch, whose fingerprint it takes.
+fn write_state(
+    folder: &mut RunFolder,
+    header: &Header,
+    state: &mut State,
+    tensors: &Snapshot,
+    best: Option<&Snapshot>,
+) -> Result<()> {
+    let weights = state.best.as_ref().and_then(|best| best.weights);
+    let best = best.map(|best| (best, weights.unwrap_or_else(|| fingerprint(best))));
+    if let (Some(of_state), Some((_, fingerprint))) = (&mut state.best, best) {
+        of_state.weights = Some(fingerprint);
+    }
+    let header = Header { resume: Some(serde_json::to_string(state)?), ..header.clone() };
+    folder.write_state(&header, tensors, best)
 }

@@ -59,7 +59,7 @@ pub struct Args {
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     if args.resume {
-        RunFolder::open(&args.out)?;
+        RunFolder::check_run(&args.out)?;
     }
     let config = config(&args)?;
     if !args.resume {

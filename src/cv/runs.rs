@@ -4,7 +4,6 @@ use super::Options;
 use crate::config::{Config, TrainConfig};
 use crate::data::FoldChoice;
 use crate::engine::{AvailableMemory, Engine};
-use crate::host::files;
 use crate::host::ui::{Ui, count};
 use crate::model::Mode;
 use crate::model::checkpoint::Header;
@@ -154,14 +153,13 @@ fn train(
     }
     let begun = Instant::now();
     let config = Config { train: TrainConfig { seed, ..config.train.clone() }, ..config.clone() };
-    files::remove_partials(&path);
     let mut trainer = Trainer::sharing(engine, pool, &config, selection, None, ui.silent())?;
     let mut folder = match path.join("config.toml").exists() {
         true => RunFolder::open(&path)?,
         false => RunFolder::begin(&path, &config)?,
     };
     let last = folder.last()?;
-    let after = trainer.go_on(&folder, last)?;
+    let after = trainer.go_on(&mut folder, last)?;
     let summary = trainer.run(&mut folder)?;
     let resumed = if after > 0 { format!(", resumed from epoch {after}") } else { String::new() };
     Ok(format!(

@@ -1,46 +1,51 @@
-//! Atomic writes, locks and checks of output paths.
+//! Atomic file writes: a reader sees a whole file or none, also after a kill or a power cut.
 
+use super::system::{Process, hostname, process};
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufWriter, Write as _};
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-/// A file under a temporary name, renamed when complete and deleted otherwise.
+/// A file being written under another name: it takes its own when it is complete, and is deleted if it never is.
 pub struct Partial {
     path: PathBuf,
     target: PathBuf,
 }
 
 impl Partial {
-    /// A temporary name beside `target`, unique to this process.
     pub fn of(target: &Path) -> Self {
         let mut path = target.as_os_str().to_owned();
-        path.push(format!(".{}.partial", std::process::id()));
+        path.push(format!(".{}.{}{PARTIAL}", hostname(), std::process::id()));
         Self { path: path.into(), target: target.to_owned() }
     }
 
-    /// Creates the temporary file.
+    /// Creates the file, and deletes those that killed processes of this machine left of the same target.
     ///
     /// # Errors
-    /// If it cannot be created.
+    /// The file cannot be created; the message says why.
     pub fn create(&self) -> Result<BufWriter<File>> {
+        if let Some(name) = self.target.file_name() {
+            remove_stale(folder_of(&self.target), name);
+        }
         let file = File::create(&self.path);
-        let file = file
-            .with_context(|| format!("{}: cannot be written; check that its folder exists", self.target.display()))?;
+        let file = file.map_err(|error| {
+            let why = format!("{}: cannot be written; {}", self.target.display(), advice(error.kind()));
+            anyhow::Error::from(error).context(why)
+        })?;
         Ok(BufWriter::new(file))
     }
 
-    /// Flushes the file and renames it to its target, replacing an existing file.
+    /// Gives the complete file its name, replacing any file of that name. When this returns, data and name are on the disk.
     ///
     /// # Errors
-    /// If it cannot be flushed or renamed.
+    /// The file cannot be written in full, or not renamed.
     pub fn publish(self, file: BufWriter<File>) -> Result<()> {
         let write = || -> Result<()> {
             file.into_inner()?.sync_all()?;
-            Ok(std::fs::rename(&self.path, &self.target)?)
+            Ok(rename(&self.path, &self.target)?)
         };
         write().with_context(|| format!("{}: cannot be written", self.target.display()))
     }
@@ -48,15 +53,40 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Fails harmlessly after `publish`; before it, the error being returned matters more than a leftover file.
+        // Renamed already where it was published; else the error under way matters more than a leftover.
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Writes a file atomically: the complete file or none.
+/// Renames a file whose data are on the disk, and waits until the new name is on the disk as well.
 ///
 /// # Errors
-/// If it cannot be written; an existing file then stays unchanged.
+/// The file cannot be renamed.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)?;
+    if cfg!(unix) {
+        // Some file systems cannot sync a folder; they have nothing better to offer.
+        let _ = File::open(folder_of(to)).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
+}
+
+/// What to do about an error of that kind when a file is created.
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "its folder is read-only for this user; choose another one, or change its permissions"
+        }
+        ErrorKind::InvalidFilename => "its name is too long; choose a shorter one",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full; free some space",
+        _ => "check that its folder exists",
+    }
+}
+
+/// Writes a file atomically.
+///
+/// # Errors
+/// The file cannot be written; then the old one, if any, is left as it was.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
     let partial = Partial::of(path);
     let mut file = partial.create()?;
@@ -64,45 +94,71 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) ->
     partial.publish(file)
 }
 
-/// Writes a value as indented JSON, atomically.
+/// Writes a value as JSON, atomically.
 ///
 /// # Errors
-/// If the file cannot be written.
+/// The file cannot be written.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)?;
     write_atomically(path, |file| Ok(writeln!(file, "{text}")?))
 }
 
-/// Reads a file written by [`write_json`]; `what` (the expected contents) and `advice` go into error messages.
+/// Reads what [`write_json`] wrote. `what` the file should be and `advice` become part of messages.
 ///
 /// # Errors
-/// If the file cannot be read or does not deserialise to `T`.
+/// The file is missing, or holds something else.
 pub fn read_json<T: DeserializeOwned>(path: &Path, what: &str, advice: &str) -> Result<T> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: cannot be read, expected {what}; {advice}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{}: not {what}; {advice}", path.display()))
 }
 
-/// Removes the temporary files of killed processes. Call it only for a folder that no other process writes to.
+/// End of the names of files and folders that are being written.
+pub const PARTIAL: &str = ".partial";
+
+/// Deletes the partial files in a folder, which this process must have claimed: they were left by killed processes.
 pub fn remove_partials(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if is_partial(&entry.file_name()) {
-            // A leftover file that cannot be removed does no harm.
-            let _ = std::fs::remove_file(entry.path());
+            // One that cannot be deleted does no harm.
+            let path = entry.path();
+            let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        }
+    }
+}
+
+/// Deletes the partial files and folders of one target whose processes ran on this machine and have ended.
+pub fn remove_stale(folder: &Path, target: &OsStr) {
+    let host = hostname();
+    let Some(target) = target.to_str() else { return };
+    let is_stale = |name: &str| {
+        let process_of = || name.strip_prefix(target)?.strip_prefix('.')?.strip_suffix(PARTIAL)?.strip_prefix(&host);
+        let pid = process_of().and_then(|rest| rest.strip_prefix('.')?.parse().ok());
+        pid.is_some_and(|pid| process(pid) == Process::Ended)
+    };
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_stale) {
+            let path = entry.path();
+            let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
         }
     }
 }
 
 fn is_partial(name: &OsStr) -> bool {
-    name.as_encoded_bytes().ends_with(b".partial")
+    name.as_encoded_bytes().ends_with(PARTIAL.as_bytes())
 }
 
-/// Checks, before work begins, that an output file can be created.
+/// The folder that a path lies in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Checks, before work begins, that a file for results can be created.
 ///
 /// # Errors
-/// If it exists already, or its folder does not exist.
+/// It exists, or its folder does not.
 pub fn check_new_file(path: &Path) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     if !folder.is_dir() {
         bail!("{}: found no folder {}, expected an existing one; create it first", path.display(), folder.display());
     }
@@ -112,40 +168,29 @@ pub fn check_new_file(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Locks a folder for this process through a lock file in it, until the returned file is dropped; `None` if another process
-/// holds the lock. The operating system releases it when the process ends, also after a crash.
-///
-/// # Errors
-/// If the lock file cannot be created.
-pub fn claim(path: &Path) -> Result<Option<File>> {
-    let file = OpenOptions::new().create(true).append(true).open(path);
-    let file = file.with_context(|| format!("{}: cannot be created", path.display()))?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Ok(None),
-        // Some network file systems do not support locks; there the user must avoid concurrent runs.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(file)),
-    }
-}
+/// Claims that processes hold while they write a folder; a killed one leaves its claim behind.
+pub const CLAIMS: [&str; 2] = [".running", ".training"];
 
-/// Creates an output folder.
+/// Creates a folder for results.
 ///
 /// # Errors
-/// If it exists and is not empty, or cannot be created.
+/// It exists and is not empty, or cannot be created.
 pub fn new_folder(path: &Path) -> Result<()> {
     check_new_folder(path)?;
     std::fs::create_dir_all(path).with_context(|| format!("{}: cannot be created", path.display()))
 }
 
-/// Checks, before work begins, that an output folder can be created.
+/// Checks, before work begins, that a folder for results does not exist yet or is empty. Partial files and claims that killed
+/// processes left do not count.
 ///
 /// # Errors
-/// If it exists and is not empty.
+/// It exists and is not empty.
 pub fn check_new_folder(path: &Path) -> Result<()> {
     if let Ok(entries) = std::fs::read_dir(path) {
         for entry in entries {
             let entry = entry?.file_name();
-            // Temporary files of a killed process can be overwritten.
-            if !is_partial(&entry) {
+            let is_claim = entry.to_str().is_some_and(|name| CLAIMS.contains(&name.trim_end_matches(".d")));
+            if !is_partial(&entry) && !is_claim {
                 bail!(
                     "{}: found a folder that is not empty (it contains {}), expected a new or empty one; choose another name",
                     path.display(),
@@ -157,4 +202,40 @@ pub fn check_new_folder(path: &Path) -> Result<()> {
         bail!("{}: found a file, expected a new or empty folder; choose another name", path.display());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leftovers_of_ended_processes_are_deleted() {
+        let folder = tempfile::TempDir::new().expect("a temporary folder");
+        let mut ended = std::process::Command::new("true").spawn().expect("a process");
+        ended.wait().expect("it ends");
+        let (host, own) = (hostname(), std::process::id());
+        let stale = format!("a.json.{host}.{}{PARTIAL}", ended.id());
+        let kept = [
+            format!("a.json.{host}.{own}{PARTIAL}"),
+            format!("a.json.elsewhere.{}{PARTIAL}", ended.id()),
+            format!("b.json.{host}.{}{PARTIAL}", ended.id()),
+        ];
+        for name in kept.iter().chain([&stale]) {
+            std::fs::write(folder.path().join(name), "half").expect("written");
+        }
+        write_json(&folder.path().join("a.json"), &1).expect("written");
+        assert!(!folder.path().join(&stale).exists(), "{stale}");
+        // The own one is that of the file that was just written.
+        assert!(kept[1..].iter().all(|name| folder.path().join(name).exists()), "others are left alone");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 3);
+    }
+
+    #[test]
+    fn errors_say_what_to_do() {
+        let long = PathBuf::from("x".repeat(300));
+        let error = write_json(&long, &1).expect_err("no file system takes it");
+        assert!(format!("{error:#}").contains("its name is too long; choose a shorter one"), "{error:#}");
+        assert!(advice(ErrorKind::ReadOnlyFilesystem).contains("read-only"));
+        assert!(advice(ErrorKind::StorageFull).contains("disk is full"));
+    }
 }

@@ -1,8 +1,10 @@
 //! `model.safetensors`: named tensors in torch layout with all that is needed to use them. Same content, same bytes.
 
+mod fingerprint;
 mod header;
 
 pub use crate::data::EncoderInfo;
+pub use fingerprint::fingerprint;
 pub use header::{FORMAT, Header};
 
 use crate::host::files::write_atomically;
@@ -162,7 +164,7 @@ impl Checkpoint {
     }
 }
 
-/// Writes a file whole or not at all. The header is made here, since its order must not depend on a hash.
+/// Writes a file atomically. The header is made here, since its order must not depend on a hash.
 ///
 /// # Errors
 /// Where the file cannot be written.

@@ -3,7 +3,7 @@
 use super::files::{self, Missing};
 use crate::data::FoldChoice;
 use crate::model::checkpoint::Header;
-use crate::runs::{EpochLog, RunSummary, ValidationClips};
+use crate::runs::{EpochLog, Log, RunSummary, ValidationClips};
 use crate::scoring::judge::Judgement;
 use crate::scoring::metrics::Score;
 use crate::train::Trainer;
@@ -39,8 +39,16 @@ impl Run {
                 None
             }
         };
-        let (log, broken) = read_log(&path.join("metrics.jsonl"));
-        if let Some(why) = broken {
+        let (log, why) = match Log::read(path) {
+            Ok(Log { epochs, damage, .. }) => {
+                let none = if epochs.is_empty() { vec!["found no epoch".to_owned()] } else { Vec::new() };
+                let damage = if damage.is_empty() { none } else { damage };
+                let file = path.join("metrics.jsonl");
+                (epochs, (!damage.is_empty()).then(|| format!("{}: {}", file.display(), damage.join("; "))))
+            }
+            Err(error) => (Vec::new(), Some(format!("{error:#}"))),
+        };
+        if let Some(why) = why {
             miss(if log.is_empty() { "learning curves" } else { "part of the learning curves" }, why, None);
         }
         let held_out = summary.as_ref().is_none_or(|summary| summary.selection != FoldChoice::All);
@@ -80,23 +88,4 @@ impl Run {
         let so_far = || Some(Score { presence: best?.presence?, salience: best?.salience.unwrap_or(0.0) });
         self.official.map(|official| official.score()).or_else(so_far)
     }
-}
-
-/// Epochs up to the first line that cannot be read, and why it cannot.
-fn read_log(path: &Path) -> (Vec<EpochLog>, Option<String>) {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) => return (Vec::new(), Some(format!("{}: cannot be read: {error}", path.display()))),
-    };
-    let mut log = Vec::new();
-    for (line, number) in text.lines().zip(1..) {
-        match serde_json::from_str(line) {
-            Ok(epoch) => log.push(epoch),
-            Err(error) => {
-                return (log, Some(format!("{}: line {number} is not an epoch: {error}", path.display())));
-            }
-        }
-    }
-    let broken = log.is_empty().then(|| format!("{}: found no epoch", path.display()));
-    (log, broken)
 }

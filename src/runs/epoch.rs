@@ -1,10 +1,8 @@
-//! `metrics.jsonl`: a line per epoch.
+//! An epoch of a run, as a line of `metrics.jsonl` records it.
 
 use super::summary::figures;
 use crate::scoring::gate::GateState;
-use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// A line of `metrics.jsonl`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,7 +36,7 @@ pub struct EpochLog {
 }
 
 impl EpochLog {
-    /// The epoch for people.
+    /// The epoch as a line of progress.
     pub fn line(&self) -> String {
         let mut line = format!("epoch {:3}  loss {:.4}", self.epoch, self.loss);
         if let Some(loss) = self.validation_loss {
@@ -48,18 +46,5 @@ impl EpochLog {
             .map_or(String::new(), |text| format!("  {text}"));
         line += &format!("  lr {:.1e}  τ {:.3}  {:.0} rows/s", self.lr, self.temperature, self.rows_per_second);
         if self.best && self.validation_loss.is_some() { line + "  best" } else { line }
-    }
-
-    /// Reads all lines of a run's `metrics.jsonl`.
-    ///
-    /// # Errors
-    /// It is not there, or a line cannot be understood.
-    pub fn read_all(run: &Path) -> Result<Vec<Self>> {
-        let path = run.join("metrics.jsonl");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
-        let epoch = |(line, number)| {
-            serde_json::from_str(line).with_context(|| format!("{}: line {number} is not an epoch", path.display()))
-        };
-        text.lines().zip(1..).map(epoch).collect()
     }
 }

@@ -1,24 +1,21 @@
-//! The learning rates of a cross-validation's runs, for a run that no clips validate.
+//! The learning rate schedule of a cross-validation, for a run without validation clips.
 
 use super::cv::CvSummary;
 use super::epoch::EpochLog;
 use crate::config::Config;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use std::path::Path;
 
 impl CvSummary {
     /// The schedule to replay: for each epoch the learning rate as a factor of `train.lr`, median over all runs of the
-    /// cross-validation in `dir`. Once a run has ended it holds its last value. What repeats at the end is left out, since the
-    /// last factor holds.
+    /// cross-validation in `dir`. A run that has ended counts with its last factor. Repetitions of the last factor are left out.
     ///
     /// # Errors
-    /// The configuration or the log of a run cannot be read.
+    /// The configuration cannot be read, or the log of a run cannot or has gaps.
     pub fn lr_factors(&self, dir: &Path) -> Result<Vec<f64>> {
         let lr = f64::from(Config::load(Some(&dir.join("config.toml")), &[])?.train.lr);
         let factors = |folder: &str| -> Result<Vec<f64>> {
-            let run = dir.join(folder);
-            let log = EpochLog::read_all(&run)?;
-            ensure!(!log.is_empty(), "{}: found no epoch, expected one at least", run.join("metrics.jsonl").display());
+            let log = EpochLog::read_all(&dir.join(folder))?;
             Ok(log.iter().map(|epoch| epoch.lr / lr).collect())
         };
         let runs = self.runs.iter().map(|run| factors(&run.folder)).collect::<Result<Vec<_>>>()?;

@@ -10,11 +10,12 @@
 use super::settings::Settings;
 use crate::config::{Config, recorded};
 use crate::data::{Missing, Reading, labels};
-use crate::host::files::{self, write_atomically};
+use crate::host::claim::{Claim, Holder};
+use crate::host::files::write_atomically;
 use crate::runs::CvSummary;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -133,14 +134,12 @@ impl TrialFolder {
         Ok(error.map_or(State::Pending, |error| State::Failed(error.trim_end().to_owned())))
     }
 
-    /// Locks the trial for this process until the file is dropped; `None` if another process holds the lock.
-    ///
-    /// The operating system releases the lock when the process ends for any reason.
+    /// Claims the trial for this process until the claim is dropped; the inner `Err` names the process that holds it.
     ///
     /// # Errors
-    /// A lock file that cannot be created.
-    pub fn claim(&self) -> Result<Option<File>> {
-        files::claim(&self.path.join("lock"))
+    /// The claim cannot be created.
+    pub fn claim(&self) -> Result<Result<Claim, Holder>> {
+        Claim::take(&self.path.join("lock"))
     }
 
     /// Writes `error.txt`.

@@ -55,8 +55,8 @@ impl Runner<'_> {
             if !is_due(summary.trials[id].status) {
                 continue;
             }
-            if folder.claim()?.is_none() {
-                self.ui.say(format!("trial {id:04}: skipped, locked by another process"));
+            if let Err(holder) = folder.claim()? {
+                self.ui.say(format!("trial {id:04}: skipped, locked by another process ({holder})"));
                 continue;
             }
             let of = format!("{}/{}  {}", position + 1, todo.len(), summary.trials[id].name);
@@ -98,7 +98,7 @@ impl Runner<'_> {
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let status = command.status().with_context(|| format!("{}: cannot be started", program.display()))?;
         // If another process took the lock, it records the outcome.
-        if matches!(folder.state()?, State::Pending) && folder.claim()?.is_some() {
+        if matches!(folder.state()?, State::Pending) && folder.claim()?.is_ok() {
             folder.fail(&ended(status, &log))?;
         }
         Ok(())

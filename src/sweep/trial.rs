@@ -23,8 +23,9 @@ pub struct Moved {
 pub fn run(folder: &TrialFolder, moved: Moved, jobs: Option<usize>, engine: &Arc<Engine>, ui: Ui) -> Result<CvSummary> {
     let trial = folder.read()?;
     let path = folder.path.display();
-    let Some(_claim) = folder.claim()? else {
-        bail!("{path}: found another process running this trial; wait for it, or run another trial");
+    let _claim = match folder.claim()? {
+        Ok(claim) => claim,
+        Err(holder) => bail!("{path}: found another process running this trial: {holder}; wait for it, or run another trial"),
     };
     if let State::Done(summary) = folder.state()? {
         ui.say(format!("{path}: already finished"));

@@ -144,7 +144,7 @@ impl View<'_> {
         if let (Some(loss), Some(presence), Some(salience)) = (log.validation_loss, log.presence, log.salience) {
             line("validation", format!("loss {loss:.4}, scores: presence {presence:.3}, salience {salience:.3}"));
         }
-        if let Some(Best { epoch, validation_loss: Some(loss) }) = self.best {
+        if let Some(Best { epoch, validation_loss: Some(loss), .. }) = self.best {
             let stop = epoch.saturating_add(self.patience);
             let early = stop < self.max_epochs && stop > log.epoch;
             let stop = if early { format!("; ends after epoch {stop} without a better one") } else { String::new() };
@@ -194,7 +194,7 @@ mod tests {
         let selected = selected.map(|(name, share, weight)| Selected { name: name.into(), share, weight });
         let view = View {
             log: &log(),
-            best: Some(Best { epoch: 11, validation_loss: Some(1.256) }),
+            best: Some(Best { epoch: 11, validation_loss: Some(1.256), weights: None }),
             patience: 7,
             max_epochs: 100,
             selected: selected.into(),
@@ -221,7 +221,7 @@ mod tests {
             best: true,
             ..log()
         };
-        let best = Some(Best { epoch: 14, validation_loss: None });
+        let best = Some(Best { epoch: 14, validation_loss: None, weights: None });
         let view = View { log: &log, best, patience: 7, max_epochs: 100, selected: Vec::new() };
         let expected = "    epoch 14 loss 0.8421 (presence 0.9012, salience 0.7165, domain 0.6912)
         rate lr 3.0e-4, τ 0.701, 41234 rows/s";

@@ -3,13 +3,14 @@
 //! Steps repeat to the bit. From the last saved state (or the initial weights) the run is replayed to just before the
 //! bad step, and the tensors of the step are read one kernel at a time.
 
-use super::Trainer;
 use super::state::State;
+use super::{Trainer, write_state};
 use crate::engine::Call;
 use crate::kernel::Role;
 use crate::kernel::buffer::{AnyBuffer, Buffer};
 use crate::kernel::step::Step;
 use crate::model::Model;
+use crate::model::checkpoint::Snapshot;
 use crate::runs::RunFolder;
 use anyhow::{Result, bail};
 
@@ -36,7 +37,7 @@ impl Trainer {
             }
             if let Some(tensor) = self.first_in_step()? {
                 let (state, good, moments) = good.expect("taken before the first suspect");
-                folder.write_good(&self.header, serde_json::to_string(&state)?, self.best.as_ref(), good, moments)?;
+                self.write_good(folder, state, good, moments)?;
                 let kept = folder.path.display();
                 bail!(
                     "a number is not finite: it began at step {} in {tensor}; the last good weights are in {kept}; {ADVICE}",
@@ -48,7 +49,7 @@ impl Trainer {
             Some(good) => good,
             None => (self.state.clone(), self.network.model.snapshot(&self.standard)?, self.network.model.moments()?),
         };
-        folder.write_good(&self.header, serde_json::to_string(&state)?, self.best.as_ref(), good, moments)?;
+        self.write_good(folder, state, good, moments)?;
         let kept = folder.path.display();
         match self.first_in_inference()? {
             Some(tensor) => bail!(
@@ -58,6 +59,12 @@ impl Trainer {
                 "a number was not finite by step {after}, but replaying the run did not repeat it; the device does not compute reliably"
             ),
         }
+    }
+
+    /// Saves the last good state; `model.safetensors` gets the best weights, or the good ones where no epoch is the best yet.
+    fn write_good(&self, folder: &mut RunFolder, mut state: State, good: Snapshot, moments: Snapshot) -> Result<()> {
+        let best = self.best.clone().unwrap_or_else(|| good.clone());
+        write_state(folder, &self.header, &mut state, &good.into_iter().chain(moments).collect(), Some(&best))
     }
 
     /// Back to the last saved state, or to the start.

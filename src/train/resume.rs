@@ -1,18 +1,21 @@
-//! A run that goes on: from its last saved state, on the clips and with the configuration that it began with.
+//! Resuming a run: from its last saved state, on the same clips and with the same configuration.
 
 use super::Trainer;
 use super::shared::SharedPool;
-use super::state::State;
+use super::state::{Best, State};
 use crate::config::{Blends, Config};
 use crate::data::FoldChoice;
 use crate::model::checkpoint::{Checkpoint, Header};
 use crate::runs::RunFolder;
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
 
+/// Relative; another device or another order of sums changes a loss by less.
+const LOSS_TOLERANCE: f64 = 1e-3;
+
 impl Trainer {
-    /// Goes on where `last` (a run's `last.safetensors`) and `best` (its `model.safetensors`) stopped; returns the epochs
-    /// that are done.
+    /// Resumes from `last` (a run's `last.safetensors`) and `best` (its `model.safetensors`, the weights that `last` records);
+    /// returns the number of epochs done.
     ///
     /// # Errors
     /// A checkpoint of another pool or configuration, or one without what resuming needs.
@@ -34,7 +37,9 @@ impl Trainer {
         );
         ensure!(
             before == self.config,
-            "the configuration differs from the run's config.toml; resume without --config and --set, or start a new run with --init"
+            "the configuration differs from the run's config.toml in {}; resume without --config and --set, or start a new run with \
+             --init",
+            before.differing_keys(&self.config).join(", ")
         );
         self.network.model.load(&last)?;
         self.network.model.load_moments(&last)?;
@@ -47,21 +52,59 @@ impl Trainer {
         Ok(self.state.epoch)
     }
 
-    /// Goes on with the run in `folder`, whose `last.safetensors` is `last`; from the start where none was saved. Returns the
-    /// epochs that are done.
+    /// Resumes the run in `folder`, whose `last.safetensors` is `last`; starts it anew if none was saved. Returns the number of
+    /// epochs done.
     ///
     /// # Errors
-    /// As [`Trainer::resume`].
-    pub fn go_on(&mut self, folder: &RunFolder, last: Option<Checkpoint>) -> Result<u32> {
+    /// As [`Trainer::resume`]; `model.safetensors` does not hold the best weights that `last` records.
+    pub fn go_on(&mut self, folder: &mut RunFolder, last: Option<Checkpoint>) -> Result<u32> {
         let epoch = match last {
-            Some(last) => self.resume(last, folder.model()?)?,
+            Some(last) => {
+                let best = self.best_of(folder, &last)?;
+                self.resume(last, best)?
+            }
             None => 0,
         };
-        folder.truncate_log(epoch)?;
+        if let Some(damage) = folder.repair_log(epoch)? {
+            self.ui.warn(damage);
+        }
         Ok(epoch)
     }
 
-    /// Which clips the run of a `last.safetensors` learns from.
+    /// The weights of the best epoch so far. Without validation that is the last epoch, whose weights `last` holds itself.
+    fn best_of(&mut self, folder: &mut RunFolder, last: &Checkpoint) -> Result<Option<Checkpoint>> {
+        let best = State::of(&last.header)?.best.filter(|_| self.validation.held_out);
+        let Some(Best { epoch, weights, validation_loss }) = best else { return Ok(None) };
+        if let Some(fingerprint) = weights {
+            return folder.best(epoch, fingerprint).map(Some);
+        }
+        // A version that recorded no fingerprint: the validation loss tells.
+        let path = folder.path.join("model.safetensors");
+        let (shown, remedy) = (path.display(), "restore it from a copy, or train again with another --out");
+        let best = folder.model()?;
+        let best = best.with_context(|| {
+            format!(
+                "{shown}: found no such file, expected the weights of epoch {epoch}, the best of this run; {remedy}"
+            )
+        })?;
+        best.header.check_pool(&self.header).with_context(|| format!("{shown}: belongs to another run; {remedy}"))?;
+        self.network.model.load(&best)?;
+        let output = self.network.infer(&self.validation.rows)?;
+        let (found, expected) = (self.validation.judge(output, &self.config).loss, validation_loss.unwrap_or(f64::NAN));
+        ensure!(
+            (found - expected).abs() <= LOSS_TOLERANCE * expected.abs(),
+            "{shown}: found weights with a validation loss of {found:.6}, expected {expected:.6}, that of epoch {epoch}, the best of \
+             this run; {remedy}"
+        );
+        self.ui.warn(format!(
+            "{}: written by a version that recorded no fingerprint of the best weights; that model.safetensors holds them was \
+             checked by its validation loss alone",
+            folder.path.display()
+        ));
+        Ok(Some(best))
+    }
+
+    /// Which folds the run of a `last.safetensors` trains and validates on.
     ///
     /// # Errors
     /// It holds no training state.
@@ -69,7 +112,7 @@ impl Trainer {
         Ok(State::of(last)?.selection)
     }
 
-    /// Whether a run that has ended was trained on these clips, encoders and features.
+    /// Checks that a finished run was trained on these clips, encoders and features, and that its model is the one it trained.
     ///
     /// # Errors
     /// It was not, or its files cannot be read.
@@ -82,7 +125,12 @@ impl Trainer {
             ..header.clone()
         })?;
         let last = Header::read(&run.join("last.safetensors"))?;
-        let State { clips, labels, .. } = State::of(&last)?;
+        let State { clips, labels, best, .. } = State::of(&last)?;
+        let recorded = best.and_then(|best| best.weights);
+        ensure!(
+            recorded.is_none_or(|fingerprint| fingerprint == model.fingerprint()),
+            "its model.safetensors holds other weights than the best ones of its training, which its last.safetensors records"
+        );
         ensure!(
             clips == pool.fingerprint(selection, config),
             "it was trained on other clips than the pool has now: give --missing, --labels and --drop-bad-clips as for its training"

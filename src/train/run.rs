@@ -63,8 +63,8 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
         None => RunFolder::create(options.out, &config)?,
     };
     if options.resume {
-        let epoch = trainer.go_on(&folder, last)?;
-        ui.say(format!("going on after epoch {epoch}"));
+        let epoch = trainer.go_on(&mut folder, last)?;
+        ui.say(format!("resumed from epoch {epoch}"));
     }
     trainer.show_live();
     trainer.run(&mut folder)

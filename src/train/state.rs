@@ -1,4 +1,4 @@
-//! What a run needs to go on, weights aside.
+//! What resuming a run needs besides its weights.
 
 use super::schedule::{EarlyStop, Plateau};
 use crate::config::{Config, TrainConfig};
@@ -8,7 +8,7 @@ use crate::runs::Stopped;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-/// All that changes from epoch to epoch, weights aside.
+/// What changes from epoch to epoch besides the weights; recorded in `last.safetensors`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct State {
     pub selection: FoldChoice,
@@ -42,7 +42,7 @@ impl State {
         }
     }
 
-    /// Why training ends after the epochs done; `None` where it does not end yet.
+    /// Why training ends after the epochs done; `None` if it continues.
     pub fn stopped(&self, train: &TrainConfig) -> Option<Stopped> {
         if train.max_steps > 0 && self.step >= train.max_steps {
             Some(Stopped::MaxSteps)
@@ -55,7 +55,10 @@ impl State {
 }
 
 impl State {
-    /// The state that a run's `last.safetensors` holds.
+    /// The state that a run's `last.safetensors` records.
+    ///
+    /// # Errors
+    /// It records none, or that of an incompatible version.
     pub fn of(last: &Header) -> Result<Self> {
         let state = last.resume.as_deref();
         let state = state.context("the checkpoint holds no training state; resuming needs a run's last.safetensors")?;
@@ -69,4 +72,8 @@ pub struct Best {
     /// From 1
     pub epoch: u32,
     pub validation_loss: Option<f64>,
+    /// Fingerprint of its weights, recorded when they are saved; `None` without validation, where `last.safetensors` itself
+    /// holds them, and in files of older versions
+    #[serde(default)]
+    pub weights: Option<u64>,
 }

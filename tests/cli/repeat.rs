@@ -56,15 +56,7 @@ fn a_killed_run_ends_like_one_that_was_not() {
                     --set model.temperature.mode=anneal --set model.dropout_warmup_epochs=20 \
                     --set adaptation.enabled=true --set adaptation.schedule=dann";
     let train = |run: &str| format!("train --data pool --out {run} --fold 2 --device cpu {SMALL} {settings}");
-    // A machine under load may look away until a run has ended.
-    for attempt in 0.. {
-        work.kill_when(&train("run"), "run/last.safetensors");
-        if !work.path("run/summary.json").exists() {
-            break;
-        }
-        assert!(attempt < 20, "the run always ended before it could be killed");
-        std::fs::remove_dir_all(work.path("run")).unwrap();
-    }
+    work.kill_after_a_save(&train("run"), "run");
     work.fails(
         "predict --model run --data pool --out predictions.json --device cpu",
         &[
@@ -78,7 +70,7 @@ fn a_killed_run_ends_like_one_that_was_not() {
         work.fails(&format!("{resume} {other}"), &["run: the run was started with ", "without --fold and --all"]);
     }
     let said = work.ok(resume);
-    assert!(said.stderr.contains("going on after epoch "), "{}", said.stderr);
+    assert!(said.stderr.contains("resumed from epoch "), "{}", said.stderr);
 
     work.ok(&train("whole"));
     for file in FILES {

@@ -37,6 +37,22 @@ pub struct Said {
     pub stderr: String,
 }
 
+/// A command under way, killed when it is dropped.
+pub struct Running(std::process::Child);
+
+impl Running {
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// A checkpoint as any reader of safetensors sees it.
 pub struct Checkpoint {
     pub metadata: BTreeMap<String, String>,
@@ -89,6 +105,35 @@ impl Workspace {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(self.path(file).exists(), "blendfuse {line}: no {file} in a minute");
+    }
+
+    /// Trains until a state with its best weights was saved, and kills the process before the run has ended. `line` trains into `run`.
+    pub fn kill_after_a_save(&self, line: &str, run: &str) {
+        // A machine under load may look away until a run has ended.
+        for attempt in 0.. {
+            self.kill_when(line, &format!("{run}/model.safetensors"));
+            let _ = fs::remove_file(self.path(&format!("{run}/.training"))); // its claim, released with it
+            if !self.path(&format!("{run}/summary.json")).exists() {
+                return;
+            }
+            assert!(attempt < 20, "the run always ended before it could be killed");
+            fs::remove_dir_all(self.path(run)).unwrap();
+        }
+    }
+
+    /// Starts a command and waits until `file` is there.
+    pub fn start(&self, line: &str, variables: &[(&str, &str)], file: &str) -> Running {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_blendfuse"));
+        command.current_dir(self.folder.path()).args(line.split_whitespace()).envs(CACHES);
+        command.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut running = Running(command.spawn().unwrap());
+        let begun = Instant::now();
+        while !self.path(file).exists() {
+            assert!(running.0.try_wait().unwrap().is_none(), "blendfuse {line}: ended without {file}");
+            assert!(begun.elapsed() < Duration::from_secs(60), "blendfuse {line}: no {file} in a minute");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        running
     }
 
     /// Runs a command while `meanwhile` is given the id of its process.
