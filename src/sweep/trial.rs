@@ -25,7 +25,9 @@ pub fn run(folder: &TrialFolder, moved: Moved, jobs: Option<usize>, engine: &Arc
     let path = folder.path.display();
     let _claim = match folder.claim()? {
         Ok(claim) => claim,
-        Err(holder) => bail!("{path}: found another process running this trial: {holder}; wait for it, or run another trial"),
+        Err(holder) => {
+            bail!("{path}: found another process running this trial: {holder}; wait for it, or run another trial")
+        }
     };
     if let State::Done(summary) = folder.state()? {
         ui.say(format!("{path}: already finished"));

@@ -92,7 +92,8 @@ fn cross_validations_trials_and_baselines_are_claimed() {
     };
     let first = work.start(&cv("cv", ENDLESS), &[], "cv/seed-0/fold-0/last.safetensors");
     let line = format!("-q {}", cv("cv", ENDLESS));
-    work.run(&line).is_failure(&line, &["cv: found another process running this cross-validation: ", &named(first.id())]);
+    work.run(&line)
+        .is_failure(&line, &["cv: found another process running this cross-validation: ", &named(first.id())]);
     drop(first);
     let first = work.start(&cv("baselines", ENDLESS), &[], "baselines/uniform/seed-0/fold-0/last.safetensors");
     let line = format!("-q {}", cv("baselines", ENDLESS));
