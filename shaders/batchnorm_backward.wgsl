@@ -10,7 +10,7 @@ struct Params { rows: u32, encoders: u32, width: u32, gamma: u32, beta: u32, mas
 @group(0) @binding(2) var<storage, read> dnorm: array<f32>;
 @group(0) @binding(3) var<storage, read> normed: array<f32>;  // x̂
 @group(0) @binding(4) var<storage, read> rstd: array<f32>;
-@group(0) @binding(5) var<storage, read> small: array<f32>;
+@group(0) @binding(5) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(6) var<storage, read> mask: array<u32>;    // (B, K) where `masked`
 @group(0) @binding(7) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(8) var<storage, read_write> grads: array<f32>;
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     grads[p.gamma + m] = dgamma;
     grads[p.beta + m] = dbeta;
-    let scale = small[p.gamma + m] * rstd[m];
+    let scale = packed_params[p.gamma + m] * rstd[m];
     let count = f32(present);
     for (var b = 0u; b < p.rows; b++) {
         let i = b * channels + m;

@@ -9,7 +9,7 @@ struct Params { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, be
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> partial: array<f32>;
 @group(0) @binding(3) var<storage, read> spans: array<u32>;     // (K, 2): first part, parts
-@group(0) @binding(4) var<storage, read> small: array<f32>;
+@group(0) @binding(4) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(5) var<storage, read> mask: array<u32>;      // (B, K) where `masked`
 @group(0) @binding(6) var<storage, read_write> running: array<f32>;  // (2, M): mean, variance
 @group(0) @binding(7) var<storage, read_write> normed: array<f32>;   // x̂ (B, M)
@@ -65,8 +65,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     rstd[m] = r;
 
-    let gamma = small[p.gamma + m];
-    let beta = small[p.beta + m];
+    let gamma = packed_params[p.gamma + m];
+    let beta = packed_params[p.beta + m];
     for (var b = 0u; b < p.rows; b++) {
         let i = b * channels + m;
         if !has(b, k) {

@@ -8,7 +8,7 @@ struct Params { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, be
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> partial: array<f32>;
 @group(0) @binding(3) var<storage, read> spans: array<u32>;    // (K, 2): first part, parts
-@group(0) @binding(4) var<storage, read> small: array<f32>;
+@group(0) @binding(4) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(5) var<storage, read> running: array<f32>;  // (2, M): mean, variance
 @group(0) @binding(6) var<storage, read> mask: array<u32>;     // (B, K) where `masked`
 @group(0) @binding(7) var<storage, read_write> h: array<f32>;  // (B, M)
@@ -32,5 +32,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         y += partial[((spans[2u * k] + s) * p.rows + b) * p.width + m % p.width];
     }
     let xhat = (y - running[m]) / sqrt(running[channels + m] + EPSILON);
-    h[i] = relu(small[p.gamma + m] * xhat + small[p.beta + m]);
+    h[i] = relu(packed_params[p.gamma + m] * xhat + packed_params[p.beta + m]);
 }

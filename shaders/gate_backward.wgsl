@@ -10,7 +10,7 @@ struct Params { rows: u32, encoders: u32, width: u32, hidden: u32, weight1: u32,
 @group(0) @binding(3) var<storage, read> h: array<f32>;
 @group(0) @binding(4) var<storage, read> w: array<f32>;
 @group(0) @binding(5) var<storage, read> g: array<f32>;
-@group(0) @binding(6) var<storage, read> small: array<f32>;
+@group(0) @binding(6) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(7) var<storage, read_write> du: array<f32>;
 @group(0) @binding(8) var<storage, read_write> dg: array<f32>;
 
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     var mean = 0.0;
     for (var k = 0u; k < p.encoders; k++) { mean += w[b * p.encoders + k] * dw[k]; }
-    let tau = clamp(small[p.temperature], p.tau_min, p.tau_max);
+    let tau = clamp(packed_params[p.temperature], p.tau_min, p.tau_max);
     for (var k = lane; k < p.encoders; k += LANES) {
         let d = w[b * p.encoders + k] * (dw[k] - mean) / tau;
         dlogits[k] = d;
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     for (var a = lane; a < p.hidden; a += LANES) {
         var sum = 0.0;
-        for (var k = 0u; k < p.encoders; k++) { sum += dlogits[k] * small[p.weight1 + k * p.hidden + a]; }
+        for (var k = 0u; k < p.encoders; k++) { sum += dlogits[k] * packed_params[p.weight1 + k * p.hidden + a]; }
         dg[b * p.hidden + a] = select(0.0, sum, g[b * p.hidden + a] > 0.0);
     }
 }

@@ -8,7 +8,7 @@ struct Params { rows: u32, encoders: u32, hidden: u32, parts: u32, top_n: u32, b
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> partial: array<f32>;
-@group(0) @binding(3) var<storage, read> small: array<f32>;
+@group(0) @binding(3) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(4) var<storage, read> mask: array<u32>;  // (B, K) where `masked`
 @group(0) @binding(5) var<storage, read_write> g: array<f32>;
 @group(0) @binding(6) var<storage, read_write> u: array<f32>;
@@ -30,7 +30,7 @@ fn has(b: u32, k: u32) -> bool {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let b = group.x;
     for (var a = lane; a < p.hidden; a += LANES) {
-        var sum = small[p.bias0 + a];
+        var sum = packed_params[p.bias0 + a];
         for (var s = 0u; s < p.parts; s++) {
             sum += partial[(s * p.rows + b) * p.hidden + a];
         }
@@ -38,15 +38,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     storageBarrier();
     for (var k = lane; k < p.encoders; k += LANES) {
-        var sum = small[p.bias1 + k];
+        var sum = packed_params[p.bias1 + k];
         for (var a = 0u; a < p.hidden; a++) {
-            sum += small[p.weight1 + k * p.hidden + a] * g[b * p.hidden + a];
+            sum += packed_params[p.weight1 + k * p.hidden + a] * g[b * p.hidden + a];
         }
         logits[k] = sum;
         u[b * p.encoders + k] = sum;
     }
     workgroupBarrier();
-    let tau = clamp(small[p.temperature], p.tau_min, p.tau_max);
+    let tau = clamp(packed_params[p.temperature], p.tau_min, p.tau_max);
     for (var k = lane; k < p.encoders; k += LANES) {
         if !has(b, k) {
             powers[k] = 0.0;

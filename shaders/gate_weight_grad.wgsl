@@ -9,7 +9,7 @@ struct Params { rows: u32, encoders: u32, hidden: u32, weight1: u32, bias1: u32,
 @group(0) @binding(2) var<storage, read> du: array<f32>;
 @group(0) @binding(3) var<storage, read> u: array<f32>;
 @group(0) @binding(4) var<storage, read> g: array<f32>;
-@group(0) @binding(5) var<storage, read> small: array<f32>;
+@group(0) @binding(5) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(6) var<storage, read_write> grads: array<f32>;
 
 @compute @workgroup_size(64)
@@ -25,7 +25,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         if a == p.hidden { grads[p.bias1 + k] = sum; } else { grads[p.weight1 + k * p.hidden + a] = sum; }
     } else if a == 0u {
-        let tau = small[p.temperature];
+        let tau = packed_params[p.temperature];
         for (var j = 0u; j < p.rows * p.encoders; j++) { sum -= du[j] * u[j]; }
         grads[p.temperature] = select(0.0, sum / tau, tau >= p.tau_min && tau <= p.tau_max);
     }

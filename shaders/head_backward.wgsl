@@ -7,7 +7,7 @@ struct Params { rows: u32, hidden: u32, heads: u32, classes: u32, outputs: u32, 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> dlogits: array<f32>;
 @group(0) @binding(3) var<storage, read> t: array<f32>;
-@group(0) @binding(4) var<storage, read> small: array<f32>;
+@group(0) @binding(4) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dt: array<f32>;
 
 @compute @workgroup_size(64)
@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let last = select(min((head + 1u) * p.classes, p.outputs), p.outputs, head == p.heads - 1u);
     var sum = 0.0;
     for (var o = head * p.classes; o < last; o++) {
-        sum += dlogits[b * p.outputs + o] * small[p.weight1 + o * p.hidden + j];
+        sum += dlogits[b * p.outputs + o] * packed_params[p.weight1 + o * p.hidden + j];
     }
     dt[i] = select(0.0, sum, t[i] > 0.0);
 }

@@ -7,7 +7,7 @@ struct Params { rows: u32, hidden: u32, heads: u32, classes: u32, outputs: u32, 
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> partial: array<f32>;
-@group(0) @binding(3) var<storage, read> small: array<f32>;
+@group(0) @binding(3) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(4) var<storage, read_write> t: array<f32>;
 @group(0) @binding(5) var<storage, read_write> logits: array<f32>;
 
@@ -18,16 +18,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let b = group.x;
     let all = p.heads * p.hidden;
     for (var j = lane; j < all; j += LANES) {
-        var sum = small[p.bias0 + j];
+        var sum = packed_params[p.bias0 + j];
         for (var s = 0u; s < p.parts; s++) { sum += partial[(s * p.rows + b) * all + j]; }
         t[b * all + j] = relu(sum);
     }
     storageBarrier();
     for (var o = lane; o < p.outputs; o += LANES) {
         let head = min(o / p.classes, p.heads - 1u);
-        var sum = small[p.bias1 + o];
+        var sum = packed_params[p.bias1 + o];
         for (var j = 0u; j < p.hidden; j++) {
-            sum += small[p.weight1 + o * p.hidden + j] * t[b * all + head * p.hidden + j];
+            sum += packed_params[p.weight1 + o * p.hidden + j] * t[b * all + head * p.hidden + j];
         }
         logits[b * p.outputs + o] = sum;
     }

@@ -1,13 +1,13 @@
 // dz = scale · Σ_j s_j dt_j Q₁[j] where z > 0, else 0;  s_j = −reversal for the domain head's hidden values, else 1
 //
-// dt (B, G·H), Q₁ (G·H, F) within `small`, z (B, F)  →  dz (B, F), the gradient before relu and dropout.
+// dt (B, G·H), Q₁ (G·H, F) within `packed_params`, z (B, F)  →  dz (B, F), the gradient before relu and dropout.
 // z > 0 exactly where relu and dropout let a value through. Twin: src/kernels/head_input_grad.rs.
 
 struct Params { rows: u32, hidden: u32, domain: u32, fused: u32, weight0: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> dt: array<f32>;
-@group(0) @binding(3) var<storage, read> small: array<f32>;
+@group(0) @binding(3) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(4) var<storage, read> z: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dz: array<f32>;
 
@@ -22,7 +22,7 @@ fn left(i: Term, k: Term) -> f32 { return k.scale * dt[i.at + k.at]; }
 
 fn right_column(j: u32) -> Term { return term(p.weight0 + j); }
 fn right_k(k: u32) -> Term { return term(k * p.fused); }
-fn right(j: Term, k: Term) -> f32 { return small[j.at + k.at]; }
+fn right(j: Term, k: Term) -> f32 { return packed_params[j.at + k.at]; }
 
 fn put(i: u32, j: u32, sum: f32) {
     let at = i * p.fused + j;

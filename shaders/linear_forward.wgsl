@@ -1,12 +1,12 @@
 // partial[s] = x Wᵀ over part s of the inner sum
 //
-// x (B, I), W (O, I) within `small`  →  partial (S, B, O). Twin: src/kernels/linear_forward.rs.
+// x (B, I), W (O, I) within `packed_params`  →  partial (S, B, O). Twin: src/kernels/linear_forward.rs.
 
 struct Params { rows: u32, inner: u32, outer: u32, part: u32, weight: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> x: array<f32>;
-@group(0) @binding(3) var<storage, read> small: array<f32>;
+@group(0) @binding(3) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
 
 const LEFT_BY_K = true;
@@ -22,7 +22,7 @@ fn left(i: Term, k: Term) -> f32 { return x[i.at + k.at]; }
 
 fn right_column(j: u32) -> Term { return term(p.weight + j * p.inner); }
 fn right_k(k: u32) -> Term { return term(k); }
-fn right(j: Term, k: Term) -> f32 { return small[j.at + k.at]; }
+fn right(j: Term, k: Term) -> f32 { return packed_params[j.at + k.at]; }
 
 fn put(i: u32, j: u32, sum: f32) {
     partial[(part * p.rows + i) * p.outer + j] = sum;

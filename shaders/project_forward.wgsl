@@ -8,7 +8,7 @@ struct Params { rows: u32, width: u32, chunks: u32, columns: u32, parts: u32, fe
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read> rows: array<u32>;
-@group(0) @binding(4) var<storage, read> standard: array<f32>;  // (2, D): mean, rstd
+@group(0) @binding(4) var<storage, read> scaler: array<f32>;  // (2, D): mean, rstd
 @group(0) @binding(5) var<storage, read> w: array<f32>;
 @group(0) @binding(6) var<storage, read> chunks: array<u32>;    // (chunks, 8)
 @group(0) @binding(7) var<storage, read_write> partial: array<f32>;

@@ -13,6 +13,6 @@ struct Params { rows: u32, width: u32, chunks: u32, columns: u32, words: u32, pa
 @group(0) @binding(5) var<storage, read> chunks: array<u32>;  // (chunks, 8)
 @group(0) @binding(6) var<storage, read_write> partial: array<f32>;
 
-fn right_column(j: u32) -> Term { return term(p.width * chunk.standard + j * row_words()); }
+fn right_column(j: u32) -> Term { return term(p.width * chunk.scaler + j * row_words()); }
 fn right_k(k: u32) -> Term { return half_term(0u, k); }
 fn right(j: Term, k: Term) -> f32 { return unpack_half(w[j.at + k.at], k.second); }

@@ -4,7 +4,7 @@
 // Product: shared/chunk_grad.wgsl. Twin: src/kernels/project_update.rs.
 
 struct Params {
-    rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, longest: u32,
+    rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, max_chunk_len: u32,
     decoupled: u32, weight_decay: f32,
 }
 
@@ -12,7 +12,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read> x: array<f32>;
 @group(0) @binding(4) var<storage, read> rows: array<u32>;
-@group(0) @binding(5) var<storage, read> standard: array<f32>;  // (2, D): mean, rstd
+@group(0) @binding(5) var<storage, read> scaler: array<f32>;  // (2, D): mean, rstd
 @group(0) @binding(6) var<storage, read> chunks: array<u32>;    // (chunks, 8)
 @group(0) @binding(7) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(8) var<storage, read_write> m: array<f32>;

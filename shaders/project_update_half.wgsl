@@ -4,7 +4,7 @@
 // in f16, as project_forward_half reads them. Product: shared/chunk_grad.wgsl. Twin: src/kernels/project_update_half.rs.
 
 struct Params {
-    rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, words: u32, features: u32, longest: u32,
+    rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, words: u32, features: u32, max_chunk_len: u32,
     decoupled: u32, weight_decay: f32,
 }
 
@@ -16,7 +16,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(7) var<storage, read_write> m: array<f32>;
 @group(0) @binding(8) var<storage, read_write> v: array<f32>;
-@group(0) @binding(9) var<storage, read_write> halves: array<u32>;
+@group(0) @binding(9) var<storage, read_write> weights_f16: array<u32>;
 
 // A lane puts neighbouring columns one after the other, so that it writes whole words (src/gpu/tiles.rs sees to that).
 var<private> even: f32;
@@ -28,11 +28,11 @@ fn put(i: u32, j: u32, sum: f32) {
     weight[at] = updated.x;
     m[at] = updated.y;
     v[at] = updated.z;
-    let word = p.width * chunk.standard + i * row_words() + column / 2u;
+    let word = p.width * chunk.scaler + i * row_words() + column / 2u;
     if (j & 1u) == 1u {
-        halves[word] = pack_half(even, updated.x);
+        weights_f16[word] = pack_half(even, updated.x);
     } else if j + 1u == chunk.length {
-        halves[word] = pack_half(updated.x, 0.0);
+        weights_f16[word] = pack_half(updated.x, 0.0);
     }
     even = updated.x;
 }

@@ -179,7 +179,7 @@ mod tests {
     use crate::config::{Precision, TopN};
     use crate::data::synth::Preset;
     use crate::engine::Call;
-    use crate::model::{self, Extent, Features, Model, Windows};
+    use crate::model::{self, Capacity, Features, Model, Windows};
 
     /// D of the paper's encoders, and the number of projection weights.
     const COLUMNS: u64 = 270_305;
@@ -190,8 +190,8 @@ mod tests {
         let workload = Workload { name: String::new(), widths: Preset::Paper.widths(), top_n: TopN::Auto, precision };
         let (config, dims) = workload.dims(64).unwrap();
         let windows = Windows::new(&dims, 64, usize::MAX).unwrap();
-        let extent = Extent { rows: 64, steps: 1 };
-        let model = Model::new(Arc::new(Engine::Cpu), &config, dims, windows, extent, mode).unwrap();
+        let capacity = Capacity { rows: 64, steps: 1 };
+        let model = Model::new(Arc::new(Engine::Cpu), &config, dims, windows, capacity, mode).unwrap();
         let features = Features::new(&model.engine, &model.dims, &model.windows, 64).unwrap();
         model.training_step(&features, 64, 0)
     }

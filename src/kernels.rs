@@ -9,6 +9,7 @@ pub mod adam;
 pub mod batchnorm_backward;
 pub mod batchnorm_forward;
 pub mod batchnorm_infer;
+pub mod embedding_grad;
 pub mod encoder_mask;
 pub mod fuse_activate;
 pub mod fuse_forward;
@@ -17,7 +18,6 @@ pub mod fuse_update;
 pub mod fuse_weight_grad;
 pub mod gate_backward;
 pub mod gate_forward;
-pub mod gate_input_grad;
 pub mod gate_weight_grad;
 pub mod head_backward;
 pub mod head_forward;
@@ -59,7 +59,7 @@ pub static ALL: [&crate::kernel::Kernel; 27] = [
     &fuse_input_grad::KERNEL,
     &gate_backward::KERNEL,
     &gate_weight_grad::KERNEL,
-    &gate_input_grad::KERNEL,
+    &embedding_grad::KERNEL,
     &fuse_weight_grad::KERNEL,
     &project_weight_grad::KERNEL,
     &fuse_update::KERNEL,

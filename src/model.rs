@@ -60,19 +60,19 @@ mod windows;
 
 pub use activations::{Activations, Training};
 pub use dims::Dims;
-pub use features::{Features, Standard};
+pub use features::{Features, Scaler};
 pub use plan::Plan;
-pub use state::{Extent, LOSS_SLOTS, Mode, Model};
+pub use state::{Capacity, LOSS_SLOTS, Mode, Model};
 pub use windows::{Window, Windows};
 
 use crate::engine::Call;
 use pass::Pass;
 
 impl Model {
-    /// One training step on `sources` labelled rows and, after them, `targets` unlabelled ones.
-    pub fn training_step(&self, features: &Features, sources: usize, targets: usize) -> Vec<Call> {
-        let mut calls = self.gradients(features, sources, targets);
-        let pass = Pass::new(self, features, sources + targets);
+    /// One training step on `sources` labelled rows and, after them, `target_rows` unlabelled ones.
+    pub fn training_step(&self, features: &Features, sources: usize, target_rows: usize) -> Vec<Call> {
+        let mut calls = self.gradients(features, sources, target_rows);
+        let pass = Pass::new(self, features, sources + target_rows);
         match self.mode {
             Mode::Gradients => pass.separate_update(&mut calls),
             _ => pass.update(&mut calls),
@@ -81,9 +81,9 @@ impl Model {
     }
 
     /// A training step without its update; only a model made for `Mode::Gradients` keeps the gradients of U and W.
-    pub fn gradients(&self, features: &Features, sources: usize, targets: usize) -> Vec<Call> {
+    pub fn gradients(&self, features: &Features, sources: usize, target_rows: usize) -> Vec<Call> {
         let mut calls = Vec::new();
-        let pass = Pass::new(self, features, sources + targets);
+        let pass = Pass::new(self, features, sources + target_rows);
         pass.forward(&mut calls, self.training.as_ref());
         pass.loss(&mut calls, sources);
         pass.backward(&mut calls);
@@ -162,7 +162,7 @@ impl Pass<'_> {
             calls.push(self.gate_weight_grad()); //                   (23) du, g, u → dV₂, dc₂, dτ
             calls.push(self.gate_linear_grad()); //                   (24) dg, h → dV₁, dc₁
         }
-        calls.push(self.gate_input_grad()); //                        (25) dq, w, dg → dnorm
+        calls.push(self.embedding_grad()); //                        (25) dq, w, dg → dnorm
         calls.push(self.batchnorm_backward(&self.project_norm())); // (26) dnorm → dy, dγ, dβ
     }
 

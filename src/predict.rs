@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::host::ui::Ui;
 use crate::model::checkpoint::{Checkpoint, Header};
 use crate::model::infer::{Inputs, Network, Placed};
-use crate::model::{Dims, Mode, Standard};
+use crate::model::{Dims, Mode, Scaler};
 use crate::scoring::decision::Decision;
 use crate::scoring::decode::{self, Thresholds};
 use anyhow::{Result, bail, ensure};
@@ -113,25 +113,25 @@ fn mean_scores(
     // With data.standardize = "per_split", test clips are standardised by their own statistics.
     let per_split =
         |member: &Member| split == Split::Test && member.header.config.data.standardize == Standardize::PerSplit;
-    let own_standard = match members.iter().find(|member| per_split(member)) {
+    let own_scaler = match members.iter().find(|member| per_split(member)) {
         Some(member) => {
             let counts = pool.encoders.iter().enumerate();
             let counts = counts.map(|(k, encoder)| (encoder.name.as_str(), pool.rows_with(k, rows).len()));
             member.header.config.data.check_test_clips(rows.len(), counts)?;
-            Some(Standard::of(&pool, rows))
+            Some(Scaler::of(&pool, rows))
         }
         None => None,
     };
     for (i, member) in members.iter().enumerate() {
         let checkpoint = Checkpoint::read(&member.file)?;
         let (config, dims) = (&member.header.config, &sizes[i]);
-        let standard = match &own_standard {
+        let scaler = match &own_scaler {
             Some(own) if per_split(member) => own.clone(),
-            _ => checkpoint.standard()?,
+            _ => checkpoint.scaler()?,
         };
         let mut network = match &placed {
             Some((placed_dims, placed)) if *placed_dims == dims => {
-                placed.network(engine, config, dims.clone(), &standard)?
+                placed.network(engine, config, dims.clone(), &scaler)?
             }
             _ => {
                 // f16 features are stored standardised, so they fit one member only.
@@ -139,7 +139,7 @@ fn mean_scores(
                 let encoders = if needed_later { pool.encoders.clone() } else { take(&mut pool.encoders) };
                 let inputs = Inputs { clips: &pool.clips, encoders, present: pool.present.as_ref() };
                 let capacity = BATCH.min(rows.len().max(1));
-                Network::new(engine, config, dims.clone(), inputs, &standard, capacity, Mode::Inference)?
+                Network::new(engine, config, dims.clone(), inputs, &scaler, capacity, Mode::Inference)?
             }
         };
         if i == 0 {

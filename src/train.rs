@@ -26,7 +26,7 @@ use crate::engine::Engine;
 use crate::host::ui::Ui;
 use crate::model::checkpoint::{Checkpoint, Header, Snapshot, fingerprint};
 use crate::model::infer::Network;
-use crate::model::{LOSS_SLOTS, Standard};
+use crate::model::{LOSS_SLOTS, Scaler};
 use crate::runs::{EpochLog, RunFolder, RunSummary};
 use anyhow::{Result, ensure};
 use batches::Batches;
@@ -44,7 +44,7 @@ pub struct Trainer {
     config: Config,
     header: Header,
     network: Network,
-    standard: Standard,
+    scaler: Scaler,
     batches: Batches,
     validation: Validation,
     /// Of a nested selection: looked at when training is over
@@ -85,9 +85,9 @@ impl Trainer {
         init: Option<Checkpoint>,
         ui: Ui,
     ) -> Result<Self> {
-        let Rows { parts: Parts { train, validation, scored }, standard } = pool.rows(selection).clone();
+        let Rows { parts: Parts { train, validation, scored }, scaler } = pool.rows(selection).clone();
         let dims = pool.dims(config)?;
-        let targets = if config.adaptation.enabled { pool.indices(Split::Test) } else { Vec::new() };
+        let target_rows = if config.adaptation.enabled { pool.indices(Split::Test) } else { Vec::new() };
         let header = Header {
             encoders: pool.encoders.clone(),
             classes: pool.classes.clone(),
@@ -108,11 +108,11 @@ impl Trainer {
             train.len().div_ceil(size) <= LOSS_SLOTS,
             "train.batch = {size} makes more than {LOSS_SLOTS} steps an epoch; use a larger batch"
         );
-        let network = pool.network(engine, config, dims, &standard, pool.capacity(config))?;
+        let network = pool.network(engine, config, dims, &scaler, pool.capacity(config))?;
         ui.say(&network.fit.why);
         let batches = Batches {
             sources: train.iter().map(|&row| row as u32).collect(),
-            targets: targets.iter().map(|&row| row as u32).collect(),
+            target_rows: target_rows.iter().map(|&row| row as u32).collect(),
             size,
             shuffle: config.train.shuffle,
             seed: config.train.seed,
@@ -121,7 +121,7 @@ impl Trainer {
             config: config.clone(),
             header,
             network,
-            standard,
+            scaler,
             batches,
             validation,
             scored,
@@ -187,7 +187,7 @@ impl Trainer {
             let validation_loss = judged.as_ref().map(|judged| judged.loss);
             self.state.best = Some(Best { epoch: self.state.epoch, validation_loss, weights: None });
             // Without validation the last epoch is the best one: taken when it is over.
-            self.best = if judged.is_some() { Some(self.network.model.snapshot(&self.standard)?) } else { None };
+            self.best = if judged.is_some() { Some(self.network.model.snapshot(&self.scaler)?) } else { None };
         }
         let mean = mean_losses(&losses, &order.steps[steps]);
         let log = EpochLog {
@@ -238,7 +238,7 @@ impl Trainer {
     }
 
     fn save(&mut self, folder: &mut RunFolder) -> Result<()> {
-        let mut tensors = self.network.model.snapshot(&self.standard)?;
+        let mut tensors = self.network.model.snapshot(&self.scaler)?;
         if tensors.iter().flat_map(|(_, values)| values).any(|value| !value.is_finite()) {
             return self.stop_non_finite(folder, None);
         }
@@ -256,7 +256,7 @@ impl Trainer {
         // A τ that is not learned is a setting, and no file's to choose.
         if self.config.model.temperature.mode == TemperatureMode::Fixed {
             let at = model.layout.at.temperature as usize;
-            model.engine.write(&model.weights.small, at, &[self.config.model.temperature.initial]);
+            model.engine.write(&model.weights.packed_params, at, &[self.config.model.temperature.initial]);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use blendfuse::engine::Engine;
 use blendfuse::kernel::step::Step;
 use blendfuse::model::layout::Place;
 use blendfuse::model::upload;
-use blendfuse::model::{Dims, Extent, Features, Mode, Model, Standard, Windows};
+use blendfuse::model::{Capacity, Dims, Features, Mode, Model, Scaler, Windows};
 use ndarray::{Array1, Array2, ArrayD};
 use ndarray_npy::{NpzReader, ReadableElement};
 use std::fs::File;
@@ -102,12 +102,12 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode, precision: Preci
     let (rows, classes) = (x[0].nrows(), y.ncols());
     let batches: Array2<u32> = golden.get("batches").into_dimensionality().expect("a matrix");
     let joined: Array2<u32> = if config.adaptation.enabled {
-        let targets: Array2<u32> = golden.get("target_batches").into_dimensionality().expect("a matrix");
-        ndarray::concatenate![ndarray::Axis(1), batches, targets]
+        let target_rows: Array2<u32> = golden.get("target_batches").into_dimensionality().expect("a matrix");
+        ndarray::concatenate![ndarray::Axis(1), batches, target_rows]
     } else {
         batches.clone()
     };
-    let targets = joined.ncols() - batches.ncols();
+    let target_rows = joined.ncols() - batches.ncols();
 
     let present: Option<Array2<bool>> = golden
         .has("present")
@@ -115,16 +115,16 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode, precision: Preci
     let dims = Dims::new(&config, &widths, classes).expect("sizes that fit");
     let dims = Dims { masked: present.is_some(), ..dims };
     let windows = Windows::new(&dims, rows, engine.max_elements()).expect("it fits");
-    let extent = Extent { rows: rows.max(joined.ncols()), steps: joined.nrows() };
-    let model = Model::new(engine.clone(), &config, dims, windows, extent, mode).expect("it fits");
+    let capacity = Capacity { rows: rows.max(joined.ncols()), steps: joined.nrows() };
+    let model = Model::new(engine.clone(), &config, dims, windows, capacity, mode).expect("it fits");
     let mut labels = y.iter().copied().collect::<Vec<f32>>();
     labels.resize(rows * classes, 0.0);
-    let standard = standard(&mut golden, &x, present.as_ref(), sources);
+    let scaler = scaler(&mut golden, &x, present.as_ref(), sources);
     let encoders = x.into_iter().map(|features| Encoder { name: String::new(), modality: Modality::Unknown, features });
     let mut features = Features::new(engine, &model.dims, &model.windows, rows).expect("it fits");
-    let encoders = upload::features(encoders.collect(), &[], &standard, model.dims.half).expect("f32 holds them");
+    let encoders = upload::features(encoders.collect(), &[], &scaler, model.dims.half).expect("f32 holds them");
     features.fill(engine, &model.windows, encoders, &labels);
-    features.set_standard(engine, &model.windows, &standard);
+    features.set_scaler(engine, &model.windows, &scaler);
     if let Some(present) = &present {
         features.set_present(engine, present);
     }
@@ -142,7 +142,7 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode, precision: Preci
     }
 
     features.set_order(engine, joined.row(0).to_vec());
-    let calls = model.training_step(&features, batches.ncols(), targets);
+    let calls = model.training_step(&features, batches.ncols(), target_rows);
     let training = model.training.as_ref().expect("made for training");
     for (number, rows) in joined.rows().into_iter().enumerate() {
         features.set_order(engine, rows.to_vec());
@@ -153,7 +153,7 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode, precision: Preci
             compare(case, "w0", &w, golden.get("w0"), bounds.first);
             for tensor in &model.layout.tensors {
                 let key = format!("grad0.{}", tensor.name);
-                let kept = mode == Mode::Gradients || matches!(tensor.place, Place::Small(_));
+                let kept = mode == Mode::Gradients || matches!(tensor.place, Place::Packed(_));
                 if kept && golden.has(&key) {
                     let (buffer, offset) = training.grads.place(tensor.place).expect("a trained tensor");
                     let found = engine.read(buffer, offset, tensor.len()).expect("device");
@@ -195,8 +195,8 @@ fn follow(case: &'static str, engine: &Arc<Engine>, mode: Mode, precision: Preci
 }
 
 /// Our statistics, which must be PyTorch's.
-fn standard(golden: &mut Golden, x: &[Array2<f32>], present: Option<&Array2<bool>>, sources: usize) -> Standard {
-    let mut standard = Standard::default();
+fn scaler(golden: &mut Golden, x: &[Array2<f32>], present: Option<&Array2<bool>>, sources: usize) -> Scaler {
+    let mut scaler = Scaler::default();
     for (k, x) in x.iter().enumerate() {
         let rows: Vec<usize> = (0..sources).filter(|&row| present.is_none_or(|present| present[[row, k]])).collect();
         let (mean, std) = standardize::columns(x.view(), &rows);
@@ -205,10 +205,10 @@ fn standard(golden: &mut Golden, x: &[Array2<f32>], present: Option<&Array2<bool
             let expected: Array1<f32> = golden.get(&key).into_dimensionality().expect("a vector");
             compare(golden.name, &key, &found.to_vec(), expected.into_dyn(), 1e-6);
         }
-        standard.mean.push(mean.to_vec());
-        standard.std.push(std.to_vec());
+        scaler.mean.push(mean.to_vec());
+        scaler.std.push(std.to_vec());
     }
-    standard
+    scaler
 }
 
 /// ‖found − expected‖ ≤ bound · ‖expected‖
@@ -226,5 +226,5 @@ fn places_cover_what_is_trained() {
     let windows = Windows::new(&dims, 10, usize::MAX).expect("it fits");
     let layout = blendfuse::model::layout::Layout::new(&dims, &windows, true);
     let domain = layout.find("domain.0.weight").expect("always there").place;
-    assert!(matches!(domain, Place::Small(offset) if offset >= layout.trained), "without adaptation it is not trained");
+    assert!(matches!(domain, Place::Packed(offset) if offset >= layout.trained), "without adaptation it is not trained");
 }

@@ -97,7 +97,7 @@ fn every_tensor_of_every_case() {
             let trained = match tensor.place {
                 Place::Small(offset) => offset < setup.model.layout.trained,
                 Place::Project(..) | Place::Fuse => true,
-                Place::Running(_) | Place::FuseRunning(_) | Place::Standard => false,
+                Place::Running(_) | Place::FuseRunning(_) | Place::Scaler => false,
             };
             if trained {
                 let domain_head = tensor.name.starts_with("domain");

@@ -84,7 +84,7 @@ fn weights_round_to_f16_as_on_the_host() {
             columns: columns as u32,
             words: words as u32,
             features: words as u32,
-            longest: columns as u32,
+            max_chunk_len: columns as u32,
             decoupled: 1,
             weight_decay: 0.0,
         },
@@ -96,7 +96,7 @@ fn weights_round_to_f16_as_on_the_host() {
             weight: &engine.upload("weight", &weights).unwrap(),
             m: &zeros,
             v: &engine.upload("v", &vec![1.0; columns]).unwrap(),
-            halves: &halves,
+            weights_f16: &halves,
         },
     );
     engine.run(&[call], &Step { bias_correction1: 1.0, bias_correction2: 1.0, ..Step::default() });
@@ -161,7 +161,7 @@ fn compare_on_rounded_values(engine: &Arc<Engine>, case: &Case, bound: f64) {
         let (_, chunk) = mixed.windows.first_chunk(k);
         let (rows, words) = (mixed.dims.projection, half::words(width));
         let weights = engine.read(&mixed.weights.project[0], chunk.w as usize, rows * width).expect("device");
-        let found = engine.read(&mixed.halves[0], rows * chunk.standard as usize, rows * words).expect("device");
+        let found = engine.read(&mixed.weights_f16[0], rows * chunk.scaler as usize, rows * words).expect("device");
         for (weights, found) in weights.chunks(width).zip(found.chunks(words)) {
             let mut expected = vec![0; words];
             half::pack(weights, &mut expected);
@@ -189,10 +189,10 @@ fn take_rounded(engine: &Engine, [mixed, exact]: [&Model; 2], [halves, features]
         let (rows, outputs) = (window.x.len() / columns, exact.dims.projection);
         let x = unpacked(halves.windows[0].x.u32(), from.x, rows, width);
         engine.write(window.x.f32(), to.x as usize, &x);
-        let w = unpacked(&mixed.halves[0], from.standard * outputs as u32, outputs, width);
+        let w = unpacked(&mixed.weights_f16[0], from.scaler * outputs as u32, outputs, width);
         engine.write(&exact.weights.project[0], to.w as usize, &w);
     }
-    engine.write(&window.standard, 0, &[vec![0.0; columns], vec![1.0; columns]].concat());
+    engine.write(&window.scaler, 0, &[vec![0.0; columns], vec![1.0; columns]].concat());
 }
 
 /// As precise as the engine has them.

@@ -6,7 +6,7 @@ use blendfuse::data::{LoadOptions, Pool, synth};
 use blendfuse::engine::Engine;
 use blendfuse::host::ui::Ui;
 use blendfuse::model::infer::{Inputs, Network};
-use blendfuse::model::{Dims, Mode, Plan, Standard, Windows};
+use blendfuse::model::{Dims, Mode, Plan, Scaler, Windows};
 use blendfuse::runs::RunFolder;
 use blendfuse::train::Trainer;
 use ndarray::Array2;
@@ -116,8 +116,8 @@ fn a_plan_is_what_the_engine_allocates() {
         } else {
             let mut pool = odd_pool();
             let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
-            let standard = standard(&pool);
-            Network::new(&engine, &config, dims, Inputs::of(&mut pool), &standard, 100, Mode::Inference)
+            let scaler = scaler(&pool);
+            Network::new(&engine, &config, dims, Inputs::of(&mut pool), &scaler, 100, Mode::Inference)
                 .expect("it fits")
                 .fit
                 .plan
@@ -128,8 +128,8 @@ fn a_plan_is_what_the_engine_allocates() {
     }
 }
 
-fn standard(pool: &Pool) -> Standard {
-    Standard::of(pool, &(0..pool.clips.len()).collect::<Vec<_>>())
+fn scaler(pool: &Pool) -> Scaler {
+    Scaler::of(pool, &(0..pool.clips.len()).collect::<Vec<_>>())
 }
 
 fn plan_of(engine: &Arc<Engine>, config: &Config, capacity: usize) -> Plan {
@@ -217,8 +217,8 @@ fn auto_streams_what_does_not_fit_and_says_why() {
         let mut pool = odd_pool();
         let config = config(&["train.batch=16"]);
         let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
-        let standard = standard(&pool);
-        Network::new(engine, &config, dims, Inputs::of(&mut pool), &standard, 16, Mode::Training).expect("it fits").fit
+        let scaler = scaler(&pool);
+        Network::new(engine, &config, dims, Inputs::of(&mut pool), &scaler, 16, Mode::Training).expect("it fits").fit
     };
     let resident = fit(&limited(None, Some(1 << 30)));
     assert!(

@@ -5,7 +5,7 @@ use blendfuse::data::{FoldChoice, Pool};
 use blendfuse::engine::Engine;
 use blendfuse::host::ui::Ui;
 use blendfuse::model::infer::{Inputs, Network};
-use blendfuse::model::{Dims, Mode, Standard};
+use blendfuse::model::{Dims, Mode, Scaler};
 use blendfuse::runs::RunFolder;
 use blendfuse::train::Trainer;
 use ndarray::Array2;
@@ -182,10 +182,10 @@ fn a_plan_counts_the_mask() {
         let mut pool = pool(Some(scattered));
         let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
         let rows: Vec<usize> = (0..pool.clips.len()).collect();
-        let standard = Standard::of(&pool, &rows);
+        let scaler = Scaler::of(&pool, &rows);
         let (mask, clips) = (50 * 8 * 4, rows.len() as u64 * 8 * 4);
-        let network = Network::new(&engine, &config, dims, Inputs::of(&mut pool), &standard, 50, Mode::Training)
-            .expect("it fits");
+        let network =
+            Network::new(&engine, &config, dims, Inputs::of(&mut pool), &scaler, 50, Mode::Training).expect("it fits");
         let (plan, found) = (network.fit.plan.total(), engine.memory().now());
         assert!(plan.abs_diff(found) <= mask.min(clips) / 2, "{features}: {plan} bytes planned, {found} taken");
     }

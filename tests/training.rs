@@ -10,7 +10,7 @@ use blendfuse::kernel::buffer::AnyBuffer;
 use blendfuse::model::checkpoint::Checkpoint;
 use blendfuse::model::infer::{Inputs, Network};
 use blendfuse::model::weights::Trained;
-use blendfuse::model::{Dims, Extent, Features, Mode, Model, Windows};
+use blendfuse::model::{Capacity, Dims, Features, Mode, Model, Windows};
 use blendfuse::runs::{EpochLog, RunFolder};
 use blendfuse::train::Trainer;
 use std::path::Path;
@@ -282,8 +282,8 @@ fn a_step_is_as_many_dispatches_for_any_number_of_encoders() {
         let dims = Dims { masked, ..Dims::new(&config, &vec![3; encoders], 6).expect("sizes that fit") };
         let engine = Arc::new(Engine::Cpu);
         let windows = Windows::new(&dims, 10, engine.max_elements()).expect("it fits");
-        let extent = Extent { rows: 4, steps: 1 };
-        let model = Model::new(engine.clone(), &config, dims, windows, extent, Mode::Training).expect("it fits");
+        let capacity = Capacity { rows: 4, steps: 1 };
+        let model = Model::new(engine.clone(), &config, dims, windows, capacity, Mode::Training).expect("it fits");
         let features = Features::new(&engine, &model.dims, &model.windows, 10).expect("it fits");
         model.training_step(&features, 2, if adaptation { 2 } else { 0 }).len()
     });
@@ -376,9 +376,9 @@ fn logits(engine: &Arc<Engine>, checkpoint: &Checkpoint, precision: &str) -> Vec
     let (mut pool, config) = (pool(), config(&[precision]));
     let (_, rows) = pool.fold_rows(1).expect("a fold");
     let dims = Dims::new(&config, &pool.widths(), pool.classes.len()).expect("sizes that fit");
-    let standard = checkpoint.standard().expect("as written");
+    let scaler = checkpoint.scaler().expect("as written");
     let mut network =
-        Network::new(engine, &config, dims, Inputs::of(&mut pool), &standard, 50, Mode::Inference).expect("it fits");
+        Network::new(engine, &config, dims, Inputs::of(&mut pool), &scaler, 50, Mode::Inference).expect("it fits");
     network.model.load(checkpoint).expect("the same network");
     let output = network.infer(&rows).expect("the device stays");
     output.presence.into_iter().chain(output.salience).collect()

@@ -2,7 +2,7 @@
 struct Chunk {
     x: u32,         // where the encoder's features begin
     w: u32,         // where its weights begin
-    standard: u32,  // where its columns begin in `standard`
+    scaler: u32,  // where its columns begin in `scaler`
     width: u32,     // D_k
     column: u32,    // first column of the chunk
     length: u32,    // columns of the chunk

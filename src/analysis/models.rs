@@ -79,7 +79,7 @@ impl<'a> Models<'a> {
     /// A checkpoint that cannot be read, a network of other sizes than the first run's, a device without room.
     pub fn network(&mut self, i: usize) -> Result<Network> {
         let checkpoint = Checkpoint::read(&file(self.runs, i))?;
-        let (config, dims, standard) = (&checkpoint.header.config, checkpoint.dims()?, checkpoint.standard()?);
+        let (config, dims, scaler) = (&checkpoint.header.config, checkpoint.dims()?, checkpoint.scaler()?);
         self.left -= 1;
         let network = match &self.placed {
             Some((first, placed)) => {
@@ -89,7 +89,7 @@ impl<'a> Models<'a> {
                     self.runs.finished[i].path.display(),
                     self.runs.finished[0].path.display()
                 );
-                placed.network(self.engine, config, dims, &standard)?
+                placed.network(self.engine, config, dims, &scaler)?
             }
             None => {
                 // In f16 they are standardised for one model, and the next one needs them as they were.
@@ -99,7 +99,7 @@ impl<'a> Models<'a> {
                 let inputs = Inputs { clips: &pool.clips, encoders, present: pool.present.as_ref() };
                 let capacity = BATCH.min(pool.clips.len());
                 let mode = Mode::Inference;
-                let network = Network::new(self.engine, config, dims.clone(), inputs, &standard, capacity, mode)?;
+                let network = Network::new(self.engine, config, dims.clone(), inputs, &scaler, capacity, mode)?;
                 self.placed = if self.left > 0 { network.placed()?.map(|placed| (dims, placed)) } else { None };
                 network
             }

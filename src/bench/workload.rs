@@ -6,7 +6,7 @@ use crate::engine::Call;
 use crate::engine::Engine;
 use crate::kernel::step::Step;
 use crate::model::upload;
-use crate::model::{self, Dims, Extent, Features, Model, Standard, Windows};
+use crate::model::{self, Capacity, Dims, Features, Model, Scaler, Windows};
 use anyhow::Result;
 use ndarray::Array2;
 use rand::seq::SliceRandom as _;
@@ -90,8 +90,8 @@ impl Workload {
             BenchMode::Train => model::Mode::Training,
             BenchMode::Infer => model::Mode::Inference,
         };
-        let extent = Extent { rows: batch, steps: BATCHES };
-        let model = Model::new(engine.clone(), &config, dims, windows, extent, purpose)?;
+        let capacity = Capacity { rows: batch, steps: BATCHES };
+        let model = Model::new(engine.clone(), &config, dims, windows, capacity, purpose)?;
         model.initialise(0);
         let features = self.features(&model, rows)?;
         let calls = match mode {
@@ -112,14 +112,14 @@ impl Workload {
         };
         let encoders = self.widths.par_iter().enumerate().map(encoder).collect();
         let labels = Array2::from_shape_fn((rows, CLASSES), |(row, class)| f32::from(row % CLASSES == class));
-        let standard = Standard {
+        let scaler = Scaler {
             mean: self.widths.iter().map(|&width| vec![0.0; width]).collect(),
             std: self.widths.iter().map(|&width| vec![1.0; width]).collect(),
         };
         let mut features = Features::new(&model.engine, &model.dims, &model.windows, rows)?;
-        let encoders = upload::features(encoders, &[], &standard, model.dims.half)?;
+        let encoders = upload::features(encoders, &[], &scaler, model.dims.half)?;
         features.fill(&model.engine, &model.windows, encoders, labels.as_slice().expect("in C order"));
-        features.set_standard(&model.engine, &model.windows, &standard);
+        features.set_scaler(&model.engine, &model.windows, &scaler);
         let mut order: Vec<u32> = (0..rows as u32).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
         features.set_order(&model.engine, order);
@@ -129,12 +129,17 @@ impl Workload {
 
 /// Returns the size of weights, moments and resident features, in bytes.
 fn least_bytes(model: &Model, features: &Features) -> u64 {
-    let weights: usize =
-        model.weights.project.iter().chain([&model.weights.fuse, &model.weights.small]).map(|part| part.len).sum();
+    let weights: usize = model
+        .weights
+        .project
+        .iter()
+        .chain([&model.weights.fuse, &model.weights.packed_params])
+        .map(|part| part.len)
+        .sum();
     let copies = if model.training.is_some() { 3 } else { 1 };
     let features: usize = features.windows.iter().map(|window| window.x.len()).sum();
-    let halves: usize = model.halves.iter().map(|part| part.len).sum();
-    4 * (copies * weights + halves + model.running.len + features) as u64
+    let weights_f16: usize = model.weights_f16.iter().map(|part| part.len).sum();
+    4 * (copies * weights + weights_f16 + model.running.len + features) as u64
 }
 
 impl Loaded {

@@ -6,7 +6,7 @@ use crate::data::{Encoder, Modality};
 use crate::engine::Engine;
 use crate::kernel::step::Step;
 use crate::model::upload;
-use crate::model::{Dims, Extent, Features, Mode, Model, Standard, Windows};
+use crate::model::{Capacity, Dims, Features, Mode, Model, Scaler, Windows};
 use anyhow::Result;
 use ndarray::Array2;
 use rand::{RngExt as _, SeedableRng as _};
@@ -232,8 +232,8 @@ impl Case {
         let config = self.config();
         let dims = Dims { masked: self.missing, ..Dims::new(&config, &self.widths, self.classes)? };
         let windows = Windows::new(&dims, self.clips(), self.max_elements)?;
-        let extent = Extent { rows: self.sources + self.target_rows, steps: SLOT as usize + 1 };
-        let model = Model::new(engine.clone(), &config, dims, windows, extent, mode)?;
+        let capacity = Capacity { rows: self.sources + self.target_rows, steps: SLOT as usize + 1 };
+        let model = Model::new(engine.clone(), &config, dims, windows, capacity, mode)?;
         model.initialise(1);
         self.disturb(&model);
         let features = self.features(&model)?;
@@ -249,14 +249,14 @@ impl Case {
         };
         let at = &model.layout.at;
         let channels = model.dims.channels();
-        engine.write(&model.weights.small, at.gamma as usize, &uniform(channels, 0.5, 1.5));
-        engine.write(&model.weights.small, at.beta as usize, &uniform(channels, -0.3, 0.5));
+        engine.write(&model.weights.packed_params, at.gamma as usize, &uniform(channels, 0.5, 1.5));
+        engine.write(&model.weights.packed_params, at.beta as usize, &uniform(channels, -0.3, 0.5));
         engine.write(&model.running, 0, &uniform(channels, -0.2, 0.2));
         engine.write(&model.running, channels, &uniform(channels, 0.5, 2.0));
         if model.dims.fuse_norm {
             let fused = model.dims.fused;
-            engine.write(&model.weights.small, at.fuse_gamma as usize, &uniform(fused, 0.5, 1.5));
-            engine.write(&model.weights.small, at.fuse_beta as usize, &uniform(fused, -0.3, 0.5));
+            engine.write(&model.weights.packed_params, at.fuse_gamma as usize, &uniform(fused, 0.5, 1.5));
+            engine.write(&model.weights.packed_params, at.fuse_beta as usize, &uniform(fused, -0.3, 0.5));
             engine.write(&model.fuse_running, 0, &uniform(fused, -0.2, 0.2));
             engine.write(&model.fuse_running, fused, &uniform(fused, 0.5, 2.0));
         }
@@ -268,11 +268,11 @@ impl Case {
         }
         if self.ties {
             engine.write(
-                &model.weights.small,
+                &model.weights.packed_params,
                 at.gate1 as usize,
                 &vec![0.0; model.dims.encoders() * model.dims.gate_hidden],
             );
-            engine.write(&model.weights.small, at.gate1_bias as usize, &vec![0.25; model.dims.encoders()]);
+            engine.write(&model.weights.packed_params, at.gate1_bias as usize, &vec![0.25; model.dims.encoders()]);
         }
     }
 
@@ -294,14 +294,14 @@ impl Case {
             .collect();
         let mut labels = Array2::from_shape_simple_fn((clips, self.classes), || random.random_range(0.0..1.0f32));
         labels.rows_mut().into_iter().for_each(|mut row| row /= row.sum());
-        let standard = Standard {
+        let scaler = Scaler {
             mean: self.widths.iter().map(|&width| vec![1.0; width]).collect(),
             std: self.widths.iter().map(|&width| vec![2.0; width]).collect(),
         };
         let mut features = Features::new(&model.engine, &model.dims, &model.windows, clips)?;
-        let encoders = upload::features(encoders, &[], &standard, model.dims.half)?;
+        let encoders = upload::features(encoders, &[], &scaler, model.dims.half)?;
         features.fill(&model.engine, &model.windows, encoders, labels.as_slice().expect("in C order"));
-        features.set_standard(&model.engine, &model.windows, &standard);
+        features.set_scaler(&model.engine, &model.windows, &scaler);
         features.set_order(&model.engine, (0..clips as u32).rev().collect());
         if self.missing {
             features.set_present(&model.engine, &self.present());

@@ -10,13 +10,13 @@ use std::ops::Range;
 
 kernel! {
     batchnorm_backward [linear_index];
-    // gamma, beta: offsets in small and grads; masked: 1 where rows may lack encoders
+    // gamma, beta: offsets in packed_params and grads; masked: 1 where rows may lack encoders
     params p { rows: u32, encoders: u32, width: u32, gamma: u32, beta: u32, masked: u32 }
     read {
         dnorm: f32 [p.rows * p.encoders * p.width],
         normed: f32 [p.rows * p.encoders * p.width],
         rstd: f32 [p.encoders * p.width],
-        small: f32 [p.gamma + p.encoders * p.width => p.encoders * p.width],
+        packed_params: f32 [p.gamma + p.encoders * p.width => p.encoders * p.width],
         mask: u32 [p.masked * p.rows * p.encoders],
     }
     write {
@@ -37,7 +37,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
         .map(|(block, mut dy)| {
             let columns = block * COLUMNS..((block + 1) * COLUMNS).min(channels);
             let [dnorm, normed] = [b.dnorm, b.normed].map(|matrix| column_rows(matrix, p.rows, channels, &columns));
-            let (gamma, rstd) = (&b.small[p.gamma..][columns.clone()], &b.rstd[columns.clone()]);
+            let (gamma, rstd) = (&b.packed_params[p.gamma..][columns.clone()], &b.rstd[columns.clone()]);
             let shares: Vec<R> = columns.clone().map(|m| shares[m / p.width]).collect();
             let sums = backward(&dnorm, &normed, gamma, rstd, &shares, &mut dy);
             if let Some(mask) = mask {

@@ -13,14 +13,14 @@ pub const EPSILON: f64 = 1e-5;
 
 kernel! {
     batchnorm_forward [step, linear_index, relu, philox];
-    // gamma, beta: offsets in small; layer: which dropout mask; masked: 1 where rows may lack encoders
+    // gamma, beta: offsets in packed_params; layer: which dropout mask; masked: 1 where rows may lack encoders
     params p {
         rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32, layer: u32, masked: u32,
     }
     read {
         partial: f32 [p.parts * p.rows * p.width],
         spans: u32 [2 * p.encoders],
-        small: f32 [p.gamma.max(p.beta) + p.encoders * p.width => 2 * p.encoders * p.width],
+        packed_params: f32 [p.gamma.max(p.beta) + p.encoders * p.width => 2 * p.encoders * p.width],
         mask: u32 [p.masked * p.rows * p.encoders],
     }
     update { running: f32 [2 * p.encoders * p.width] }
@@ -61,7 +61,8 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
         } else {
             normalise(&mut present, rstd, running_mean, running_var);
         }
-        let (gamma, beta) = (&b.small[p.gamma + first..][..columns], &b.small[p.beta + first..][..columns]);
+        let (gamma, beta) =
+            (&b.packed_params[p.gamma + first..][..columns], &b.packed_params[p.beta + first..][..columns]);
         for (row, (normed, h)) in normed.iter().zip(&mut h).enumerate() {
             if !has(row) {
                 h.fill(R::zero());

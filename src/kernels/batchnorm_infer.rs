@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 kernel! {
     batchnorm_infer [linear_index, relu];
-    // gamma, beta: offsets in small; masked: 1 where rows may lack encoders
+    // gamma, beta: offsets in packed_params; masked: 1 where rows may lack encoders
     params p { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32, masked: u32 }
     read {
         partial: f32 [p.parts * p.rows * p.width],
         spans: u32 [2 * p.encoders],
-        small: f32 [p.gamma.max(p.beta) + p.encoders * p.width => 2 * p.encoders * p.width],
+        packed_params: f32 [p.gamma.max(p.beta) + p.encoders * p.width => 2 * p.encoders * p.width],
         running: f32 [2 * p.encoders * p.width],
         mask: u32 [p.masked * p.rows * p.encoders],
     }
@@ -30,7 +30,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
             sum_parts(b.partial, [p.rows, p.width], span, [row, 0], h);
         }
         let (mean, var) = (&b.running[..channels], &b.running[channels..2 * channels]);
-        let (gamma, beta) = (&b.small[p.gamma..][..channels], &b.small[p.beta..][..channels]);
+        let (gamma, beta) = (&b.packed_params[p.gamma..][..channels], &b.packed_params[p.beta..][..channels]);
         vectorised(
             #[inline(always)]
             || {

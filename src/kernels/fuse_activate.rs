@@ -8,9 +8,9 @@ use rayon::prelude::*;
 
 kernel! {
     fuse_activate [step, linear_index, relu, philox];
-    // bias: offset in small; layer: which dropout mask
+    // bias: offset in packed_params; layer: which dropout mask
     params p { rows: u32, fused: u32, parts: u32, bias: u32, layer: u32 }
-    read { partial: f32 [p.parts * p.rows * p.fused], small: f32 [p.bias + p.fused => p.fused] }
+    read { partial: f32 [p.parts * p.rows * p.fused], packed_params: f32 [p.bias + p.fused => p.fused] }
     write { z: f32 [p.rows * p.fused] }
     flops((p.parts + 3) * p.rows * p.fused);
     grid Threads(p.rows * p.fused);
@@ -18,7 +18,7 @@ kernel! {
 
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
-    let bias = &b.small[p.bias..][..p.fused];
+    let bias = &b.packed_params[p.bias..][..p.fused];
     b.z[..p.rows * p.fused].par_chunks_mut(p.fused).enumerate().for_each(|(row, z)| {
         sum_parts(b.partial, [p.rows, p.fused], &[0, params.parts], [row, 0], z);
         z.iter_mut().zip(bias).for_each(|(z, &bias)| *z = relu(*z + bias));

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 kernel! {
     gate_backward [];
-    // weight1, temperature: offsets in small
+    // weight1, temperature: offsets in packed_params
     params p {
         rows: u32, encoders: u32, width: u32, hidden: u32, weight1: u32, temperature: u32, tau_min: f32, tau_max: f32,
     }
@@ -16,7 +16,7 @@ kernel! {
         h: f32 [p.rows * p.encoders * p.width],
         w: f32 [p.rows * p.encoders],
         g: f32 [p.rows * p.hidden],
-        small: f32 [(p.weight1 + p.encoders * p.hidden).max(p.temperature + 1) => p.encoders * p.hidden + 1],
+        packed_params: f32 [(p.weight1 + p.encoders * p.hidden).max(p.temperature + 1) => p.encoders * p.hidden + 1],
     }
     write { du: f32 [p.rows * p.encoders], dg: f32 [p.rows * p.hidden] }
     flops(2 * p.rows * p.encoders * (p.width + p.hidden));
@@ -26,7 +26,7 @@ kernel! {
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
     let (tau_min, tau_max) = (R::of(f64::from(params.tau_min)), R::of(f64::from(params.tau_max)));
-    let tau = b.small[p.temperature].max(tau_min).min(tau_max);
+    let tau = b.packed_params[p.temperature].max(tau_min).min(tau_max);
     let rows = b.du[..p.rows * p.encoders].par_chunks_mut(p.encoders).zip(b.dg.par_chunks_mut(p.hidden));
     rows.enumerate().for_each(|(row, (du, dg))| {
         let w = &b.w[row * p.encoders..][..p.encoders];
@@ -41,7 +41,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
         }
         dg.fill(R::zero());
         for (k, &du) in du.iter().enumerate() {
-            let weights = &b.small[p.weight1 + k * p.hidden..];
+            let weights = &b.packed_params[p.weight1 + k * p.hidden..];
             dg.iter_mut().zip(weights).for_each(|(dg, &weight)| *dg += du * weight);
         }
         for (dg, &g) in dg.iter_mut().zip(&b.g[row * p.hidden..]) {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 kernel! {
     gate_forward [relu];
-    // bias0, weight1, bias1, temperature: offsets in small; masked: 1 where rows may lack encoders
+    // bias0, weight1, bias1, temperature: offsets in packed_params; masked: 1 where rows may lack encoders
     params p {
         rows: u32, encoders: u32, hidden: u32, parts: u32, top_n: u32,
         bias0: u32, weight1: u32, bias1: u32, temperature: u32, tau_min: f32, tau_max: f32,
@@ -17,7 +17,7 @@ kernel! {
     }
     read {
         partial: f32 [p.parts * p.rows * p.hidden],
-        small: f32 [(p.bias0 + p.hidden).max(p.weight1 + p.encoders * p.hidden).max(p.bias1 + p.encoders).max(p.temperature + 1)
+        packed_params: f32 [(p.bias0 + p.hidden).max(p.weight1 + p.encoders * p.hidden).max(p.bias1 + p.encoders).max(p.temperature + 1)
             => p.hidden + p.encoders * (p.hidden + 1) + 1],
         mask: u32 [p.masked * p.rows * p.encoders],
     }
@@ -28,13 +28,13 @@ kernel! {
 
 fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let p = params.sizes();
-    let tau = temperature(&params, b.small[p.temperature]);
+    let tau = temperature(&params, b.packed_params[p.temperature]);
     let rows = b.g[..p.rows * p.hidden].par_chunks_mut(p.hidden).zip(b.u.par_chunks_mut(p.encoders));
     rows.zip(b.w.par_chunks_mut(p.encoders)).enumerate().for_each(|(row, ((g, u), w))| {
         sum_parts(b.partial, [p.rows, p.hidden], &[0, params.parts], [row, 0], g);
-        g.iter_mut().zip(&b.small[p.bias0..]).for_each(|(g, &bias)| *g = relu(*g + bias));
+        g.iter_mut().zip(&b.packed_params[p.bias0..]).for_each(|(g, &bias)| *g = relu(*g + bias));
         for (k, u) in u.iter_mut().enumerate() {
-            *u = b.small[p.bias1 + k] + dot(&b.small[p.weight1 + k * p.hidden..][..p.hidden], g);
+            *u = b.packed_params[p.bias1 + k] + dot(&b.packed_params[p.weight1 + k * p.hidden..][..p.hidden], g);
         }
         let has = |k: usize| p.masked == 0 || b.mask[row * p.encoders + k] != 0;
         let highest = (0..p.encoders).filter(|&k| has(k)).map(|k| u[k]).fold(R::neg_infinity(), R::max);

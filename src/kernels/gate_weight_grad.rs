@@ -7,7 +7,7 @@ use crate::kernels::shared::matmul::{matmul, matrix, matrix_mut};
 
 kernel! {
     gate_weight_grad [linear_index];
-    // weight1, bias1, temperature: offsets in small and grads
+    // weight1, bias1, temperature: offsets in packed_params and grads
     params p {
         rows: u32, encoders: u32, hidden: u32, weight1: u32, bias1: u32, temperature: u32, tau_min: f32, tau_max: f32,
     }
@@ -15,7 +15,7 @@ kernel! {
         du: f32 [p.rows * p.encoders],
         u: f32 [p.rows * p.encoders],
         g: f32 [p.rows * p.hidden],
-        small: f32 [p.temperature + 1 => 1],
+        packed_params: f32 [p.temperature + 1 => 1],
     }
     write { grads: f32 [(p.weight1 + p.encoders * p.hidden).max(p.bias1 + p.encoders).max(p.temperature + 1)
             => p.encoders * (p.hidden + 1) + 1] }
@@ -31,7 +31,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     for (grad, column) in b.grads[p.bias1..].iter_mut().zip(du.columns()) {
         *grad = column.sum();
     }
-    let tau = b.small[p.temperature];
+    let tau = b.packed_params[p.temperature];
     let inside = tau >= R::of(f64::from(params.tau_min)) && tau <= R::of(f64::from(params.tau_max));
     let sum: R = du.iter().zip(b.u).map(|(&du, &u)| du * u).sum();
     b.grads[p.temperature] = if inside { -sum / tau } else { R::zero() };

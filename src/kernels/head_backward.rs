@@ -7,12 +7,12 @@ use rayon::prelude::*;
 
 kernel! {
     head_backward [linear_index];
-    // weight1: offset in small
+    // weight1: offset in packed_params
     params p { rows: u32, hidden: u32, heads: u32, classes: u32, outputs: u32, weight1: u32 }
     read {
         dlogits: f32 [p.rows * p.outputs],
         t: f32 [p.rows * p.heads * p.hidden],
-        small: f32 [p.weight1 + p.outputs * p.hidden => p.outputs * p.hidden],
+        packed_params: f32 [p.weight1 + p.outputs * p.hidden => p.outputs * p.hidden],
     }
     write { dt: f32 [p.rows * p.heads * p.hidden] }
     flops(2 * p.rows * p.outputs * p.hidden);
@@ -27,7 +27,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
         dt.fill(R::zero());
         for (o, &dlogit) in dlogits.iter().enumerate() {
             let dt = &mut dt[head(o, p.classes, p.heads) * p.hidden..][..p.hidden];
-            let weights = &b.small[p.weight1 + o * p.hidden..];
+            let weights = &b.packed_params[p.weight1 + o * p.hidden..];
             dt.iter_mut().zip(weights).for_each(|(dt, &weight)| *dt += dlogit * weight);
         }
         for (dt, &t) in dt.iter_mut().zip(t) {

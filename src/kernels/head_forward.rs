@@ -8,14 +8,14 @@ use rayon::prelude::*;
 
 kernel! {
     head_forward [relu];
-    // bias0, weight1, bias1: offsets in small
+    // bias0, weight1, bias1: offsets in packed_params
     params p {
         rows: u32, hidden: u32, heads: u32, classes: u32, outputs: u32, parts: u32,
         bias0: u32, weight1: u32, bias1: u32,
     }
     read {
         partial: f32 [p.parts * p.rows * p.heads * p.hidden],
-        small: f32 [(p.bias0 + p.heads * p.hidden).max(p.weight1 + p.outputs * p.hidden).max(p.bias1 + p.outputs)
+        packed_params: f32 [(p.bias0 + p.heads * p.hidden).max(p.weight1 + p.outputs * p.hidden).max(p.bias1 + p.outputs)
             => p.heads * p.hidden + p.outputs * (p.hidden + 1)],
     }
     write { t: f32 [p.rows * p.heads * p.hidden], logits: f32 [p.rows * p.outputs] }
@@ -29,11 +29,11 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     let rows = b.t[..p.rows * all].par_chunks_mut(all).zip(b.logits.par_chunks_mut(p.outputs));
     rows.enumerate().for_each(|(row, (t, logits))| {
         sum_parts(b.partial, [p.rows, t.len()], &[0, params.parts], [row, 0], t);
-        t.iter_mut().zip(&b.small[p.bias0..]).for_each(|(t, &bias)| *t = relu(*t + bias));
+        t.iter_mut().zip(&b.packed_params[p.bias0..]).for_each(|(t, &bias)| *t = relu(*t + bias));
         for (o, logit) in logits.iter_mut().enumerate() {
-            let weights = &b.small[p.weight1 + o * p.hidden..][..p.hidden];
+            let weights = &b.packed_params[p.weight1 + o * p.hidden..][..p.hidden];
             let t = &t[head(o, p.classes, p.heads) * p.hidden..][..p.hidden];
-            *logit = b.small[p.bias1 + o] + dot(weights, t);
+            *logit = b.packed_params[p.bias1 + o] + dot(weights, t);
         }
     });
 }

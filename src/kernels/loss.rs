@@ -8,12 +8,12 @@ use crate::kernel::step::Step;
 
 kernel! {
     loss [step];
-    // single: the presence logits serve as salience logits; domain_head: the last two logits are the domain's
+    // shared_head: the presence logits serve as salience logits; domain_head: the last two logits are the domain's
     params p {
-        rows: u32, sources: u32, classes: u32, outputs: u32, single: u32, bce: u32, targets_len: u32, slots: u32,
+        rows: u32, sources: u32, classes: u32, outputs: u32, shared_head: u32, bce: u32, labels_len: u32, slots: u32,
         domain_head: u32, presence: f32, salience: f32, domain: f32,
     }
-    read { logits: f32 [p.rows * p.outputs], targets: f32 [p.targets_len => p.sources * p.classes], rows: u32 [p.rows] }
+    read { logits: f32 [p.rows * p.outputs], labels: f32 [p.labels_len => p.sources * p.classes], rows: u32 [p.rows] }
     write { dlogits: f32 [p.rows * p.outputs], losses: f32 [4 * p.slots => 4] }
     flops(8 * p.rows * p.outputs);
     grid Groups([1, 1, 1]);
@@ -31,14 +31,14 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
         dlogits.fill(R::zero());
         if row < p.sources {
             let target = b.rows[step.first as usize + row] as usize;
-            let y = &b.targets[target * p.classes..][..p.classes];
+            let y = &b.labels[target * p.classes..][..p.classes];
             let head = 0..p.classes;
             presence_sum += if p.bce != 0 {
                 binary_cross_entropy(&logits[head.clone()], y, presence / sources, &mut dlogits[head])
             } else {
                 soft_cross_entropy(&logits[head.clone()], y, presence / sources, &mut dlogits[head])
             };
-            let head = if p.single != 0 { 0..p.classes } else { p.classes..2 * p.classes };
+            let head = if p.shared_head != 0 { 0..p.classes } else { p.classes..2 * p.classes };
             salience_sum += soft_cross_entropy(&logits[head.clone()], y, salience / sources, &mut dlogits[head]);
         }
         if p.domain_head != 0 {

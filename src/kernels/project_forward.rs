@@ -14,7 +14,7 @@ kernel! {
     read {
         x: f32 [p.features => p.rows * p.columns],
         rows: u32 [p.rows],
-        standard: f32 [2 * p.columns],
+        scaler: f32 [2 * p.columns],
         w: f32 [p.width * p.columns],
         chunks: u32 [p.chunks * WORDS],
     }
@@ -31,7 +31,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     // A window's parts follow each other.
     let first = chunks.first().map_or(0, |chunk| chunk.part as usize);
     b.partial[first * block..].par_chunks_mut(block).zip(&chunks).for_each(|(partial, chunk)| {
-        let x = chunk.standardised(b.x, rows, b.standard, p.columns);
+        let x = chunk.standardised(b.x, rows, b.scaler, p.columns);
         let w = chunk.weights(b.w, p.width);
         matmul_on_one_core(x.view(), w.slice(s![.., chunk.span()]).t(), matrix_mut(partial, p.rows, p.width));
     });

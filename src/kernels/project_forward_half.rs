@@ -30,7 +30,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let first = chunks.first().map_or(0, |chunk| chunk.part as usize);
     b.partial[first * block..].par_chunks_mut(block).zip(&chunks).for_each(|(partial, chunk)| {
         let x = chunk.unpacked::<R>(&b.x[chunk.x as usize..], rows.iter().map(|&row| row as usize));
-        let w = chunk.unpacked::<R>(&b.w[p.width * chunk.standard as usize..], 0..p.width);
+        let w = chunk.unpacked::<R>(&b.w[p.width * chunk.scaler as usize..], 0..p.width);
         matmul_on_one_core(x.view(), w.t(), matrix_mut(partial, p.rows, p.width));
     });
 }

@@ -11,22 +11,22 @@ use rayon::prelude::*;
 
 kernel! {
     project_update [step, chunk, term, matmul, features, chunk_grad, adam_element];
-    // columns: D of the window; features: elements of x; longest: columns of the longest chunk
+    // columns: D of the window; features: elements of x; max_chunk_len: columns of the longest chunk
     params p {
-        rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, longest: u32,
+        rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, max_chunk_len: u32,
         decoupled: u32, weight_decay: f32,
     }
     read {
         dy: f32 [p.rows * p.encoders * p.width => p.rows * p.encoders.min(p.chunks) * p.width],
         x: f32 [p.features => p.rows * p.columns],
         rows: u32 [p.rows],
-        standard: f32 [2 * p.columns],
+        scaler: f32 [2 * p.columns],
         chunks: u32 [p.chunks * WORDS],
     }
     update { weight: f32 [p.width * p.columns], m: f32 [p.width * p.columns], v: f32 [p.width * p.columns] }
     write {}
     flops((2 * p.rows + OPERATIONS) * p.width * p.columns);
-    grid Tiles([p.longest, p.width, p.chunks]);
+    grid Tiles([p.max_chunk_len, p.width, p.chunks]);
 }
 
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
@@ -36,7 +36,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let adam = Adam::new(step, params.decoupled, params.weight_decay);
     let chunks: Vec<Chunk> = Chunk::list(&b.chunks[..p.chunks * WORDS]).collect();
     by_chunk(&chunks, [b.weight, b.m, b.v], p.width).into_par_iter().for_each(|(chunk, weights)| {
-        let x = chunk.standardised(b.x, rows, b.standard, p.columns);
+        let x = chunk.standardised(b.x, rows, b.scaler, p.columns);
         let first = chunk.encoder as usize * p.width;
         adam.update_by_product(dy.slice(s![.., first..first + p.width]), x.view(), weights);
     });

@@ -13,9 +13,9 @@ use rayon::prelude::*;
 kernel! {
     project_update_half [step, chunk, term, matmul, unpack_half, features_half, chunk_grad, adam_element, pack_half];
     puts Words;
-    // columns: D of the window; words: that in words; features: words of x; longest: columns of the longest chunk
+    // columns: D of the window; words: that in words; features: words of x; max_chunk_len: columns of the longest chunk
     params p {
-        rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, words: u32, features: u32, longest: u32,
+        rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, words: u32, features: u32, max_chunk_len: u32,
         decoupled: u32, weight_decay: f32,
     }
     read {
@@ -29,11 +29,11 @@ kernel! {
         m: f32 [p.width * p.columns],
         v: f32 [p.width * p.columns],
         // State as the weights are, but not read: counted as half of what is read and written
-        halves: u32 [p.width * p.words => p.width * p.words / 2],
+        weights_f16: u32 [p.width * p.words => p.width * p.words / 2],
     }
     write {}
     flops((2 * p.rows + OPERATIONS) * p.width * p.columns);
-    grid Tiles([p.longest, p.width, p.chunks]);
+    grid Tiles([p.max_chunk_len, p.width, p.chunks]);
 }
 
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
@@ -42,21 +42,21 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let dy = matrix(b.dy, p.rows, p.encoders * p.width);
     let adam = Adam::new(step, params.decoupled, params.weight_decay);
     let chunks: Vec<Chunk> = Chunk::list(&b.chunks[..p.chunks * WORDS]).collect();
-    let halves = halves_by_chunk(&chunks, b.halves, p.width);
-    let tasks: Vec<_> = by_chunk(&chunks, [b.weight, b.m, b.v], p.width).into_iter().zip(halves).collect();
-    tasks.into_par_iter().for_each(|((chunk, mut weights), mut halves)| {
+    let weights_f16 = words_by_chunk(&chunks, b.weights_f16, p.width);
+    let tasks: Vec<_> = by_chunk(&chunks, [b.weight, b.m, b.v], p.width).into_iter().zip(weights_f16).collect();
+    tasks.into_par_iter().for_each(|((chunk, mut weights), mut weights_f16)| {
         let x = chunk.unpacked::<R>(&b.x[chunk.x as usize..], rows.iter().map(|&row| row as usize));
         let first = chunk.encoder as usize * p.width;
         adam.update_by_product(dy.slice(s![.., first..first + p.width]), x.view(), weights.view_mut());
-        for (weight, mut halves) in weights.weight.rows().into_iter().zip(halves.rows_mut()) {
-            let halves = halves.as_slice_mut().expect("words lie row by row");
-            pack(weight.to_slice().expect("weights lie row by row"), halves);
+        for (weight, mut weights_f16) in weights.weight.rows().into_iter().zip(weights_f16.rows_mut()) {
+            let weights_f16 = weights_f16.as_slice_mut().expect("words lie row by row");
+            pack(weight.to_slice().expect("weights lie row by row"), weights_f16);
         }
     });
 }
 
 /// The words (P, length / 2) of every chunk.
-fn halves_by_chunk<'a>(chunks: &[Chunk], mut rest: &'a mut [u32], width: usize) -> Vec<ArrayViewMut2<'a, u32>> {
+fn words_by_chunk<'a>(chunks: &[Chunk], mut rest: &'a mut [u32], width: usize) -> Vec<ArrayViewMut2<'a, u32>> {
     let mut all = Vec::new();
     for chunks in chunks.chunk_by(|a, b| a.encoder == b.encoder) {
         let (encoder, others) = rest.split_at_mut(width * chunks[0].words());

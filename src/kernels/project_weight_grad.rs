@@ -9,18 +9,18 @@ use rayon::prelude::*;
 
 kernel! {
     project_weight_grad [step, chunk, term, matmul, features, chunk_grad];
-    // columns: D of the window; features: elements of x; longest: columns of the longest chunk
-    params p { rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, longest: u32 }
+    // columns: D of the window; features: elements of x; max_chunk_len: columns of the longest chunk
+    params p { rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, max_chunk_len: u32 }
     read {
         dy: f32 [p.rows * p.encoders * p.width => p.rows * p.encoders.min(p.chunks) * p.width],
         x: f32 [p.features => p.rows * p.columns],
         rows: u32 [p.rows],
-        standard: f32 [2 * p.columns],
+        scaler: f32 [2 * p.columns],
         chunks: u32 [p.chunks * WORDS],
     }
     write { dw: f32 [p.width * p.columns] }
     flops(2 * p.rows * p.width * p.columns);
-    grid Tiles([p.longest, p.width, p.chunks]);
+    grid Tiles([p.max_chunk_len, p.width, p.chunks]);
 }
 
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
@@ -41,7 +41,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
         let first = chunks[0].encoder as usize * p.width;
         let dy = dy.slice(s![.., first..first + p.width]);
         for chunk in chunks {
-            let x = chunk.standardised(b.x, rows, b.standard, p.columns);
+            let x = chunk.standardised(b.x, rows, b.scaler, p.columns);
             matmul(dy.t(), x.view(), dw.slice_mut(s![.., chunk.span()]));
         }
     });

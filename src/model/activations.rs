@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::pass::PART;
 use super::weights::Trained;
-use super::{Dims, Extent, Windows};
+use super::{Capacity, Dims, Windows};
 use crate::engine::Engine;
 use crate::kernel::buffer::Buffer;
 use anyhow::Result;
@@ -93,17 +93,17 @@ impl Training {
         dims: &Dims,
         windows: &Windows,
         layout: &Layout,
-        extent: Extent,
+        capacity: Capacity,
         gradients: bool,
         forward: &Activations,
     ) -> Result<Self> {
         let (k, m, f, gh) = (dims.encoders(), dims.channels(), dims.fused, dims.hidden());
-        let b = extent.rows;
+        let b = capacity.rows;
         let fuse_norm = if dims.fuse_norm { f } else { 0 };
         Ok(Self {
             normed: engine.buffer("normed", b * m)?,
             rstd: engine.buffer("rstd", m)?,
-            losses: engine.buffer("losses", 4 * extent.steps)?,
+            losses: engine.buffer("losses", 4 * capacity.steps)?,
             dlogits: engine.buffer("dlogits", b * dims.outputs())?,
             dt: engine.buffer("dt", b * gh)?,
             fuse_normed: engine.buffer("fuse_normed", fuse_norm * b)?,
@@ -117,7 +117,7 @@ impl Training {
             dy: forward.project_partial.alias("dy", b * m),
             grads: match gradients {
                 true => Trained::new(engine, "grads", dims, &windows.list, layout)?,
-                false => Trained::small(engine, "grads", layout)?,
+                false => Trained::packed_params(engine, "grads", layout)?,
             },
             m: Trained::new(engine, "m", dims, &windows.list, layout)?,
             v: Trained::new(engine, "v", dims, &windows.list, layout)?,

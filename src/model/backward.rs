@@ -9,7 +9,12 @@ impl Pass<'_> {
         let (d, at, t) = (&self.d, self.at(), self.training());
         let params =
             head_backward::Params { rows: d.b, hidden: d.h, heads: d.g, classes: d.c, outputs: d.o, weight1: at.head1 };
-        let args = head_backward::Args { dlogits: &t.dlogits, t: &self.activations.t, small: self.small, dt: &t.dt };
+        let args = head_backward::Args {
+            dlogits: &t.dlogits,
+            t: &self.activations.t,
+            packed_params: self.packed_params,
+            dt: &t.dt,
+        };
         head_backward::call(self.engine, params, args)
     }
 
@@ -24,7 +29,8 @@ impl Pass<'_> {
             weight1: at.head1,
             bias1: at.head1_bias,
         };
-        let args = head_weight_grad::Args { dlogits: &t.dlogits, t: &self.activations.t, grads: &t.grads.small };
+        let args =
+            head_weight_grad::Args { dlogits: &t.dlogits, t: &self.activations.t, grads: &t.grads.packed_params };
         head_weight_grad::call(self.engine, params, args)
     }
 
@@ -37,7 +43,7 @@ impl Pass<'_> {
             weight: at.head0,
             bias: at.head0_bias,
         };
-        let args = linear_weight_grad::Args { dy: &t.dt, x: &self.activations.z, grads: &t.grads.small };
+        let args = linear_weight_grad::Args { dy: &t.dt, x: &self.activations.z, grads: &t.grads.packed_params };
         linear_weight_grad::call(self.engine, params, args)
     }
 
@@ -47,7 +53,7 @@ impl Pass<'_> {
         let domain = if self.model.dims.domain { hidden - d.h } else { hidden };
         let params = head_input_grad::Params { rows: d.b, hidden, domain, fused: d.f, weight0: at.head0 };
         let dz = if self.model.dims.fuse_norm { &t.dz } else { &t.dfuse };
-        let args = head_input_grad::Args { dt: &t.dt, small: self.small, z: &self.activations.z, dz };
+        let args = head_input_grad::Args { dt: &t.dt, packed_params: self.packed_params, z: &self.activations.z, dz };
         head_input_grad::call(self.engine, params, args)
     }
 
@@ -62,7 +68,8 @@ impl Pass<'_> {
             biased: u32::from(!self.model.dims.fuse_norm),
             bias: self.at().fuse_bias,
         };
-        let args = fuse_weight_grad::Args { dfuse: &t.dfuse, h, w, dweight: &t.grads.fuse, grads: &t.grads.small };
+        let args =
+            fuse_weight_grad::Args { dfuse: &t.dfuse, h, w, dweight: &t.grads.fuse, grads: &t.grads.packed_params };
         fuse_weight_grad::call(self.engine, params, args)
     }
 
@@ -85,8 +92,15 @@ impl Pass<'_> {
             tau_min: d.tau_min,
             tau_max: d.tau_max,
         };
-        let args =
-            gate_backward::Args { dq: &t.dq, h: &a.h, w: &a.w, g: &a.g, small: self.small, du: &t.du, dg: &t.dg };
+        let args = gate_backward::Args {
+            dq: &t.dq,
+            h: &a.h,
+            w: &a.w,
+            g: &a.g,
+            packed_params: self.packed_params,
+            du: &t.du,
+            dg: &t.dg,
+        };
         gate_backward::call(self.engine, params, args)
     }
 
@@ -102,7 +116,13 @@ impl Pass<'_> {
             tau_min: d.tau_min,
             tau_max: d.tau_max,
         };
-        let args = gate_weight_grad::Args { du: &t.du, u: &a.u, g: &a.g, small: self.small, grads: &t.grads.small };
+        let args = gate_weight_grad::Args {
+            du: &t.du,
+            u: &a.u,
+            g: &a.g,
+            packed_params: self.packed_params,
+            grads: &t.grads.packed_params,
+        };
         gate_weight_grad::call(self.engine, params, args)
     }
 
@@ -110,13 +130,13 @@ impl Pass<'_> {
         let (d, at, t) = (&self.d, self.at(), self.training());
         let params =
             linear_weight_grad::Params { rows: d.b, inner: d.m, outer: d.a, weight: at.gate0, bias: at.gate0_bias };
-        let args = linear_weight_grad::Args { dy: &t.dg, x: &self.activations.h, grads: &t.grads.small };
+        let args = linear_weight_grad::Args { dy: &t.dg, x: &self.activations.h, grads: &t.grads.packed_params };
         linear_weight_grad::call(self.engine, params, args)
     }
 
-    pub fn gate_input_grad(&self) -> Call {
+    pub fn embedding_grad(&self) -> Call {
         let (d, a, t) = (&self.d, self.activations, self.training());
-        let params = gate_input_grad::Params {
+        let params = embedding_grad::Params {
             rows: d.b,
             encoders: d.k,
             width: d.p,
@@ -124,8 +144,15 @@ impl Pass<'_> {
             averaged: u32::from(self.model.dims.mean),
             weight0: self.at().gate0,
         };
-        let args = gate_input_grad::Args { dq: &t.dq, h: &a.h, w: &a.w, dg: &t.dg, small: self.small, dnorm: &t.dnorm };
-        gate_input_grad::call(self.engine, params, args)
+        let args = embedding_grad::Args {
+            dq: &t.dq,
+            h: &a.h,
+            w: &a.w,
+            dg: &t.dg,
+            packed_params: self.packed_params,
+            dnorm: &t.dnorm,
+        };
+        embedding_grad::call(self.engine, params, args)
     }
 
     /// One call per window.
@@ -139,13 +166,13 @@ impl Pass<'_> {
                 chunks: window.chunks.len() as u32,
                 columns: window.columns as u32,
                 features: from.x.len() as u32,
-                longest: window.longest() as u32,
+                max_chunk_len: window.max_chunk_len() as u32,
             };
             let args = project_weight_grad::Args {
                 dy: &t.dy,
                 x: from.x.f32(),
                 rows: &self.features.rows,
-                standard: &from.standard,
+                scaler: &from.scaler,
                 chunks: &from.chunks,
                 dw: &t.grads.project[i],
             };

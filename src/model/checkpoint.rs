@@ -8,7 +8,7 @@ pub use fingerprint::fingerprint;
 pub use header::{FORMAT, Header};
 
 use crate::host::files::write_atomically;
-use crate::model::features::Standard;
+use crate::model::features::Scaler;
 use crate::model::layout::{Place, Tensor};
 use crate::model::{Dims, Model};
 use anyhow::{Context as _, Result, bail};
@@ -32,9 +32,9 @@ impl Model {
     ///
     /// # Errors
     /// Where the device is lost.
-    pub fn snapshot(&self, standard: &Standard) -> Result<Snapshot> {
+    pub fn snapshot(&self, scaler: &Scaler) -> Result<Snapshot> {
         let tensors = self.layout.tensors.iter();
-        tensors.map(|tensor| Ok((tensor.clone(), self.values(tensor, standard)?))).collect()
+        tensors.map(|tensor| Ok((tensor.clone(), self.values(tensor, scaler)?))).collect()
     }
 
     /// Adam's moments, named `adam.m.` and `adam.v.` and the tensor.
@@ -58,7 +58,7 @@ impl Model {
     /// Puts a snapshot's weights and running statistics (not its standardisation) back.
     pub fn restore(&self, snapshot: &Snapshot) {
         for (tensor, values) in snapshot {
-            if tensor.place != Place::Standard {
+            if tensor.place != Place::Scaler {
                 self.set(tensor, values);
             }
         }
@@ -70,7 +70,7 @@ impl Model {
     /// A tensor that is missing or of another shape.
     pub fn load(&self, checkpoint: &Checkpoint) -> Result<()> {
         for tensor in &self.layout.tensors {
-            if tensor.place != Place::Standard {
+            if tensor.place != Place::Scaler {
                 self.set(tensor, checkpoint.get(&tensor.name, &tensor.shape)?);
             }
         }
@@ -95,14 +95,14 @@ impl Model {
         Ok(())
     }
 
-    fn values(&self, tensor: &Tensor, standard: &Standard) -> Result<Vec<f32>> {
+    fn values(&self, tensor: &Tensor, scaler: &Scaler) -> Result<Vec<f32>> {
         if let Some((buffer, offset)) = self.place(tensor.place) {
             return self.engine.read(buffer, offset, tensor.len());
         }
-        assert_eq!(tensor.place, Place::Standard);
+        assert_eq!(tensor.place, Place::Scaler);
         let mut parts = tensor.name.split('.').skip(1);
         let k: usize = parts.next().and_then(|k| k.parse().ok()).expect("standardize.{k}.mean|std");
-        Ok(if parts.next() == Some("mean") { standard.mean[k].clone() } else { standard.std[k].clone() })
+        Ok(if parts.next() == Some("mean") { scaler.mean[k].clone() } else { scaler.std[k].clone() })
     }
 }
 
@@ -146,13 +146,13 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As [`Checkpoint::get`].
-    pub fn standard(&self) -> Result<Standard> {
-        let mut standard = Standard::default();
+    pub fn scaler(&self) -> Result<Scaler> {
+        let mut scaler = Scaler::default();
         for (k, encoder) in self.header.encoders.iter().enumerate() {
-            standard.mean.push(self.get(&format!("standardize.{k}.mean"), &[encoder.width])?.to_vec());
-            standard.std.push(self.get(&format!("standardize.{k}.std"), &[encoder.width])?.to_vec());
+            scaler.mean.push(self.get(&format!("standardize.{k}.mean"), &[encoder.width])?.to_vec());
+            scaler.std.push(self.get(&format!("standardize.{k}.std"), &[encoder.width])?.to_vec());
         }
-        Ok(standard)
+        Ok(scaler)
     }
 
     /// Sizes and switches of its network.

@@ -15,7 +15,7 @@ pub struct WindowFeatures {
     /// features are streamed
     pub x: AnyBuffer,
     /// (2, D): mean, 1/std; empty where features are in f16
-    pub standard: Buffer<f32>,
+    pub scaler: Buffer<f32>,
     /// The window's chunks, 8 words each
     pub chunks: Buffer<u32>,
 }
@@ -23,8 +23,8 @@ pub struct WindowFeatures {
 /// Where the kernels find their rows.
 pub struct Features {
     pub windows: Vec<WindowFeatures>,
-    /// (N, C) soft targets; zeros where there is no label
-    pub targets: Buffer<f32>,
+    /// (N, C) soft labels; zeros where there is no label
+    pub labels: Buffer<f32>,
     /// Row numbers of an epoch in the order of its batches
     pub rows: Buffer<u32>,
     /// (K, 2): first part, parts
@@ -41,13 +41,13 @@ pub struct Features {
 
 /// Per-column mean and std of every encoder, over the training rows that have it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Standard {
+pub struct Scaler {
     /// (D_k) per encoder
     pub mean: Vec<Vec<f32>>,
     pub std: Vec<Vec<f32>>,
 }
 
-impl Standard {
+impl Scaler {
     /// Statistics of the given rows of a pool; mean 0 and std 1 of an encoder that none of them has.
     pub fn of(pool: &Pool, rows: &[usize]) -> Self {
         let (mean, std) = pool
@@ -76,19 +76,19 @@ impl Features {
     pub fn new(engine: &Engine, dims: &Dims, windows: &Windows, rows: usize) -> Result<Self> {
         let window = |(i, window): (usize, &Window)| {
             let (label, len) = (format!("features {i}"), rows * window.row);
-            let standard = if dims.half { 0 } else { 2 * window.columns };
+            let scaler = if dims.half { 0 } else { 2 * window.columns };
             Ok(WindowFeatures {
                 x: match dims.half {
                     true => AnyBuffer::U32(engine.buffer(&label, len)?),
                     false => AnyBuffer::F32(engine.buffer(&label, len)?),
                 },
-                standard: engine.buffer(&format!("standard {i}"), standard)?,
+                scaler: engine.buffer(&format!("scaler {i}"), scaler)?,
                 chunks: engine.upload(&format!("chunks {i}"), &window.words())?,
             })
         };
         Ok(Self {
             windows: windows.list.iter().enumerate().map(window).collect::<Result<_>>()?,
-            targets: engine.buffer("targets", rows * dims.classes)?,
+            labels: engine.buffer("labels", rows * dims.classes)?,
             // An epoch with adaptation lists every clip and as many target rows.
             rows: engine.buffer("rows", 2 * rows)?,
             spans: engine.upload("spans", &windows.spans)?,
@@ -111,8 +111,8 @@ impl Features {
                 (AnyBuffer::F32(x), Some(_)) => engine.buffer(&x.label, x.len)?,
                 (AnyBuffer::U32(_), _) => return Ok(None),
             };
-            let standard = engine.buffer(&format!("standard {i}"), window.standard.len)?;
-            Ok(Some(WindowFeatures { x: AnyBuffer::F32(x), standard, chunks: window.chunks.clone() }))
+            let scaler = engine.buffer(&format!("scaler {i}"), window.scaler.len)?;
+            Ok(Some(WindowFeatures { x: AnyBuffer::F32(x), scaler, chunks: window.chunks.clone() }))
         };
         let windows: Result<Option<Vec<_>>> = self.windows.iter().enumerate().map(window).collect();
         let Some(windows) = windows? else { return Ok(None) };
@@ -122,9 +122,9 @@ impl Features {
         }
         Ok(Some(Self {
             windows,
-            targets: match self.stream {
-                None => self.targets.clone(),
-                Some(_) => engine.buffer("targets", self.targets.len)?,
+            labels: match self.stream {
+                None => self.labels.clone(),
+                Some(_) => engine.buffer("labels", self.labels.len)?,
             },
             rows: engine.buffer("rows", self.rows.len)?,
             spans: self.spans.clone(),
@@ -135,10 +135,10 @@ impl Features {
         }))
     }
 
-    /// Takes all features (as [`upload::features`](super::upload::features) gives them) and targets (N, C) to the device,
+    /// Takes all features (as [`upload::features`](super::upload::features) gives them) and labels (N, C) to the device,
     /// dropping the host's encoder by encoder.
-    pub fn fill(&mut self, engine: &Engine, windows: &Windows, encoders: Vec<Array2<u32>>, targets: &[f32]) {
-        engine.write(&self.targets, 0, targets);
+    pub fn fill(&mut self, engine: &Engine, windows: &Windows, encoders: Vec<Array2<u32>>, labels: &[f32]) {
+        engine.write(&self.labels, 0, labels);
         for (k, encoder) in encoders.into_iter().enumerate() {
             let (window, chunk) = windows.first_chunk(k);
             let bits = encoder.as_slice().expect("pools are in C order");
@@ -146,16 +146,16 @@ impl Features {
         }
     }
 
-    /// Keeps all features (likewise) and targets (N, C) on the host; `prepare` takes batches of at most `capacity` rows to the device.
+    /// Keeps all features (likewise) and labels (N, C) on the host; `prepare` takes batches of at most `capacity` rows to the device.
     pub fn stream(
         &mut self,
         engine: &Engine,
         windows: &Windows,
         encoders: Vec<Array2<u32>>,
-        targets: Array2<f32>,
+        labels: Array2<f32>,
         capacity: usize,
     ) {
-        self.stream = Some(Stream::new(engine, windows, encoders, targets, capacity));
+        self.stream = Some(Stream::new(engine, windows, encoders, labels, capacity));
     }
 
     /// Sets which encoders each row of the pool has (N, K), of features that were made for it.
@@ -172,15 +172,15 @@ impl Features {
     }
 
     /// Sets how columns are standardised, where they are not yet.
-    pub fn set_standard(&self, engine: &Engine, windows: &Windows, standard: &Standard) {
+    pub fn set_scaler(&self, engine: &Engine, windows: &Windows, scaler: &Scaler) {
         for (window, features) in windows.list.iter().zip(&self.windows) {
-            if features.standard.len == 0 {
+            if features.scaler.len == 0 {
                 continue;
             }
-            let mean: Vec<f32> = standard.mean[window.encoders.clone()].concat();
-            let rstd: Vec<f32> = standard.std[window.encoders.clone()].concat().iter().map(|std| 1.0 / std).collect();
-            engine.write(&features.standard, 0, &mean);
-            engine.write(&features.standard, window.columns, &rstd);
+            let mean: Vec<f32> = scaler.mean[window.encoders.clone()].concat();
+            let rstd: Vec<f32> = scaler.std[window.encoders.clone()].concat().iter().map(|std| 1.0 / std).collect();
+            engine.write(&features.scaler, 0, &mean);
+            engine.write(&features.scaler, window.columns, &rstd);
         }
     }
 
@@ -209,8 +209,8 @@ impl Features {
             self.ordered
         );
         let Some(stream) = &mut self.stream else { return Ok(first as u32) };
-        let targets = AnyBuffer::from(&self.targets);
-        let buffers: Vec<_> = self.windows.iter().map(|window| &window.x).chain([&targets]).collect();
+        let labels = AnyBuffer::from(&self.labels);
+        let buffers: Vec<_> = self.windows.iter().map(|window| &window.x).chain([&labels]).collect();
         stream.load(engine, &buffers, first, count)?;
         if self.present.len > 0 {
             let k = self.spans.len / 2;

@@ -41,7 +41,7 @@ impl Pass<'_> {
             let args = project_forward::Args {
                 x: from.x.f32(),
                 rows: &self.features.rows,
-                standard: &from.standard,
+                scaler: &from.scaler,
                 w: &self.model.weights.project[i],
                 chunks: &from.chunks,
                 partial: &self.activations.project_partial,
@@ -66,7 +66,7 @@ impl Pass<'_> {
             let args = project_forward_half::Args {
                 x: from.x.u32(),
                 rows: &self.features.rows,
-                w: &self.model.halves[i],
+                w: &self.model.weights_f16[i],
                 chunks: &from.chunks,
                 partial: &self.activations.project_partial,
             };
@@ -77,7 +77,7 @@ impl Pass<'_> {
     pub fn gate_linear(&self) -> Call {
         let (d, a, at) = (&self.d, self.activations, self.at());
         let params = linear_forward::Params { rows: d.b, inner: d.m, outer: d.a, part: PART as u32, weight: at.gate0 };
-        let args = linear_forward::Args { x: &a.h, small: self.small, partial: &a.gate_partial };
+        let args = linear_forward::Args { x: &a.h, packed_params: self.packed_params, partial: &a.gate_partial };
         linear_forward::call(self.engine, params, args)
     }
 
@@ -99,7 +99,7 @@ impl Pass<'_> {
         };
         let args = gate_forward::Args {
             partial: &a.gate_partial,
-            small: self.small,
+            packed_params: self.packed_params,
             mask: self.mask(),
             g: &a.g,
             u: &a.u,
@@ -126,7 +126,7 @@ impl Pass<'_> {
         let (d, a, at) = (&self.d, self.activations, self.at());
         let params =
             fuse_activate::Params { rows: d.b, fused: d.f, parts: d.parts_q, bias: at.fuse_bias, layer: LAYER_FUSE };
-        let args = fuse_activate::Args { partial: &a.fuse_partial, small: self.small, z: &a.z };
+        let args = fuse_activate::Args { partial: &a.fuse_partial, packed_params: self.packed_params, z: &a.z };
         fuse_activate::call(self.engine, params, args)
     }
 
@@ -134,7 +134,7 @@ impl Pass<'_> {
         let (d, a, at) = (&self.d, self.activations, self.at());
         let params =
             linear_forward::Params { rows: d.b, inner: d.f, outer: d.g * d.h, part: PART as u32, weight: at.head0 };
-        let args = linear_forward::Args { x: &a.z, small: self.small, partial: &a.head_partial };
+        let args = linear_forward::Args { x: &a.z, packed_params: self.packed_params, partial: &a.head_partial };
         linear_forward::call(self.engine, params, args)
     }
 
@@ -151,7 +151,12 @@ impl Pass<'_> {
             weight1: at.head1,
             bias1: at.head1_bias,
         };
-        let args = head_forward::Args { partial: &a.head_partial, small: self.small, t: &a.t, logits: &a.logits };
+        let args = head_forward::Args {
+            partial: &a.head_partial,
+            packed_params: self.packed_params,
+            t: &a.t,
+            logits: &a.logits,
+        };
         head_forward::call(self.engine, params, args)
     }
 
@@ -163,9 +168,9 @@ impl Pass<'_> {
             sources: sources as u32,
             classes: d.c,
             outputs: d.o,
-            single: u32::from(!dims.dual),
+            shared_head: u32::from(!dims.dual),
             bce: u32::from(config.loss.presence_loss == PresenceLoss::Bce),
-            targets_len: self.features.targets.len as u32,
+            labels_len: self.features.labels.len as u32,
             slots: self.training().losses.len as u32 / 4,
             domain_head: u32::from(dims.domain),
             presence: config.loss.presence,
@@ -174,7 +179,7 @@ impl Pass<'_> {
         };
         let args = loss::Args {
             logits: &self.activations.logits,
-            targets: &self.features.targets,
+            labels: &self.features.labels,
             rows: &self.features.rows,
             dlogits: &self.training().dlogits,
             losses: &self.training().losses,

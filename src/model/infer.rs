@@ -13,7 +13,7 @@ use crate::kernel::step::Step;
 use crate::kernels::shared::matmul::matrix;
 use crate::model::fit::{Fit, Request};
 use crate::model::upload;
-use crate::model::{Dims, Extent, Features, Mode, Model, Standard};
+use crate::model::{Capacity, Dims, Features, Mode, Model, Scaler};
 use anyhow::{Error, Result};
 use ndarray::{Array2, Array3, ArrayViewMut2, s};
 use outputs::Outputs;
@@ -65,7 +65,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Takes features, to be standardised by `standard`, to the device (resident where `config.engine.features` and the device
+    /// Takes features, to be standardised by `scaler`, to the device (resident where `config.engine.features` and the device
     /// allow, else streamed) and makes a network of `dims` for batches of at most `capacity` rows.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Network {
         config: &config::Config,
         dims: Dims,
         inputs: Inputs,
-        standard: &Standard,
+        scaler: &Scaler,
         capacity: usize,
         mode: Mode,
     ) -> Result<Self> {
@@ -84,8 +84,8 @@ impl Network {
         let dims = Dims { masked: present.is_some(), ..dims };
         let request = Request { engine, config, dims: &dims, clips, capacity, mode };
         let place = |fit: &Fit| -> Result<(Model, Features)> {
-            let extent = Extent::of_epoch(&dims, clips, capacity);
-            let model = Model::new(engine.clone(), config, dims.clone(), fit.windows.clone(), extent, mode)?;
+            let model_capacity = Capacity::of_epoch(&dims, clips, capacity);
+            let model = Model::new(engine.clone(), config, dims.clone(), fit.windows.clone(), model_capacity, mode)?;
             let rows = if fit.streamed { capacity } else { clips };
             let features = Features::new(engine, &model.dims, &model.windows, rows)?;
             Ok((model, features))
@@ -102,17 +102,17 @@ impl Network {
             placed = place(&fit);
         }
         let (model, mut features) = placed.map_err(|error| no_memory(error, &fit))?;
-        let targets = data::targets(labelled, 0..clips, model.dims.classes);
+        let labels = data::targets(labelled, 0..clips, model.dims.classes);
         if let Some(present) = present {
-            data::fill_missing(&mut encoders, present, &standard.mean);
+            data::fill_missing(&mut encoders, present, &scaler.mean);
         }
-        let encoders = upload::features(encoders, labelled, standard, model.dims.half)?;
+        let encoders = upload::features(encoders, labelled, scaler, model.dims.half)?;
         if fit.streamed {
-            features.stream(engine, &model.windows, encoders, targets, capacity);
+            features.stream(engine, &model.windows, encoders, labels, capacity);
         } else {
-            features.fill(engine, &model.windows, encoders, targets.as_slice().expect("in C order"));
+            features.fill(engine, &model.windows, encoders, labels.as_slice().expect("in C order"));
         }
-        features.set_standard(engine, &model.windows, standard);
+        features.set_scaler(engine, &model.windows, scaler);
         if let Some(present) = present {
             features.set_present(engine, present);
         }
@@ -124,8 +124,8 @@ impl Network {
     /// # Errors
     /// Where the device has no room.
     pub fn placed(&self) -> Result<Option<Placed>> {
-        let (extent, mode, fit) = (self.model.extent, self.model.mode, self.fit.clone());
-        Ok(self.features.share(&self.model.engine)?.map(|features| Placed { features, fit, extent, mode }))
+        let (model_capacity, mode, fit) = (self.model.capacity, self.model.mode, self.fit.clone());
+        Ok(self.features.share(&self.model.engine)?.map(|features| Placed { features, fit, model_capacity, mode }))
     }
 
     /// Sets which encoders each clip has (N, K), of a network on a pool whose clips may lack some.
@@ -236,12 +236,12 @@ impl Network {
 pub struct Placed {
     features: Features,
     fit: Fit,
-    extent: Extent,
+    model_capacity: Capacity,
     mode: Mode,
 }
 
 impl Placed {
-    /// A network on the same features, to be standardised by `standard`.
+    /// A network on the same features, to be standardised by `scaler`.
     ///
     /// # Errors
     /// Where the device has no room.
@@ -250,17 +250,17 @@ impl Placed {
         engine: &Arc<Engine>,
         config: &config::Config,
         dims: Dims,
-        standard: &Standard,
+        scaler: &Scaler,
     ) -> Result<Network> {
-        let (windows, extent) = (&self.fit.windows, self.extent);
+        let (windows, model_capacity) = (&self.fit.windows, self.model_capacity);
         let features = self.features.share(engine)?.expect("what was shared can be shared again");
-        features.set_standard(engine, windows, standard);
+        features.set_scaler(engine, windows, scaler);
         let dims = Dims { masked: features.present.len > 0, ..dims };
-        let model = Model::new(engine.clone(), config, dims, windows.clone(), extent, self.mode)?;
+        let model = Model::new(engine.clone(), config, dims, windows.clone(), model_capacity, self.mode)?;
         Ok(Network {
             model,
             features,
-            capacity: extent.rows,
+            capacity: model_capacity.rows,
             fit: self.fit.clone(),
             inference: HashMap::new(),
             from_embeddings: HashMap::new(),

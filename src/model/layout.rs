@@ -17,16 +17,16 @@ pub enum Place {
     Project(usize, usize),
     Fuse,
     /// All other trained tensors, in one buffer; the first `trained` elements of it are updated
-    Small(usize),
+    Packed(usize),
     /// Running mean and variance of the projections' batch norm (2, M)
     Running(usize),
     /// Likewise of the fusion's (2, F)
     FuseRunning(usize),
     /// `standardize.{k}`: kept by the host
-    Standard,
+    Scaler,
 }
 
-/// Offsets into `small` that kernels want.
+/// Offsets into `packed_params` that kernels want.
 #[derive(Clone, Debug, Default)]
 pub struct Offsets {
     pub gamma: u32,
@@ -54,9 +54,9 @@ pub struct Layout {
     /// In the order of the data flow
     pub tensors: Vec<Tensor>,
     pub at: Offsets,
-    /// Elements of `small`
-    pub small: usize,
-    /// The first elements of `small`, which training updates; what a switch turned off lies behind them
+    /// Elements of `packed_params`
+    pub packed_params: usize,
+    /// The first elements of `packed_params`, which training updates; what a switch turned off lies behind them
     pub trained: usize,
 }
 
@@ -73,19 +73,20 @@ impl Tensor {
 impl Layout {
     /// `learned_temperature`: τ is a parameter, not a setting.
     pub fn new(dims: &Dims, windows: &Windows, learned_temperature: bool) -> Self {
-        let mut layout = Self { tensors: Vec::new(), at: Offsets::default(), small: 0, trained: 0 };
-        let small = small_tensors(dims, learned_temperature);
+        let mut layout = Self { tensors: Vec::new(), at: Offsets::default(), packed_params: 0, trained: 0 };
+        let packed_params = packed_tensors(dims, learned_temperature);
         // Tensors in use first, so that one launch over the front of the buffer updates them all.
         for in_use in [true, false] {
-            for (name, shape, used) in &small {
+            for (name, shape, used) in &packed_params {
                 if *used == in_use {
-                    let tensor = Tensor { name: name.clone(), shape: shape.clone(), place: Place::Small(layout.small) };
-                    layout.small += tensor.len();
+                    let tensor =
+                        Tensor { name: name.clone(), shape: shape.clone(), place: Place::Packed(layout.packed_params) };
+                    layout.packed_params += tensor.len();
                     layout.tensors.push(tensor);
                 }
             }
             if in_use {
-                layout.trained = layout.small;
+                layout.trained = layout.packed_params;
             }
         }
         layout.at = layout.offsets(dims);
@@ -100,7 +101,7 @@ impl Layout {
 
     fn offsets(&self, dims: &Dims) -> Offsets {
         let at = |name: &str| match self.find(name).map(|tensor| tensor.place) {
-            Some(Place::Small(offset)) => offset as u32,
+            Some(Place::Packed(offset)) => offset as u32,
             other => panic!("{name} is at {other:?}"),
         };
         Offsets {
@@ -131,8 +132,8 @@ impl Layout {
                 add(format!("project.{k}.weight"), vec![p, width], Place::Project(index, p * column));
                 add(format!("norm.{k}.running_mean"), vec![p], Place::Running(k * p));
                 add(format!("norm.{k}.running_var"), vec![p], Place::Running(dims.channels() + k * p));
-                add(format!("standardize.{k}.mean"), vec![width], Place::Standard);
-                add(format!("standardize.{k}.std"), vec![width], Place::Standard);
+                add(format!("standardize.{k}.mean"), vec![width], Place::Scaler);
+                add(format!("standardize.{k}.std"), vec![width], Place::Scaler);
                 column += width;
             }
         }
@@ -147,7 +148,7 @@ impl Layout {
 }
 
 /// Name, shape, and whether training uses it. Tensors that kernels see as one matrix follow each other.
-fn small_tensors(dims: &Dims, learned_temperature: bool) -> Vec<(String, Vec<usize>, bool)> {
+fn packed_tensors(dims: &Dims, learned_temperature: bool) -> Vec<(String, Vec<usize>, bool)> {
     let (k, p, a, f, h) = (dims.encoders(), dims.projection, dims.gate_hidden, dims.fused, dims.head_hidden);
     let mut list = Vec::new();
     list.extend((0..k).map(|k| (format!("norm.{k}.weight"), vec![p], true)));

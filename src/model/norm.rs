@@ -77,7 +77,7 @@ impl<'a> Pass<'a> {
         let args = batchnorm_forward::Args {
             partial: norm.partial,
             spans: norm.spans,
-            small: self.small,
+            packed_params: self.packed_params,
             mask: self.mask(),
             running: norm.running,
             normed: norm.kept().normed,
@@ -90,7 +90,14 @@ impl<'a> Pass<'a> {
     pub fn batchnorm_infer(&self, norm: &Norm) -> Call {
         let &Norm { encoders, width, parts, gamma, beta, masked, partial, spans, running, out, .. } = norm;
         let params = batchnorm_infer::Params { rows: self.d.b, encoders, width, parts, gamma, beta, masked };
-        let args = batchnorm_infer::Args { partial, spans, small: self.small, running, mask: self.mask(), h: out };
+        let args = batchnorm_infer::Args {
+            partial,
+            spans,
+            packed_params: self.packed_params,
+            running,
+            mask: self.mask(),
+            h: out,
+        };
         batchnorm_infer::call(self.engine, params, args)
     }
 
@@ -98,8 +105,8 @@ impl<'a> Pass<'a> {
         let &Norm { encoders, width, gamma, beta, masked, .. } = norm;
         let &Kept { normed, rstd, dnorm, dy } = norm.kept();
         let params = batchnorm_backward::Params { rows: self.d.b, encoders, width, gamma, beta, masked };
-        let (small, mask, grads) = (self.small, self.mask(), &self.training().grads.small);
-        let args = batchnorm_backward::Args { dnorm, normed, rstd, small, mask, dy, grads };
+        let (packed_params, mask, grads) = (self.packed_params, self.mask(), &self.training().grads.packed_params);
+        let args = batchnorm_backward::Args { dnorm, normed, rstd, packed_params, mask, dy, grads };
         batchnorm_backward::call(self.engine, params, args)
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Pass<'a> {
     pub features: &'a Features,
     pub engine: &'a Engine,
     pub activations: &'a Activations,
-    pub small: &'a Buffer<f32>,
+    pub packed_params: &'a Buffer<f32>,
     pub d: Letters,
 }
 
@@ -74,7 +74,14 @@ impl<'a> Pass<'a> {
             tau_max,
             masked: u32::from(dims.masking()),
         };
-        Self { model, features, engine: &model.engine, activations: &model.activations, small: &model.weights.small, d }
+        Self {
+            model,
+            features,
+            engine: &model.engine,
+            activations: &model.activations,
+            packed_params: &model.weights.packed_params,
+            d,
+        }
     }
 
     /// Which encoders each row has; where all rows have all of them no kernel reads it, and any buffer will do.
@@ -88,7 +95,7 @@ impl<'a> Pass<'a> {
         if self.model.dims.mean { (&a.q, &a.ones) } else { (&a.h, &a.w) }
     }
 
-    /// Where kernels find the tensors of `small`.
+    /// Where kernels find the tensors of `packed_params`.
     pub fn at(&self) -> &'a Offsets {
         &self.model.layout.at
     }

@@ -1,6 +1,6 @@
 //! What a network takes on its device, known before anything is allocated.
 
-use super::{Dims, Extent, Features, Mode, Model, Windows};
+use super::{Capacity, Dims, Features, Mode, Model, Windows};
 use crate::config::Config;
 use crate::engine::Engine;
 use anyhow::Result;
@@ -37,8 +37,8 @@ impl Plan {
         streamed: bool,
     ) -> Result<Self> {
         let engine = Arc::new(Engine::DryRun(Arc::default()));
-        let extent = Extent::of_epoch(dims, clips, capacity);
-        let model = Model::new(engine.clone(), config, dims.clone(), windows.clone(), extent, mode)?;
+        let model_capacity = Capacity::of_epoch(dims, clips, capacity);
+        let model = Model::new(engine.clone(), config, dims.clone(), windows.clone(), model_capacity, mode)?;
         let mut plan = Self { streamed, weights: model.weight_bytes(), ..Self::default() };
         if let Some(training) = &model.training {
             plan.moments = training.m.bytes() + training.v.bytes();

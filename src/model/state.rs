@@ -17,14 +17,14 @@ pub const LOSS_SLOTS: usize = 65_536;
 
 /// How much a network has to take at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub struct Capacity {
     /// Of a batch at most
     pub rows: usize,
     /// Whose losses are kept until they are read
     pub steps: usize,
 }
 
-impl Extent {
+impl Capacity {
     /// For epochs over at most `clips` clips in batches of at most `rows` rows.
     pub fn of_epoch(dims: &Dims, clips: usize, rows: usize) -> Self {
         // With adaptation a target row joins every labelled one.
@@ -50,12 +50,12 @@ pub struct Model {
     pub dims: Dims,
     pub windows: Windows,
     pub layout: Layout,
-    pub extent: Extent,
+    pub capacity: Capacity,
     pub mode: Mode,
     /// Without the projections where only their copy in f16 is in use
     pub weights: Trained,
     /// Per window: the projections' weights in f16, two to a word, (P, words) of each encoder; empty in f32
-    pub halves: Vec<Buffer<u32>>,
+    pub weights_f16: Vec<Buffer<u32>>,
     /// (2, M): batch norm's running mean and variance
     pub running: Buffer<f32>,
     /// (2, F): the fusion's; empty where it has no norm
@@ -74,7 +74,7 @@ impl Model {
         config: &Config,
         dims: Dims,
         windows: Windows,
-        extent: Extent,
+        capacity: Capacity,
         mode: Mode,
     ) -> Result<Self> {
         let layout = Layout::new(&dims, &windows, config.model.temperature.mode == TemperatureMode::Learned);
@@ -84,14 +84,14 @@ impl Model {
         let copies = if dims.half { &windows.list[..] } else { &[] };
         let half =
             |(i, window): (usize, &Window)| engine.buffer(&format!("weights half.{i}"), dims.projection * window.row);
-        let halves = copies.iter().enumerate().map(half).collect::<Result<_>>()?;
+        let weights_f16 = copies.iter().enumerate().map(half).collect::<Result<_>>()?;
         let running = engine.buffer("weights running", 2 * dims.channels())?;
         let fuse_running = engine.buffer("weights fuse_running", if dims.fuse_norm { 2 * dims.fused } else { 0 })?;
-        let activations = Activations::new(&engine, &dims, &windows, extent.rows)?;
+        let activations = Activations::new(&engine, &dims, &windows, capacity.rows)?;
         let training = match mode {
             Mode::Inference => None,
-            Mode::Training => Some(Training::new(&engine, &dims, &windows, &layout, extent, false, &activations)?),
-            Mode::Gradients => Some(Training::new(&engine, &dims, &windows, &layout, extent, true, &activations)?),
+            Mode::Training => Some(Training::new(&engine, &dims, &windows, &layout, capacity, false, &activations)?),
+            Mode::Gradients => Some(Training::new(&engine, &dims, &windows, &layout, capacity, true, &activations)?),
         };
         let config = config.clone();
         Ok(Self {
@@ -100,10 +100,10 @@ impl Model {
             dims,
             windows,
             layout,
-            extent,
+            capacity,
             mode,
             weights,
-            halves,
+            weights_f16,
             running,
             fuse_running,
             activations,
@@ -118,7 +118,7 @@ impl Model {
             TemperatureMode::Fixed | TemperatureMode::Learned => self.config.model.temperature.initial,
         };
         for tensor in &self.layout.tensors {
-            if tensor.place != Place::Standard {
+            if tensor.place != Place::Scaler {
                 self.set(tensor, &initial(tensor, &self.dims, seed, temperature));
             }
         }
@@ -135,8 +135,8 @@ impl Model {
             let mut words = vec![0; self.dims.projection * chunk.words()];
             let rows = words.par_chunks_mut(chunk.words()).zip(values.par_chunks(chunk.width as usize));
             rows.for_each(|(words, values)| pack(values, words));
-            let offset = self.dims.projection * chunk.standard as usize;
-            self.engine.write(&self.halves[window], offset, &words);
+            let offset = self.dims.projection * chunk.scaler as usize;
+            self.engine.write(&self.weights_f16[window], offset, &words);
         }
     }
 
@@ -146,7 +146,7 @@ impl Model {
     /// Where the device is lost.
     pub fn temperature(&self) -> Result<f32> {
         let (min, max) = self.config.model.temperature.bounds();
-        Ok(self.engine.read(&self.weights.small, self.layout.at.temperature as usize, 1)?[0].max(min).min(max))
+        Ok(self.engine.read(&self.weights.packed_params, self.layout.at.temperature as usize, 1)?[0].max(min).min(max))
     }
 
     /// Sets the encoders that the rows of a batch have (B, K), in place of the kernel that begins a step.
@@ -166,7 +166,7 @@ impl Model {
 
     /// Bytes of everything that a checkpoint holds.
     pub fn weight_bytes(&self) -> u64 {
-        let copies: u64 = self.halves.iter().map(Buffer::bytes).sum();
+        let copies: u64 = self.weights_f16.iter().map(Buffer::bytes).sum();
         self.weights.bytes() + copies + self.running.bytes() + self.fuse_running.bytes()
     }
 

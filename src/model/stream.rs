@@ -26,7 +26,7 @@ pub(super) struct Stream {
 
 /// Rows of the pool, and how a batch of them lies in the device's buffers.
 struct Source {
-    /// Per buffer: what lies in it, one after the other, bits of (N, D_k) each; the last one holds the targets (N, C)
+    /// Per buffer: what lies in it, one after the other, bits of (N, D_k) each; the last one holds the labels (N, C)
     buffers: Vec<Vec<Array2<u32>>>,
     /// Rows that the buffers hold
     capacity: usize,
@@ -53,13 +53,13 @@ impl Stream {
         engine: &Engine,
         windows: &Windows,
         encoders: Vec<Array2<u32>>,
-        targets: Array2<f32>,
+        labels: Array2<f32>,
         capacity: usize,
     ) -> Self {
         let mut encoders = encoders.into_iter();
         let mut buffers: Vec<Vec<_>> =
             windows.list.iter().map(|window| encoders.by_ref().take(window.encoders.len()).collect()).collect();
-        buffers.push(vec![bits(targets)]);
+        buffers.push(vec![bits(labels)]);
         Self::of(engine, Arc::new(Source { buffers, capacity }))
     }
 

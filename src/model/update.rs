@@ -19,7 +19,7 @@ impl Pass<'_> {
                 chunks: window.chunks.len() as u32,
                 columns: window.columns as u32,
                 features: from.x.len() as u32,
-                longest: window.longest() as u32,
+                max_chunk_len: window.max_chunk_len() as u32,
                 decoupled,
                 weight_decay,
             };
@@ -27,7 +27,7 @@ impl Pass<'_> {
                 dy: &t.dy,
                 x: from.x.f32(),
                 rows: &self.features.rows,
-                standard: &from.standard,
+                scaler: &from.scaler,
                 chunks: &from.chunks,
                 weight: &self.model.weights.project[i],
                 m: &t.m.project[i],
@@ -50,7 +50,7 @@ impl Pass<'_> {
                 columns: window.columns as u32,
                 words: window.row as u32,
                 features: from.x.len() as u32,
-                longest: window.longest() as u32,
+                max_chunk_len: window.max_chunk_len() as u32,
                 decoupled,
                 weight_decay,
             };
@@ -62,7 +62,7 @@ impl Pass<'_> {
                 weight: &self.model.weights.project[i],
                 m: &t.m.project[i],
                 v: &t.v.project[i],
-                halves: &self.model.halves[i],
+                weights_f16: &self.model.weights_f16[i],
             };
             project_update_half::call(self.engine, params, args)
         })
@@ -89,7 +89,7 @@ impl Pass<'_> {
             weight: &self.model.weights.fuse,
             m: &t.m.fuse,
             v: &t.v.fuse,
-            grads: &t.grads.small,
+            grads: &t.grads.packed_params,
         };
         fuse_update::call(self.engine, params, args)
     }
@@ -114,7 +114,12 @@ impl Pass<'_> {
     /// Only what is in use: what a switch turned off lies behind it, and does not decay.
     pub fn adam_small(&self) -> Call {
         let t = self.training();
-        let args = adam::Args { grad: &t.grads.small, weight: self.small, m: &t.m.small, v: &t.v.small };
+        let args = adam::Args {
+            grad: &t.grads.packed_params,
+            weight: self.packed_params,
+            m: &t.m.packed_params,
+            v: &t.v.packed_params,
+        };
         self.adam(args, self.model.layout.trained, self.at().temperature)
     }
 

@@ -1,6 +1,6 @@
 //! What a pool's features become on their way to a device: standardised and rounded to f16, or as they are.
 
-use super::Standard;
+use super::Scaler;
 use crate::data::{Clip, Encoder};
 use crate::kernels::shared::half::{halves, pack, words};
 use anyhow::{Result, bail};
@@ -13,13 +13,9 @@ use rayon::prelude::*;
 ///
 /// # Errors
 /// A standardised value that f16 cannot hold: names encoder and clip.
-pub fn features(encoders: Vec<Encoder>, clips: &[Clip], standard: &Standard, half: bool) -> Result<Vec<Array2<u32>>> {
+pub fn features(encoders: Vec<Encoder>, clips: &[Clip], scaler: &Scaler, half: bool) -> Result<Vec<Array2<u32>>> {
     let one = |(k, encoder): (usize, Encoder)| {
-        if half {
-            standardised(&encoder, clips, &standard.mean[k], &standard.std[k])
-        } else {
-            Ok(bits(encoder.features))
-        }
+        if half { standardised(&encoder, clips, &scaler.mean[k], &scaler.std[k]) } else { Ok(bits(encoder.features)) }
     };
     encoders.into_iter().enumerate().map(one).collect()
 }

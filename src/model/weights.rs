@@ -16,7 +16,7 @@ pub struct Trained {
     /// U (F, M), or (F, P) where the mean of the encoders is fused
     pub fuse: Buffer<f32>,
     /// All other tensors, at the layout's offsets
-    pub small: Buffer<f32>,
+    pub packed_params: Buffer<f32>,
 }
 
 impl Trained {
@@ -33,7 +33,7 @@ impl Trained {
         Ok(Self {
             project,
             fuse: engine.buffer(&format!("{what} fuse"), dims.fused * dims.fuse_inner())?,
-            small: engine.buffer(&format!("{what} small"), layout.small)?,
+            packed_params: engine.buffer(&format!("{what} packed_params"), layout.packed_params)?,
         })
     }
 
@@ -41,11 +41,11 @@ impl Trained {
     ///
     /// # Errors
     /// As [`Engine::buffer`].
-    pub fn small(engine: &Engine, what: &str, layout: &Layout) -> Result<Self> {
+    pub fn packed_params(engine: &Engine, what: &str, layout: &Layout) -> Result<Self> {
         Ok(Self {
             project: Vec::new(),
             fuse: engine.buffer(&format!("{what} fuse"), 0)?,
-            small: engine.buffer(&format!("{what} small"), layout.small)?,
+            packed_params: engine.buffer(&format!("{what} packed_params"), layout.packed_params)?,
         })
     }
 
@@ -55,7 +55,7 @@ impl Trained {
     }
 
     fn buffers(&self) -> impl Iterator<Item = &Buffer<f32>> {
-        self.project.iter().chain([&self.fuse, &self.small])
+        self.project.iter().chain([&self.fuse, &self.packed_params])
     }
 
     /// Buffer and offset of a tensor; `None` for what is not trained or not kept.
@@ -63,8 +63,8 @@ impl Trained {
         match place {
             Place::Project(window, offset) => Some((self.project.get(window)?, offset)),
             Place::Fuse => Some((&self.fuse, 0)),
-            Place::Small(offset) => Some((&self.small, offset)),
-            Place::Running(_) | Place::FuseRunning(_) | Place::Standard => None,
+            Place::Packed(offset) => Some((&self.packed_params, offset)),
+            Place::Running(_) | Place::FuseRunning(_) | Place::Scaler => None,
         }
     }
 }

@@ -26,7 +26,7 @@ impl Window {
     }
 
     /// Columns of the longest chunk.
-    pub fn longest(&self) -> usize {
+    pub fn max_chunk_len(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.length as usize).max().unwrap_or(0)
     }
 }
@@ -99,7 +99,7 @@ impl Windows {
                 window.chunks.push(Chunk {
                     x: (rows * window.row) as u32,
                     w: (dims.projection * window.columns) as u32,
-                    standard: window.row as u32,
+                    scaler: window.row as u32,
                     width: width as u32,
                     column: column as u32,
                     length: CHUNK.min(width - column) as u32,

@@ -9,7 +9,7 @@ pub struct Batches {
     /// Labelled rows in metadata order
     pub sources: Vec<u32>,
     /// Unlabelled rows; as many as labelled ones join each step where there are any
-    pub targets: Vec<u32>,
+    pub target_rows: Vec<u32>,
     /// Labelled rows of a step
     pub size: usize,
     pub shuffle: bool,
@@ -28,19 +28,19 @@ impl Batches {
     /// The rows of an epoch. A last batch of fewer than 2 labelled rows is dropped.
     pub fn epoch(&self, epoch: u32) -> Order {
         let sources = self.permuted(&self.sources, 0, epoch);
-        let mut targets = Vec::new();
+        let mut target_rows = Vec::new();
         let mut round = 0;
         let mut order = Order { rows: Vec::new(), steps: Vec::new() };
         for batch in sources.chunks(self.size).filter(|batch| batch.len() >= 2) {
             order.rows.extend(batch);
             order.steps.push(batch.len());
-            if !self.targets.is_empty() {
-                while targets.len() < batch.len() {
+            if !self.target_rows.is_empty() {
+                while target_rows.len() < batch.len() {
                     // Target rows go round: few of them are seen several times an epoch.
                     round += 1;
-                    targets.extend(self.permuted(&self.targets, round, epoch));
+                    target_rows.extend(self.permuted(&self.target_rows, round, epoch));
                 }
-                order.rows.extend(targets.drain(..batch.len()));
+                order.rows.extend(target_rows.drain(..batch.len()));
             }
         }
         order
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn batches() -> Batches {
-        Batches { sources: (0..9).collect(), targets: vec![20, 21, 22], size: 4, shuffle: true, seed: 3 }
+        Batches { sources: (0..9).collect(), target_rows: vec![20, 21, 22], size: 4, shuffle: true, seed: 3 }
     }
 
     #[test]
@@ -82,7 +82,7 @@ mod tests {
         sources.sort_unstable();
         sources.dedup();
         assert_eq!(sources.len(), 8, "the ninth row would be a batch of one");
-        assert!(order.rows[4..8].iter().all(|&row| row >= 20), "sources first, then targets");
+        assert!(order.rows[4..8].iter().all(|&row| row >= 20), "sources first, then target rows");
     }
 
     #[test]
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(batches().epoch(1).rows, batches().epoch(1).rows);
         assert_ne!(batches().epoch(1).rows, batches().epoch(2).rows);
         assert_ne!(batches().epoch(1).rows, Batches { seed: 4, ..batches() }.epoch(1).rows);
-        let plain = Batches { shuffle: false, targets: Vec::new(), ..batches() };
+        let plain = Batches { shuffle: false, target_rows: Vec::new(), ..batches() };
         assert_eq!(plain.epoch(5).rows, (0..8).collect::<Vec<_>>());
     }
 }

@@ -11,7 +11,7 @@ impl Trainer {
     pub(super) fn finish(&mut self, folder: &mut RunFolder, seconds: f64) -> Result<RunSummary> {
         let best = match self.best.take() {
             Some(best) => best,
-            None => self.network.model.snapshot(&self.standard)?,
+            None => self.network.model.snapshot(&self.scaler)?,
         };
         self.network.model.restore(&best);
         let output = self.network.infer(&self.validation.rows)?;

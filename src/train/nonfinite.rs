@@ -33,7 +33,7 @@ impl Trainer {
             self.replay_to(suspect)?;
             if good.is_none() {
                 let model = &self.network.model;
-                good = Some((self.state.clone(), model.snapshot(&self.standard)?, model.moments()?));
+                good = Some((self.state.clone(), model.snapshot(&self.scaler)?, model.moments()?));
             }
             if let Some(tensor) = self.first_in_step()? {
                 let (state, good, moments) = good.expect("taken before the first suspect");
@@ -47,7 +47,7 @@ impl Trainer {
         }
         let (state, good, moments) = match good {
             Some(good) => good,
-            None => (self.state.clone(), self.network.model.snapshot(&self.standard)?, self.network.model.moments()?),
+            None => (self.state.clone(), self.network.model.snapshot(&self.scaler)?, self.network.model.moments()?),
         };
         self.write_good(folder, state, good, moments)?;
         let kept = folder.path.display();
@@ -135,7 +135,7 @@ impl Trainer {
     fn clear_moments(&self) {
         let training = self.network.model.training.as_ref().expect("made for training");
         for moments in [&training.m, &training.v] {
-            for buffer in moments.project.iter().chain([&moments.fuse, &moments.small]) {
+            for buffer in moments.project.iter().chain([&moments.fuse, &moments.packed_params]) {
                 self.network.model.engine.write(buffer, 0, &vec![0.0; buffer.len]);
             }
         }

@@ -137,7 +137,7 @@ impl Trainer {
         );
         let same = labels.is_none_or(|labels| labels == pool.label_fingerprint(selection));
         ensure!(same, "it was trained on other labels than the pool has now");
-        let same = model.standard()? == pool.rows(selection).standard;
+        let same = model.scaler()? == pool.rows(selection).scaler;
         ensure!(same, "it was trained on other features than the pool has now");
         Ok(())
     }

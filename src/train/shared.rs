@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::host::fnv::fnv1a;
 use crate::host::ui::count;
 use crate::model::infer::{Inputs, Network, Placed};
-use crate::model::{Dims, Mode, Standard};
+use crate::model::{Dims, Mode, Scaler};
 use anyhow::{Result, ensure};
 use ndarray::Array2;
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ pub struct SharedPool {
 pub struct Rows {
     pub parts: Parts,
     /// Of the training rows
-    pub standard: Standard,
+    pub scaler: Scaler,
 }
 
 /// Batch norm needs two rows to have a variance.
@@ -70,8 +70,8 @@ impl SharedPool {
                 count(train.len(), "training clip")
             );
             check_encoders(&pool, train, selection)?;
-            let standard = Standard::of(&pool, train);
-            Ok((selection, Rows { parts, standard }))
+            let scaler = Scaler::of(&pool, train);
+            Ok((selection, Rows { parts, scaler }))
         };
         let selected = selections.iter().map(rows).collect::<Result<Vec<_>>>()?;
         let encoders = pool.infos();
@@ -95,8 +95,8 @@ impl SharedPool {
     /// adaptation takes.
     pub fn fingerprint(&self, selection: FoldChoice, config: &Config) -> u64 {
         let Parts { train, validation, scored } = &self.rows(selection).parts;
-        let targets = if config.adaptation.enabled { self.indices(Split::Test) } else { Vec::new() };
-        let used = [train, validation, scored, &targets].into_iter().flatten();
+        let target_rows = if config.adaptation.enabled { self.indices(Split::Test) } else { Vec::new() };
+        let used = [train, validation, scored, &target_rows].into_iter().flatten();
         let lacking = |row: usize| {
             let present = self.present.iter().flat_map(move |present| present.row(row).to_vec());
             present.enumerate().filter(|(_, present)| !present).flat_map(|(k, _)| (k as u32).to_le_bytes())
@@ -148,13 +148,13 @@ impl SharedPool {
         engine: &Arc<Engine>,
         config: &Config,
         dims: Dims,
-        standard: &Standard,
+        scaler: &Scaler,
         capacity: usize,
     ) -> Result<Network> {
         let mut state = self.state.lock().expect("no run panics while it takes its network");
         state.runs = state.runs.saturating_sub(1);
         if let Some(placed) = &state.placed {
-            return placed.network(engine, config, dims, standard);
+            return placed.network(engine, config, dims, scaler);
         }
         ensure!(!state.features.is_empty(), "another run could not take the pool to the device; see its error");
         // Test clips are aligned with the training clips of this run.
@@ -163,10 +163,10 @@ impl SharedPool {
         let mut encoders = if kept { state.features.clone() } else { std::mem::take(&mut state.features) };
         let present = self.present.as_ref();
         if aligned {
-            align_test(&mut encoders, &self.indices(Split::Test), present, &standard.mean, &standard.std);
+            align_test(&mut encoders, &self.indices(Split::Test), present, &scaler.mean, &scaler.std);
         }
         let inputs = Inputs { clips: &self.clips, encoders, present };
-        let network = Network::new(engine, config, dims, inputs, standard, capacity, Mode::Training)?;
+        let network = Network::new(engine, config, dims, inputs, scaler, capacity, Mode::Training)?;
         if state.runs > 0 && !aligned {
             state.placed = network.placed()?;
         }

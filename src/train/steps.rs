@@ -46,11 +46,11 @@ impl Trainer {
     /// Records the step's calls if they are not yet, brings its rows to the device, and gives its values.
     pub(super) fn prepare(&mut self, order: &Order, index: usize) -> Result<Step> {
         let sources = order.steps[index];
-        let targets = if self.batches.targets.is_empty() { 0 } else { sources };
-        let per_source = if targets == 0 { 1 } else { 2 };
+        let target_rows = if self.batches.target_rows.is_empty() { 0 } else { sources };
+        let per_source = if target_rows == 0 { 1 } else { 2 };
         let (model, features) = (&self.network.model, &mut self.network.features);
-        self.steps.entry(sources).or_insert_with(|| model.training_step(features, sources, targets));
-        let first = features.prepare(&model.engine, order.first(index, per_source), sources + targets)?;
+        self.steps.entry(sources).or_insert_with(|| model.training_step(features, sources, target_rows));
+        let first = features.prepare(&model.engine, order.first(index, per_source), sources + target_rows)?;
         let train = &self.config.train;
         let epoch = self.state.epoch;
         let warmup = self.config.model.dropout_warmup_epochs;

@@ -12,12 +12,12 @@ impl Trainer {
             let share = (epoch as f32 / last as f32).min(1.0);
             let tau = temperature.max + share * (temperature.min - temperature.max);
             let model = &self.network.model;
-            model.engine.write(&model.weights.small, model.layout.at.temperature as usize, &[tau]);
+            model.engine.write(&model.weights.packed_params, model.layout.at.temperature as usize, &[tau]);
         }
     }
 
     pub(super) fn temperature(&self) -> Result<f32> {
         let model = &self.network.model;
-        Ok(model.engine.read(&model.weights.small, model.layout.at.temperature as usize, 1)?[0])
+        Ok(model.engine.read(&model.weights.packed_params, model.layout.at.temperature as usize, 1)?[0])
     }
 }

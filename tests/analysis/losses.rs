@@ -6,7 +6,7 @@ use blendfuse::config::{Config, TopN};
 use blendfuse::data::{Clip, Encoder, Modality, Pool, Split};
 use blendfuse::engine::Engine;
 use blendfuse::model::infer::{Inputs, Network};
-use blendfuse::model::{Dims, Mode, Standard};
+use blendfuse::model::{Dims, Mode, Scaler};
 use blendfuse::scoring::decode::Thresholds;
 use indicatif::ProgressBar;
 use ndarray::Array2;
@@ -43,10 +43,10 @@ fn network(used: [f32; 2]) -> (Network, Config) {
     (config.model.fused, config.model.head_hidden) = (2, 2);
     config.model.top_n = TopN::Count(2);
     let dims = Dims::new(&config, &[2, 2], 2).unwrap();
-    let standard = Standard { mean: vec![vec![0.0; 2]; 2], std: vec![vec![1.0; 2]; 2] };
+    let scaler = Scaler { mean: vec![vec![0.0; 2]; 2], std: vec![vec![1.0; 2]; 2] };
     let engine = Arc::new(Engine::Cpu);
     let mut pool = pool();
-    let network = Network::new(&engine, &config, dims, Inputs::of(&mut pool), &standard, 10, Mode::Inference).unwrap();
+    let network = Network::new(&engine, &config, dims, Inputs::of(&mut pool), &scaler, 10, Mode::Inference).unwrap();
     network.model.initialise(0);
     for tensor in &network.model.layout.tensors {
         let diagonal = |scale: f32| vec![scale, 0.0, 0.0, scale];

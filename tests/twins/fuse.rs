@@ -83,12 +83,12 @@ fn fuse_activate_adds_parts_and_bias() {
     let mut bench = Bench::new(13);
     let (rows, fused, parts, layer) = (7, 90, 3, 1);
     let (partial, partials) = bench.input(parts * rows * fused);
-    let (small, smalls) = bench.input(2 + fused);
+    let (packed_params, packed_values) = bench.input(2 + fused);
     let step = Step { seed_low: 3, number: 5, ..Step::default() }.with_dropout(0.4);
     let mut expected = vec![0.0; rows * fused];
     for b in 0..rows {
         for f in 0..fused {
-            let mut sum = smalls[2 + f];
+            let mut sum = packed_values[2 + f];
             for s in 0..parts {
                 sum += partials[(s * rows + b) * fused + f];
             }
@@ -97,7 +97,7 @@ fn fuse_activate_adds_parts_and_bias() {
     }
     let z = bench.output(rows * fused);
     let params = fuse_activate::Params { rows: rows as u32, fused: fused as u32, parts: parts as u32, bias: 2, layer };
-    let args = fuse_activate::Args { partial: &partial, small: &small, z: &z };
+    let args = fuse_activate::Args { partial: &partial, packed_params: &packed_params, z: &z };
     bench.run(fuse_activate::call(&bench.engine, params, args), &step);
     assert_close("z", &values(&z), &expected);
 }

@@ -2,7 +2,7 @@
 
 use crate::{Bench, assert_close, relu, values};
 use blendfuse::kernel::step::Step;
-use blendfuse::kernels::{gate_backward, gate_forward, gate_input_grad, gate_weight_grad};
+use blendfuse::kernels::{embedding_grad, gate_backward, gate_forward, gate_weight_grad};
 
 /// B, K, P, A
 const SIZES: [usize; 4] = [18, 7, 40, 30];
@@ -15,26 +15,26 @@ fn gate_forward_is_a_softmax_over_the_largest() {
     let (parts, top_n) = (2, 3);
     let (partial, partials) = bench.input(parts * rows * hidden);
     let (bias0, weight1, bias1) = (1, 1 + hidden, 1 + hidden + encoders * hidden);
-    let (_, smalls) = bench.input(bias1 + encoders);
-    let mut all: Vec<f32> = smalls.iter().map(|&value| value as f32).collect();
+    let (_, packed_values) = bench.input(bias1 + encoders);
+    let mut all: Vec<f32> = packed_values.iter().map(|&value| value as f32).collect();
     all[0] = TAU;
-    let (small, smalls) = bench.given(&all);
+    let (packed_params, packed_values) = bench.given(&all);
     let mask: Vec<u32> = (0..rows * encoders).map(|i| u32::from(i % 4 != 1)).collect();
     let mut g = vec![0.0; rows * hidden];
     let mut u = vec![0.0; rows * encoders];
     let mut w = vec![0.0; rows * encoders];
     for b in 0..rows {
         for j in 0..hidden {
-            let mut sum = smalls[bias0 + j];
+            let mut sum = packed_values[bias0 + j];
             for s in 0..parts {
                 sum += partials[(s * rows + b) * hidden + j];
             }
             g[b * hidden + j] = relu(sum);
         }
         for k in 0..encoders {
-            u[b * encoders + k] = smalls[bias1 + k];
+            u[b * encoders + k] = packed_values[bias1 + k];
             for j in 0..hidden {
-                u[b * encoders + k] += smalls[weight1 + k * hidden + j] * g[b * hidden + j];
+                u[b * encoders + k] += packed_values[weight1 + k * hidden + j] * g[b * hidden + j];
             }
         }
         let mut kept: Vec<usize> = (b * encoders..(b + 1) * encoders).filter(|&at| mask[at] == 1).collect();
@@ -61,8 +61,14 @@ fn gate_forward_is_a_softmax_over_the_largest() {
         masked: 1,
     };
     let mask = bench.words(&mask);
-    let args =
-        gate_forward::Args { partial: &partial, small: &small, mask: &mask, g: &g_found, u: &u_found, w: &w_found };
+    let args = gate_forward::Args {
+        partial: &partial,
+        packed_params: &packed_params,
+        mask: &mask,
+        g: &g_found,
+        u: &u_found,
+        w: &w_found,
+    };
     bench.run(gate_forward::call(&bench.engine, params, args), &Step::default());
     assert_close("g", &values(&g_found), &g);
     assert_close("u", &values(&u_found), &u);
@@ -81,11 +87,11 @@ fn gate_backward_and_weight_grad() {
     let (w, ws) = bench.given(&ws.iter().map(|&w| w as f32).collect::<Vec<_>>());
     let (g, gs) = bench.input(rows * hidden);
     let (u, us) = bench.input(rows * encoders);
-    let (_, smalls) = bench.input(1 + encoders * hidden);
-    let mut all: Vec<f32> = smalls.iter().map(|&value| value as f32).collect();
+    let (_, packed_values) = bench.input(1 + encoders * hidden);
+    let mut all: Vec<f32> = packed_values.iter().map(|&value| value as f32).collect();
     all[0] = TAU;
-    let (small, smalls) = bench.given(&all);
-    let v2 = &smalls[1..];
+    let (packed_params, packed_values) = bench.given(&all);
+    let v2 = &packed_values[1..];
     let mut du = vec![0.0; rows * encoders];
     let mut dg = vec![0.0; rows * hidden];
     let (mut dv2, mut dc2, mut dtau) = (vec![0.0; encoders * hidden], vec![0.0; encoders], 0.0);
@@ -116,7 +122,15 @@ fn gate_backward_and_weight_grad() {
     let (rows, encoders, width, hidden) = (rows as u32, encoders as u32, width as u32, hidden as u32);
     let (tau_min, tau_max) = (0.55, 1.25);
     let params = gate_backward::Params { rows, encoders, width, hidden, weight1: 1, temperature: 0, tau_min, tau_max };
-    let args = gate_backward::Args { dq: &dq, h: &h, w: &w, g: &g, small: &small, du: &du_found, dg: &dg_found };
+    let args = gate_backward::Args {
+        dq: &dq,
+        h: &h,
+        w: &w,
+        g: &g,
+        packed_params: &packed_params,
+        du: &du_found,
+        dg: &dg_found,
+    };
     bench.run(gate_backward::call(&bench.engine, params, args), &Step::default());
     assert_close("du", &values(&du_found), &du);
     assert_close("dg", &values(&dg_found), &dg);
@@ -124,7 +138,7 @@ fn gate_backward_and_weight_grad() {
     let grads = bench.output((bias1 + encoders) as usize);
     let params =
         gate_weight_grad::Params { rows, encoders, hidden, weight1: 1, bias1, temperature: 0, tau_min, tau_max };
-    let args = gate_weight_grad::Args { du: &du_found, u: &u, g: &g, small: &small, grads: &grads };
+    let args = gate_weight_grad::Args { du: &du_found, u: &u, g: &g, packed_params: &packed_params, grads: &grads };
     bench.run(gate_weight_grad::call(&bench.engine, params, args), &Step::default());
     let grads = values(&grads);
     assert_close("dτ", &grads[..1], &[dtau]);
@@ -143,7 +157,7 @@ fn gate_input_grad_adds_both_ways_to_h() {
         let (h, hs) = bench.input(rows * inner);
         let (w, ws) = bench.input(rows * encoders);
         let (dg, dgs) = bench.input(rows * hidden);
-        let (small, smalls) = bench.input(6 + hidden * inner);
+        let (packed_params, packed_values) = bench.input(6 + hidden * inner);
         let mut expected = vec![0.0; rows * inner];
         for b in 0..rows {
             for m in 0..inner {
@@ -151,14 +165,14 @@ fn gate_input_grad_adds_both_ways_to_h() {
                     let dq = if averaged == 1 { dqs[b * width + m % width] } else { dqs[b * inner + m] };
                     let mut dh = ws[b * encoders + m / width] * dq;
                     for j in 0..hidden {
-                        dh += dgs[b * hidden + j] * smalls[6 + j * inner + m];
+                        dh += dgs[b * hidden + j] * packed_values[6 + j * inner + m];
                     }
                     expected[b * inner + m] = f64::from(step.dropout_scale) * dh;
                 }
             }
         }
         let dnorm = bench.output(expected.len());
-        let params = gate_input_grad::Params {
+        let params = embedding_grad::Params {
             rows: rows as u32,
             encoders: encoders as u32,
             width: width as u32,
@@ -166,8 +180,9 @@ fn gate_input_grad_adds_both_ways_to_h() {
             averaged,
             weight0: 6,
         };
-        let args = gate_input_grad::Args { dq: &dq, h: &h, w: &w, dg: &dg, small: &small, dnorm: &dnorm };
-        bench.run(gate_input_grad::call(&bench.engine, params, args), &step);
+        let args =
+            embedding_grad::Args { dq: &dq, h: &h, w: &w, dg: &dg, packed_params: &packed_params, dnorm: &dnorm };
+        bench.run(embedding_grad::call(&bench.engine, params, args), &step);
         assert_close("dnorm", &values(&dnorm), &expected);
     }
 }

@@ -14,8 +14,8 @@ fn linear_forward_is_x_wt_in_parts() {
     let mut bench = Bench::new(1);
     for (rows, inner, outer, part) in [(17, 700, 19, 512), (3, 130, 150, 64)] {
         let (x, xs) = bench.input(rows * inner);
-        let (small, smalls) = bench.input(5 + outer * inner);
-        let w = &smalls[5..];
+        let (packed_params, packed_values) = bench.input(5 + outer * inner);
+        let w = &packed_values[5..];
         let mut expected = vec![0.0; inner.div_ceil(part) * rows * outer];
         for b in 0..rows {
             for o in 0..outer {
@@ -32,7 +32,7 @@ fn linear_forward_is_x_wt_in_parts() {
             part: part as u32,
             weight: 5,
         };
-        let args = linear_forward::Args { x: &x, small: &small, partial: &partial };
+        let args = linear_forward::Args { x: &x, packed_params: &packed_params, partial: &partial };
         bench.run(linear_forward::call(&bench.engine, params, args), &Step::default());
         assert_close("partial", &values(&partial), &expected);
     }
@@ -76,26 +76,26 @@ fn head_forward_and_backward() {
     let all = heads * hidden;
     let (partial, partials) = bench.input(parts * rows * all);
     let (bias0, weight1, bias1) = (1, 1 + all, 1 + all + outputs * hidden);
-    let (small, smalls) = bench.input(bias1 + outputs);
+    let (packed_params, packed_values) = bench.input(bias1 + outputs);
     let (dlogits, dlogit) = bench.input(rows * outputs);
     let mut t = vec![0.0; rows * all];
     let mut logits = vec![0.0; rows * outputs];
     let mut dt = vec![0.0; rows * all];
     for b in 0..rows {
         for j in 0..all {
-            let mut sum = smalls[bias0 + j];
+            let mut sum = packed_values[bias0 + j];
             for s in 0..parts {
                 sum += partials[(s * rows + b) * all + j];
             }
             t[b * all + j] = relu(sum);
         }
         for o in 0..outputs {
-            logits[b * outputs + o] = smalls[bias1 + o];
+            logits[b * outputs + o] = packed_values[bias1 + o];
             for j in 0..hidden {
                 let at = b * all + head(o) * hidden + j;
-                logits[b * outputs + o] += smalls[weight1 + o * hidden + j] * t[at];
+                logits[b * outputs + o] += packed_values[weight1 + o * hidden + j] * t[at];
                 if t[at] > 0.0 {
-                    dt[at] += dlogit[b * outputs + o] * smalls[weight1 + o * hidden + j];
+                    dt[at] += dlogit[b * outputs + o] * packed_values[weight1 + o * hidden + j];
                 }
             }
         }
@@ -112,7 +112,8 @@ fn head_forward_and_backward() {
         weight1: weight1 as u32,
         bias1: bias1 as u32,
     };
-    let args = head_forward::Args { partial: &partial, small: &small, t: &t_found, logits: &logits_found };
+    let args =
+        head_forward::Args { partial: &partial, packed_params: &packed_params, t: &t_found, logits: &logits_found };
     bench.run(head_forward::call(&bench.engine, params, args), &Step::default());
     assert_close("t", &values(&t_found), &t);
     assert_close("logits", &values(&logits_found), &logits);
@@ -124,7 +125,7 @@ fn head_forward_and_backward() {
         outputs: outputs as u32,
         weight1: weight1 as u32,
     };
-    let args = head_backward::Args { dlogits: &dlogits, t: &t_found, small: &small, dt: &dt_found };
+    let args = head_backward::Args { dlogits: &dlogits, t: &t_found, packed_params: &packed_params, dt: &dt_found };
     bench.run(head_backward::call(&bench.engine, params, args), &Step::default());
     assert_close("dt", &values(&dt_found), &dt);
 }
@@ -134,7 +135,7 @@ fn head_input_grad_reverses_the_domain() {
     let mut bench = Bench::new(4);
     let (rows, hidden, domain, fused) = (18, 90, 60, 50);
     let (dt, dts) = bench.input(rows * hidden);
-    let (small, smalls) = bench.input(2 + hidden * fused);
+    let (packed_params, packed_values) = bench.input(2 + hidden * fused);
     let (z, zs) = bench.input(rows * fused);
     let step = Step { reversal: 0.3, ..Step::default() }.with_dropout(0.33);
     let mut expected = vec![0.0; rows * fused];
@@ -142,7 +143,7 @@ fn head_input_grad_reverses_the_domain() {
         for f in 0..fused {
             for j in 0..hidden {
                 let sign = if j < domain { 1.0 } else { -f64::from(step.reversal) };
-                expected[b * fused + f] += sign * dts[b * hidden + j] * smalls[2 + j * fused + f];
+                expected[b * fused + f] += sign * dts[b * hidden + j] * packed_values[2 + j * fused + f];
             }
             expected[b * fused + f] *= if zs[b * fused + f] > 0.0 { f64::from(step.dropout_scale) } else { 0.0 };
         }
@@ -155,7 +156,7 @@ fn head_input_grad_reverses_the_domain() {
         fused: fused as u32,
         weight0: 2,
     };
-    let args = head_input_grad::Args { dt: &dt, small: &small, z: &z, dz: &dz };
+    let args = head_input_grad::Args { dt: &dt, packed_params: &packed_params, z: &z, dz: &dz };
     bench.run(head_input_grad::call(&bench.engine, params, args), &step);
     assert_close("dz", &values(&dz), &expected);
 }

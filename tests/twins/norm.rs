@@ -38,8 +38,8 @@ fn batchnorm_forward_norms_over_the_batch() {
     for width in [5, 512] {
         let (channels, layer) = (ENCODERS * width, 1);
         let (partial, partials) = bench.input(PARTS * ROWS * width);
-        let (small, smalls) = bench.input(2 + 2 * channels);
-        let (gamma, beta) = (&smalls[2..], &smalls[2 + channels..]);
+        let (packed_params, packed_values) = bench.input(2 + 2 * channels);
+        let (gamma, beta) = (&packed_values[2..], &packed_values[2 + channels..]);
         let (running, mut moved) = bench.positive(2 * channels);
         let mut normed = vec![0.0; ROWS * channels];
         let mut h = vec![0.0; ROWS * channels];
@@ -86,7 +86,7 @@ fn batchnorm_forward_norms_over_the_batch() {
         let args = batchnorm_forward::Args {
             partial: &partial,
             spans: &bench.words(&SPANS.map(|s| s as u32)),
-            small: &small,
+            packed_params: &packed_params,
             mask: &bench.words(&mask()),
             running: &running,
             normed: &normed_found,
@@ -107,7 +107,7 @@ fn batchnorm_infer_takes_running_statistics() {
     let width = 12;
     let channels = ENCODERS * width;
     let (partial, partials) = bench.input(PARTS * ROWS * width);
-    let (small, smalls) = bench.input(2 + 2 * channels);
+    let (packed_params, packed_values) = bench.input(2 + 2 * channels);
     let (running, statistics) = bench.positive(2 * channels);
     let mut expected = vec![0.0; ROWS * channels];
     for b in 0..ROWS {
@@ -115,7 +115,7 @@ fn batchnorm_infer_takes_running_statistics() {
             if has(b, m / width) {
                 let centred = sum(&partials, width, b, m) - statistics[m];
                 let normed = centred / (statistics[channels + m] + EPSILON).sqrt();
-                expected[b * channels + m] = relu(smalls[2 + m] * normed + smalls[2 + channels + m]);
+                expected[b * channels + m] = relu(packed_values[2 + m] * normed + packed_values[2 + channels + m]);
             }
         }
     }
@@ -132,7 +132,7 @@ fn batchnorm_infer_takes_running_statistics() {
     let args = batchnorm_infer::Args {
         partial: &partial,
         spans: &bench.words(&SPANS.map(|s| s as u32)),
-        small: &small,
+        packed_params: &packed_params,
         running: &running,
         mask: &bench.words(&mask()),
         h: &h,
@@ -156,7 +156,7 @@ fn batchnorm_backward_goes_through_the_statistics() {
         bench.given(&values.iter().map(|&value| value as f32).collect::<Vec<_>>())
     });
     let (rstd, rstds) = bench.positive(channels);
-    let (small, smalls) = bench.input(2 + channels);
+    let (packed_params, packed_values) = bench.input(2 + channels);
     let mut dgamma = vec![0.0; channels];
     let mut dbeta = vec![0.0; channels];
     let mut dy = vec![0.0; ROWS * channels];
@@ -170,7 +170,7 @@ fn batchnorm_backward_goes_through_the_statistics() {
         for b in 0..ROWS {
             if has(b, m / width) {
                 let at = b * channels + m;
-                dy[at] = smalls[2 + m] * rstds[m] * (ds[at] - dbeta[m] / count - xs[at] * dgamma[m] / count);
+                dy[at] = packed_values[2 + m] * rstds[m] * (ds[at] - dbeta[m] / count - xs[at] * dgamma[m] / count);
             }
         }
     }
@@ -187,7 +187,7 @@ fn batchnorm_backward_goes_through_the_statistics() {
         dnorm: &dnorm,
         normed: &normed,
         rstd: &rstd,
-        small: &small,
+        packed_params: &packed_params,
         mask: &bench.words(&mask()),
         dy: &dy_found,
         grads: &grads,

@@ -25,7 +25,7 @@ const BATCH: usize = ROWS.len() - FIRST;
 struct Inputs {
     x: Buffer<f32>,
     rows: Buffer<u32>,
-    standard: Buffer<f32>,
+    scaler: Buffer<f32>,
     chunks: Buffer<u32>,
     list: Vec<Chunk>,
     /// x̂ (B, D), all encoders side by side
@@ -40,21 +40,21 @@ fn before(k: usize) -> usize {
 impl Inputs {
     fn new(bench: &mut Bench) -> Self {
         let (x, xs) = bench.input(POOL * COLUMNS);
-        let (standard, standards) = bench.input(2 * COLUMNS);
+        let (scaler, scalers) = bench.input(2 * COLUMNS);
         let (mut list, mut normed) = (Vec::new(), vec![0.0; BATCH * COLUMNS]);
         for k in 0..WIDTHS.len() {
             for b in 0..BATCH {
                 for c in 0..WIDTHS[k] {
                     let (column, row) = (before(k) + c, ROWS[FIRST + b] as usize);
                     let value = xs[POOL * before(k) + row * WIDTHS[k] + c];
-                    normed[b * COLUMNS + column] = (value - standards[column]) * standards[COLUMNS + column];
+                    normed[b * COLUMNS + column] = (value - scalers[column]) * scalers[COLUMNS + column];
                 }
             }
             for column in (0..WIDTHS[k]).step_by(LONGEST) {
                 list.push(Chunk {
                     x: (POOL * before(k)) as u32,
                     w: (WIDTH * before(k)) as u32,
-                    standard: before(k) as u32,
+                    scaler: before(k) as u32,
                     width: WIDTHS[k] as u32,
                     column: column as u32,
                     length: LONGEST.min(WIDTHS[k] - column) as u32,
@@ -64,7 +64,7 @@ impl Inputs {
             }
         }
         let (rows, chunks) = (bench.words(&ROWS), bench.words(bytemuck::cast_slice(&list)));
-        Self { x, rows, standard, chunks, list, normed }
+        Self { x, rows, scaler, chunks, list, normed }
     }
 
     /// dW (P, D_k) per encoder: dyᵀ x̂
@@ -110,8 +110,8 @@ fn project_forward_is_x_wt_by_chunks() {
         parts: inputs.list.len() as u32,
         features: inputs.x.len as u32,
     };
-    let Inputs { x, rows, standard, chunks, .. } = &inputs;
-    let args = project_forward::Args { x, rows, standard, w: &w, chunks, partial: &partial };
+    let Inputs { x, rows, scaler, chunks, .. } = &inputs;
+    let args = project_forward::Args { x, rows, scaler, w: &w, chunks, partial: &partial };
     let step = Step { first: FIRST as u32, ..Step::default() };
     bench.run(project_forward::call(&bench.engine, params, args), &step);
     assert_close("partial", &values(&partial), &expected);
@@ -130,10 +130,10 @@ fn project_weight_grad_is_dyt_x() {
         chunks: inputs.list.len() as u32,
         columns: COLUMNS as u32,
         features: inputs.x.len as u32,
-        longest: LONGEST as u32,
+        max_chunk_len: LONGEST as u32,
     };
-    let Inputs { x, rows, standard, chunks, .. } = &inputs;
-    let args = project_weight_grad::Args { dy: &dy, x, rows, standard, chunks, dw: &dw };
+    let Inputs { x, rows, scaler, chunks, .. } = &inputs;
+    let args = project_weight_grad::Args { dy: &dy, x, rows, scaler, chunks, dw: &dw };
     let step = Step { first: FIRST as u32, ..Step::default() };
     bench.run(project_weight_grad::call(&bench.engine, params, args), &step);
     assert_close("dW", &values(&dw), &inputs.dw(&dys));
@@ -153,13 +153,13 @@ fn project_update_is_adam_on_that() {
             chunks: inputs.list.len() as u32,
             columns: COLUMNS as u32,
             features: inputs.x.len as u32,
-            longest: LONGEST as u32,
+            max_chunk_len: LONGEST as u32,
             decoupled,
             weight_decay: adam.decay,
         };
-        let Inputs { x, rows, standard, chunks, .. } = &inputs;
+        let Inputs { x, rows, scaler, chunks, .. } = &inputs;
         let (weight, m, v) = (&adam.weight.0, &adam.m.0, &adam.v.0);
-        let args = project_update::Args { dy: &dy, x, rows, standard, chunks, weight, m, v };
+        let args = project_update::Args { dy: &dy, x, rows, scaler, chunks, weight, m, v };
         bench.run(project_update::call(&bench.engine, params, args), &Step { first: FIRST as u32, ..STEP });
         adam.step(&inputs.dw(&dys), None);
         adam.compare();

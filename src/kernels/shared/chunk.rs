@@ -9,7 +9,7 @@ use ndarray::Array2;
 pub const WORDS: usize = 8;
 
 /// Offsets are in elements, within the window that the chunk belongs to. Where features are f16, two of them are an element
-/// of `x` and `standard`.
+/// of `x` and `scaler`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Chunk {
@@ -18,7 +18,7 @@ pub struct Chunk {
     /// Where its weights (P, D_k) begin
     pub w: u32,
     /// Where its columns begin in mean and rstd; where features are f16, how many elements of a row lie before them
-    pub standard: u32,
+    pub scaler: u32,
     /// D_k
     pub width: u32,
     /// First column of the chunk within the encoder
@@ -37,12 +37,12 @@ impl Chunk {
         words.chunks_exact(WORDS).map(|words| bytemuck::pod_read_unaligned(bytemuck::cast_slice(words)))
     }
 
-    /// x̂ (B, length): the chunk's columns of the picked rows, standardised. standard (2, D): mean, rstd.
-    pub fn standardised<R: Real>(&self, x: &[R], rows: &[u32], standard: &[R], columns: usize) -> Array2<R> {
+    /// x̂ (B, length): the chunk's columns of the picked rows, standardised. scaler (2, D): mean, rstd.
+    pub fn standardised<R: Real>(&self, x: &[R], rows: &[u32], scaler: &[R], columns: usize) -> Array2<R> {
         let (start, width) = (self.x as usize, self.width as usize);
         let (column, length) = (self.column as usize, self.length as usize);
-        let mean = &standard[self.standard as usize + column..][..length];
-        let rstd = &standard[columns + self.standard as usize + column..][..length];
+        let mean = &scaler[self.scaler as usize + column..][..length];
+        let rstd = &scaler[columns + self.scaler as usize + column..][..length];
         let mut out = Array2::zeros((rows.len(), length));
         for (mut out, &row) in out.rows_mut().into_iter().zip(rows) {
             let x = &x[start + row as usize * width + column..][..length];

@@ -1,6 +1,6 @@
 // dnorm = scale · (w_k dq + dg V₁) where h > 0, else 0: all that reaches h, taken before relu and dropout
 //
-// dq (B, M), or (B, P) of the mean where averaged, h (B, M), w (B, K), dg (B, A), V₁ (A, M) within `small`  →  dnorm (B, M). Twin: src/kernels/gate_input_grad.rs.
+// dq (B, M), or (B, P) of the mean where averaged, h (B, M), w (B, K), dg (B, A), V₁ (A, M) within `packed_params`  →  dnorm (B, M). Twin: src/kernels/embedding_grad.rs.
 
 struct Params { rows: u32, encoders: u32, width: u32, hidden: u32, averaged: u32, weight0: u32 }
 
@@ -9,7 +9,7 @@ struct Params { rows: u32, encoders: u32, width: u32, hidden: u32, averaged: u32
 @group(0) @binding(3) var<storage, read> h: array<f32>;
 @group(0) @binding(4) var<storage, read> w: array<f32>;
 @group(0) @binding(5) var<storage, read> dg: array<f32>;
-@group(0) @binding(6) var<storage, read> small: array<f32>;
+@group(0) @binding(6) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dnorm: array<f32>;
 
 const LEFT_BY_K = true;
@@ -23,7 +23,7 @@ fn left(i: Term, k: Term) -> f32 { return dg[i.at + k.at]; }
 
 fn right_column(j: u32) -> Term { return term(p.weight0 + j); }
 fn right_k(k: u32) -> Term { return term(k * p.encoders * p.width); }
-fn right(j: Term, k: Term) -> f32 { return small[j.at + k.at]; }
+fn right(j: Term, k: Term) -> f32 { return packed_params[j.at + k.at]; }
 
 fn put(i: u32, j: u32, sum: f32) {
     let at = i * p.encoders * p.width + j;

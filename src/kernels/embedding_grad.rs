@@ -7,15 +7,15 @@ use crate::kernels::shared::matmul::{matmul, matrix, matrix_mut};
 use rayon::prelude::*;
 
 kernel! {
-    gate_input_grad [step, term, matmul];
-    // averaged: 1 where all encoders have one dq (B, P), that of their mean; weight0: offset in small
+    embedding_grad [step, term, matmul];
+    // averaged: 1 where all encoders have one dq (B, P), that of their mean; weight0: offset in packed_params
     params p { rows: u32, encoders: u32, width: u32, hidden: u32, averaged: u32, weight0: u32 }
     read {
         dq: f32 [p.rows * p.width * if p.averaged == 1 { 1 } else { p.encoders }],
         h: f32 [p.rows * p.encoders * p.width],
         w: f32 [p.rows * p.encoders],
         dg: f32 [p.rows * p.hidden],
-        small: f32 [p.weight0 + p.hidden * p.encoders * p.width => p.hidden * p.encoders * p.width],
+        packed_params: f32 [p.weight0 + p.hidden * p.encoders * p.width => p.hidden * p.encoders * p.width],
     }
     write { dnorm: f32 [p.rows * p.encoders * p.width] }
     flops((2 * p.hidden + 3) * p.rows * p.encoders * p.width);
@@ -27,7 +27,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let inner = p.encoders * p.width;
     let dg = matrix(b.dg, p.rows, p.hidden);
     let dnorm = &mut b.dnorm[..p.rows * inner];
-    matmul(dg, matrix(&b.small[p.weight0..], p.hidden, inner), matrix_mut(dnorm, p.rows, inner));
+    matmul(dg, matrix(&b.packed_params[p.weight0..], p.hidden, inner), matrix_mut(dnorm, p.rows, inner));
     let scale = R::of(f64::from(step.dropout_scale));
     let q = if p.averaged == 1 { p.width } else { inner };
     let rows = dnorm.par_chunks_mut(inner).zip(b.dq.par_chunks(q)).zip(b.h.par_chunks(inner));
