@@ -95,7 +95,7 @@ fn every_tensor_of_every_case() {
         let mut tried = 0;
         for tensor in &setup.model.layout.tensors {
             let trained = match tensor.place {
-                Place::Small(offset) => offset < setup.model.layout.trained,
+                Place::Packed(offset) => offset < setup.model.layout.trained,
                 Place::Project(..) | Place::Fuse => true,
                 Place::Running(_) | Place::FuseRunning(_) | Place::Scaler => false,
             };
