@@ -226,5 +226,8 @@ fn places_cover_what_is_trained() {
     let windows = Windows::new(&dims, 10, usize::MAX).expect("it fits");
     let layout = blendfuse::model::layout::Layout::new(&dims, &windows, true);
     let domain = layout.find("domain.0.weight").expect("always there").place;
-    assert!(matches!(domain, Place::Packed(offset) if offset >= layout.trained), "without adaptation it is not trained");
+    assert!(
+        matches!(domain, Place::Packed(offset) if offset >= layout.trained),
+        "without adaptation it is not trained"
+    );
 }
