@@ -12,7 +12,7 @@ mod training;
 mod validate;
 mod word_or_number;
 
-pub(crate) use data::{AUTOMATIC, MAX_ENCODERS};
+pub(crate) use data::{AUTOMATIC, MAX_CLASSES, MAX_ENCODERS};
 pub use data::{DataConfig, Standardize};
 pub use decode::{Blends, DecodeConfig, SalienceRule};
 pub use engine::{EngineConfig, FeaturePlacement, Precision};

@@ -4,5 +4,6 @@
 pub(crate) mod claim;
 pub(crate) mod files;
 pub(crate) mod fnv;
+pub(crate) mod input;
 pub(crate) mod system;
 pub mod ui;

@@ -8,6 +8,9 @@ pub(crate) const AUTOMATIC: &str = "auto";
 /// The largest number of encoders: the gate's WGSL reserves workgroup memory for that many.
 pub(crate) const MAX_ENCODERS: usize = 256;
 
+/// The largest number of classes. Targets and scores are dense, one column per class.
+pub(crate) const MAX_CLASSES: usize = 4096;
+
 /// `[data]`: which of a pool's encoders a model uses, and how its classes blend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

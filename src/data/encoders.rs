@@ -13,7 +13,8 @@
 //! ```
 
 use super::Modality;
-use anyhow::{Context as _, Result, anyhow, ensure};
+use crate::host::input::read_text;
+use anyhow::{Result, anyhow, ensure};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -47,7 +48,7 @@ impl EncoderList {
             return Ok(None);
         }
         let path_name = path.display();
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{path_name}: cannot be read"))?;
+        let text = read_text(&path)?;
         let list: Self = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
             anyhow!(

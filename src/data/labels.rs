@@ -21,6 +21,7 @@ use table::{Row, Table};
 pub const BLEMORE: [&str; 6] = ["ang", "disg", "fea", "hap", "sad", "neu"];
 
 pub(crate) use crate::config::AUTOMATIC;
+use crate::config::MAX_CLASSES;
 
 /// The clips of a pool and their labels.
 #[derive(Clone, Debug)]
@@ -162,6 +163,12 @@ fn from_table(table: &Table, purpose: Purpose) -> Result<Labels> {
         Kind::Single => classes::of_labels(table)?,
         Kind::Soft => classes::of_columns(table)?,
     };
+    ensure!(
+        classes.len() <= MAX_CLASSES,
+        "{}: found {} classes, expected at most {MAX_CLASSES}; is the column `label` one of names or numbers?",
+        table.path.display(),
+        classes.len()
+    );
     let mut labels = Labels { files: vec![table.path.clone()], ..Labels::none(kind, classes) };
     let mut seen = HashMap::new();
     for row in &table.rows {

@@ -3,12 +3,13 @@
 use super::finite::{NonFinite, drop_clips, non_finite};
 use super::labels::{self, Kind, Labels};
 use super::names::{self, few};
-use super::npz::NpzReader;
+use super::npz::{NpzReader, no_memory, zeros};
 use super::source::{Index, Source, Sources};
 use super::{Clip, Encoder, LoadOptions, Pool, Reading, Split, missing, warnings};
 use crate::config::{DataConfig, MAX_ENCODERS, Standardize};
+use crate::host::system;
 use crate::host::ui::{Ui, count};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -90,6 +91,7 @@ impl Pool {
             dir.display()
         );
         let indices: Vec<Index> = sources.used.iter().map(Source::index).collect::<Result<_>>()?;
+        check_memory(dir, &indices, system::free_memory())?;
         let labelled = labels.iter().flat_map(|labels| &labels.clips).map(|clip| clip.name.clone()).collect();
         if let Some(labels) = &labels {
             labels.notes.iter().for_each(|note| ui.warn(note));
@@ -146,6 +148,26 @@ pub(super) fn check_count(dir: &Path, count: usize) -> Result<()> {
         "{}: found {count} encoders, expected at most {MAX_ENCODERS}; list fewer in encoders.toml",
         dir.display()
     );
+    Ok(())
+}
+
+/// Refuses features that cannot fit before any of them is read: one row in float32 per clip and encoder.
+///
+/// # Errors
+/// They need more than the `free` bytes of memory.
+fn check_memory(dir: &Path, indices: &[Index], free: Option<u64>) -> Result<()> {
+    let rows = |index: &Index| index.files.iter().map(|(_, names)| names.len() as u64).sum::<u64>();
+    let needed: u64 = indices.iter().map(|index| 4 * rows(index) * index.width as u64).sum();
+    if let Some(free) = free.filter(|free| needed > *free) {
+        let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+        bail!(
+            "{}: the features take {:.1} GB in memory, this machine has {:.1} GB free; use fewer encoders (data.encoders) or \
+             clips, or a machine with more memory",
+            dir.display(),
+            gigabytes(needed),
+            gigabytes(free)
+        );
+    }
     Ok(())
 }
 
@@ -240,7 +262,8 @@ fn read_encoders(
 
 /// Reads an encoder's features (N, D_k), row `rows[name]` for every clip in `rows`, and counts values too large for float32.
 pub(super) fn read_rows(index: &Index, rows: &HashMap<&str, usize>) -> Result<(Array2<f32>, usize)> {
-    let (mut features, mut too_large) = (Array2::zeros((rows.len(), index.width)), 0);
+    let what = || no_memory(&index.files[0].0.display().to_string());
+    let (mut features, mut too_large) = (zeros((rows.len(), index.width)).with_context(what)?, 0);
     for (path, names) in &index.files {
         let places: Vec<Option<usize>> = names.iter().map(|name| rows.get(name.as_str()).copied()).collect();
         if places.iter().any(Option::is_some) {

@@ -2,10 +2,12 @@
 //! bytes each time, and single matrices (`.npy`).
 
 mod array;
+mod header;
 mod npy;
 mod read;
 mod write;
 
+pub(crate) use array::{no_memory, zeros};
 pub use npy::NpyReader;
 pub use read::NpzReader;
 pub use write::NpzWriter;

@@ -177,12 +177,14 @@ fn feature_files(dir: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>> {
         }
         for entry in std::fs::read_dir(&folder).with_context(|| format!("{}: cannot be listed", folder.display()))? {
             let path = entry.with_context(|| format!("{}: cannot be listed", folder.display()))?.path();
-            let is_npz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"));
-            match path.file_stem().and_then(|stem| stem.to_str()) {
-                Some(stem) if is_npz && !stem.starts_with('.') => {
-                    files.entry(encoders::name(stem).to_owned()).or_default().push(path);
-                }
-                _ => {}
+            if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")) {
+                continue;
+            }
+            let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else {
+                bail!("{}: found a name that is not UTF-8, expected one that is; rename the file", path.display());
+            };
+            if !stem.starts_with('.') {
+                files.entry(encoders::name(stem).to_owned()).or_default().push(path);
             }
         }
     }

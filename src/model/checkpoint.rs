@@ -8,6 +8,7 @@ pub use fingerprint::fingerprint;
 pub use header::{FORMAT, Header};
 
 use crate::host::files::write_atomically;
+use crate::host::input::open_regular;
 use crate::model::features::Scaler;
 use crate::model::layout::{Place, Tensor};
 use crate::model::{Dims, Model};
@@ -15,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use header::{broken, unreadable};
 use safetensors::SafeTensors;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 /// A file read into memory.
@@ -112,7 +113,10 @@ impl Checkpoint {
     /// # Errors
     /// Not a safetensors file, of another format version, or with metadata that cannot be understood.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).with_context(|| unreadable(path))?;
+        let (mut file, size) = open_regular(path).with_context(|| unreadable(path))?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(usize::try_from(size)?).with_context(|| unreadable(path))?;
+        file.read_to_end(&mut bytes).with_context(|| unreadable(path))?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes).with_context(|| broken(path))?;
         let file = SafeTensors::deserialize(&bytes).with_context(|| broken(path))?;
         let header = Header::of(&metadata.metadata().clone().unwrap_or_default(), path)?;

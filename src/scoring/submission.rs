@@ -1,6 +1,7 @@
 //! Submission files of the challenge: `{"predictions": {"test_0001.mov": [{"emotion": "sad", "salience": 100.0}], …}}`.
 
 use crate::host::files::write_atomically;
+use crate::host::input::read_text;
 use crate::scoring::decision::Decision;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::de::{Error as _, MapAccess, Visitor};
@@ -98,7 +99,7 @@ pub fn zip(path: &Path) -> Result<PathBuf> {
 /// saliences that do not sum to 100, or a clip twice. The message names the file and the clip.
 pub fn read(path: &Path, classes: &[String]) -> Result<BTreeMap<String, Decision>> {
     let file = path.display();
-    let text = fs::read_to_string(path)
+    let text = read_text(path)
         .with_context(|| format!("{file}: cannot be read as text, expected a submission file; check the path"))?;
     let parsed: File = serde_json::from_str(&text).map_err(|error| {
         anyhow!(

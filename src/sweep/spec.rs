@@ -20,6 +20,7 @@
 //! ```
 
 use super::settings::flatten;
+use crate::host::input::read_text;
 use crate::scoring::metrics::RankBy;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -109,7 +110,7 @@ impl Spec {
         if let Some((_, text)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
             return Self::parse(text, name);
         }
-        let text = std::fs::read_to_string(Path::new(name)).with_context(|| {
+        let text = read_text(Path::new(name)).with_context(|| {
             let names = SHIPPED.map(|(name, _)| name).join(", ");
             format!("{name}: cannot read the spec; pass the path of a TOML file, or one of {names}")
         })?;

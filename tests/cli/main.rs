@@ -29,6 +29,7 @@ mod resume;
 mod run_folder;
 mod settings;
 mod standardize;
+mod strange_files;
 mod sweep;
 mod tuning;
 mod usage;

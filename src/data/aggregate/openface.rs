@@ -1,6 +1,7 @@
 //! OpenFace's `.csv` tables: one row per frame; rows with `success == 1` are used. OpenFace writes spaces before names and
 //! values, and its versions have different columns, so columns are chosen by name.
 
+use crate::host::input::open_regular;
 use crate::host::ui::count;
 use anyhow::{Context as _, Result, bail, ensure};
 use csv::{Reader, StringRecord};
@@ -81,7 +82,7 @@ pub fn read(path: &Path, columns: &[String]) -> Result<Rows> {
 }
 
 fn open(path: &Path) -> Result<(Reader<File>, StringRecord)> {
-    let file = File::open(path).with_context(|| unreadable(path))?;
+    let (file, _) = open_regular(path).with_context(|| unreadable(path))?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
     let names = reader.headers().with_context(|| unreadable(path))?.clone();
     ensure!(

@@ -1,5 +1,6 @@
 //! A CSV file in memory: columns by name, rows with their line numbers, cells as text, numbers and folds.
 
+use crate::host::input::read_text;
 use anyhow::{Context as _, Result, ensure};
 use csv::StringRecord;
 use std::collections::HashMap;
@@ -38,7 +39,7 @@ impl Table {
     /// twice.
     pub fn open(path: &Path) -> Result<Self> {
         let cannot = || format!("{}: cannot be read as a CSV table", path.display());
-        let text = std::fs::read_to_string(path).with_context(cannot)?;
+        let text = read_text(path).with_context(cannot)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let names: Vec<String> = reader.headers().with_context(cannot)?.iter().map(String::from).collect();

@@ -1,13 +1,17 @@
 //! One array as numpy writes it, in an archive or a file of its own: its header first, its data block by block.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use super::header::Header;
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use bytemuck::Pod;
-use ndarray::ArrayViewMut2;
-use ndarray_npy::npy::header::{Header, Layout};
+use ndarray::{Array2, ArrayViewMut2};
 use std::io::Read;
 
 /// Values held at a time while a matrix is read: small enough to stay in a core's cache.
 const BLOCK: usize = 1 << 17;
+
+/// Rows and columns of a matrix at most.
+pub(super) const MOST_ROWS: usize = 1 << 24;
+const MOST_COLUMNS: usize = 1 << 20;
 
 /// The element types that are read as numbers.
 pub(super) const FLOATS: &str = "float16, float32 or float64, as .astype(np.float32) makes it";
@@ -22,7 +26,7 @@ pub(super) struct Array<R> {
     byte_order: char,
     pub kind: char,
     pub item_size: usize,
-    layout: Layout,
+    fortran: bool,
     pub shape: Vec<usize>,
     advice: Advice,
 }
@@ -44,12 +48,13 @@ impl<R: Read> Array<R> {
     /// # Errors
     /// If it is no such array, is pickled, or its size disagrees with its shape.
     pub fn open(what: String, mut file: R, size: u64, advice: Advice) -> Result<Self> {
-        let mut header = HeaderReader { file: &mut file, read: 0 };
-        let header_read = Header::from_reader(&mut header).with_context(|| unreadable(&what));
-        let left = size.saturating_sub(header.read);
-        let Header { type_descriptor, layout, shape } = header_read?;
-
-        let descriptor = type_descriptor.as_string().cloned().unwrap_or_else(|| type_descriptor.to_string());
+        let (Header { descriptor, fortran, shape }, header) = Header::read(&mut file).map_err(|found| {
+            anyhow!(
+                "{what}: found {found}; the file is damaged, or not written by numpy: save it again: {}",
+                advice.resave
+            )
+        })?;
+        let left = size.saturating_sub(header);
         let mut letters = descriptor.chars();
         let byte_order = letters.next().unwrap_or_default();
         let kind = letters.next().unwrap_or_default();
@@ -72,13 +77,22 @@ impl<R: Read> Array<R> {
                  copy or save it again"
             );
         }
-        Ok(Self { what, file, descriptor, byte_order, kind, item_size, layout, shape, advice })
+        Ok(Self { what, file, descriptor, byte_order, kind, item_size, fortran, shape, advice })
     }
 
     /// (rows, columns)
     pub fn matrix_shape(&self) -> Result<(usize, usize)> {
         match self.shape[..] {
-            [rows, columns] => Ok((rows, columns)),
+            [rows, columns] => {
+                ensure!(
+                    rows <= MOST_ROWS && columns <= MOST_COLUMNS,
+                    "{}: found shape {:?}, expected at most {MOST_ROWS} {} and {MOST_COLUMNS} columns",
+                    self.what,
+                    self.shape,
+                    self.advice.rows
+                );
+                Ok((rows, columns))
+            }
             _ => bail!(self.wrong_rank(&format!("two dimensions ({}, columns)", self.advice.rows))),
         }
     }
@@ -92,7 +106,7 @@ impl<R: Read> Array<R> {
         convert: impl Fn(T) -> O,
     ) -> Result<()> {
         let (rows, columns) = (places.len(), target.ncols());
-        let fortran = self.layout.is_fortran();
+        let fortran = self.fortran;
         let (lines, length) = if fortran { (columns, rows) } else { (rows, columns) };
         if lines * length == 0 {
             return Ok(());
@@ -150,21 +164,20 @@ impl<R: Read> Array<R> {
     }
 }
 
+/// A matrix of zeros; `None` where the system has no memory for it.
+pub(crate) fn zeros<T: Pod>((rows, columns): (usize, usize)) -> Option<Array2<T>> {
+    let mut values = Vec::<T>::new();
+    values.try_reserve_exact(rows.checked_mul(columns)?).ok()?;
+    drop(values);
+    // Zeroed pages of the system, which nothing has touched yet.
+    Array2::from_shape_vec((rows, columns), bytemuck::allocation::try_zeroed_vec(rows * columns).ok()?).ok()
+}
+
+pub(crate) fn no_memory(what: &str) -> String {
+    format!("{what}: too large for the memory of this machine")
+}
+
 /// What is said of an array that does not even begin as one.
 pub(super) fn unreadable(what: &str) -> String {
     format!("{what} cannot be read: the file is damaged; copy or save it again")
-}
-
-/// Counts what the header takes, which its own parser does not tell.
-struct HeaderReader<'a, R> {
-    file: &'a mut R,
-    read: u64,
-}
-
-impl<R: Read> Read for HeaderReader<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        self.read += count as u64;
-        Ok(count)
-    }
 }

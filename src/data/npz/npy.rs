@@ -1,6 +1,7 @@
 //! Reads a matrix that lies in an `.npy` file of its own.
 
-use super::array::{self, Advice, Array};
+use super::array::{self, Advice, Array, no_memory, zeros};
+use crate::host::input::open_regular;
 use anyhow::{Context as _, Result, bail};
 use half::f16;
 use ndarray::Array2;
@@ -24,9 +25,7 @@ impl NpyReader {
     /// If there is no such file, it is not what `np.save` writes, is pickled, or its size disagrees with its shape.
     pub fn open(path: &Path) -> Result<Self> {
         let what = path.display().to_string();
-        let cannot = || format!("{what}: cannot be opened");
-        let file = File::open(path).with_context(cannot)?;
-        let size = file.metadata().with_context(cannot)?.len();
+        let (file, size) = open_regular(path)?;
         Ok(Self(Array::open(what, BufReader::new(file), size, FRAMES)?))
     }
 
@@ -44,7 +43,7 @@ impl NpyReader {
     /// If it is no matrix of float16, float32 or float64, or damaged.
     pub fn matrix(mut self) -> Result<Array2<f64>> {
         let shape = self.shape()?;
-        let mut matrix = Array2::zeros(shape);
+        let mut matrix = zeros(shape).with_context(|| no_memory(&self.0.what))?;
         let places: Vec<_> = (0..shape.0).map(Some).collect();
         match (self.0.kind, self.0.item_size) {
             ('f', 2) => self.0.scatter(&places, matrix.view_mut(), f16::to_f64)?,

@@ -1,7 +1,8 @@
 //! Reads `.npz` archives block by block, so that a matrix goes straight into its final rows and never lies in memory twice.
 
 use super::RESAVE;
-use super::array::{self, Array};
+use super::array::{self, Array, MOST_ROWS, no_memory, zeros};
+use crate::host::input::open_regular;
 use anyhow::{Context as _, Result, bail, ensure};
 use half::f16;
 use ndarray::{Array2, ArrayViewMut2};
@@ -16,10 +17,21 @@ use zip::read::ZipFile;
 const FEATURES: array::Advice =
     array::Advice { content: "numbers in `X` and text in `filenames`", rows: "clips", resave: RESAVE };
 
+/// Characters of a name at most.
+const LONGEST_NAME: usize = 4096;
+
+/// Names that are read at a time.
+const BLOCK: usize = 4096;
+
+/// Deflate makes at most 1032 bytes of one.
+const MOST_DEFLATED: u64 = 1040;
+
 /// An open archive.
 pub struct NpzReader {
     path: PathBuf,
     zip: ZipArchive<BufReader<File>>,
+    /// Bytes of the file
+    size: u64,
 }
 
 impl NpzReader {
@@ -28,7 +40,7 @@ impl NpzReader {
     /// # Errors
     /// If there is no such file or it is not a complete zip archive.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).with_context(|| format!("{}: cannot be opened", path.display()))?;
+        let (file, size) = open_regular(path)?;
         let zip = ZipArchive::new(BufReader::new(file)).with_context(|| {
             format!(
                 "{}: found a file that is not a complete zip archive, expected what np.savez writes; \
@@ -36,7 +48,7 @@ impl NpzReader {
                 path.display()
             )
         })?;
-        Ok(Self { path: path.to_owned(), zip })
+        Ok(Self { path: path.to_owned(), zip, size })
     }
 
     /// Reads a one-dimensional array of text: numpy's `U`, or `S` taken as UTF-8.
@@ -48,13 +60,35 @@ impl NpzReader {
         let [length] = entry.shape[..] else { bail!(entry.wrong_rank("one dimension (clips)")) };
         let width = entry.item_size;
         ensure!("US".contains(entry.kind) && width > 0, entry.wrong_type("text"));
-        let mut bytes = vec![0; length * width];
-        entry.fill(&mut bytes, 4)?;
+        ensure!(
+            width <= 4 * LONGEST_NAME,
+            "{}: found room for {width} bytes a name, expected at most {}; save it again: {RESAVE}",
+            entry.what,
+            4 * LONGEST_NAME
+        );
+        ensure!(
+            length <= MOST_ROWS,
+            "{}: found {length} names, expected at most {MOST_ROWS}; split the pool",
+            entry.what
+        );
+        // What the header promises is only believed as it comes.
+        let mut texts = Vec::new();
+        let mut block = vec![0; BLOCK.min(length) * width];
+        for first in (0..length).step_by(BLOCK) {
+            let block = &mut block[..BLOCK.min(length - first) * width];
+            entry.fill(block, 4)?;
+            texts.try_reserve(block.len() / width).with_context(|| no_memory(&entry.what))?;
+            for item in block.chunks_exact(width) {
+                texts.push(if entry.kind == 'U' { utf32(item) } else { utf8(item) }.with_context(|| {
+                    format!(
+                        "{}: found characters that are not Unicode, expected text; save it again: {RESAVE}",
+                        entry.what
+                    )
+                })?);
+            }
+        }
         entry.finish()?;
-        let texts = bytes.chunks_exact(width).map(|item| if entry.kind == 'U' { utf32(item) } else { utf8(item) });
-        texts.collect::<Option<_>>().with_context(|| {
-            format!("{}: found characters that are not Unicode, expected text; save it again: {RESAVE}", entry.what)
-        })
+        Ok(texts)
     }
 
     /// True where there is an array of that name.
@@ -76,7 +110,7 @@ impl NpzReader {
     /// As [`matrix_into`](Self::matrix_into).
     pub fn matrix(&mut self, name: &str) -> Result<Array2<f32>> {
         let shape = self.shape(name)?;
-        let mut matrix = Array2::zeros(shape);
+        let mut matrix = zeros(shape).with_context(|| no_memory(&format!("{}: `{name}`", self.path.display())))?;
         let places: Vec<_> = (0..shape.0).map(Some).collect();
         self.matrix_into(name, &places, matrix.view_mut())?;
         Ok(matrix)
@@ -120,7 +154,12 @@ impl NpzReader {
             bail!("{what} is missing: found {found:?}, expected an array of that name; save it again: {RESAVE}");
         };
         let file = self.zip.by_index(index).with_context(|| array::unreadable(&what))?;
-        let size = file.size();
+        let (size, stored) = (file.size(), file.compressed_size());
+        ensure!(
+            stored <= self.size && size / MOST_DEFLATED <= stored,
+            "{what}: found {stored} bytes in a file of {} that claim to hold {size}: the file is damaged; copy or save it again",
+            self.size
+        );
         Array::open(what, file, size, FEATURES)
     }
 }

@@ -1,10 +1,9 @@
 //! Writes `.npz` archives that numpy and [`NpzReader`](super::NpzReader) read; the same arrays give the same bytes.
 
+use super::header::Header;
 use crate::host::files::Partial;
 use anyhow::{Context as _, Result};
 use ndarray::ArrayView2;
-use ndarray_npy::WriteNpyExt as _;
-use ndarray_npy::npy::header::{Header, Layout};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -52,12 +51,8 @@ impl NpzWriter {
     pub fn strings<S: AsRef<str>>(&mut self, name: &str, strings: &[S]) -> Result<()> {
         // numpy pads every string to the longest with zeros, four bytes a character; its shortest width is 1.
         let width = strings.iter().map(|text| text.as_ref().chars().count()).max().unwrap_or(0).max(1);
-        let header = Header {
-            type_descriptor: format!("'<U{width}'").parse().expect("a Python string"),
-            layout: Layout::Standard,
-            shape: vec![strings.len()],
-        };
-        let mut bytes = header.to_bytes().context("a numpy header of one dimension")?;
+        let header = Header { descriptor: format!("<U{width}"), fortran: false, shape: vec![strings.len()] };
+        let mut bytes = header.to_bytes();
         for text in strings {
             let padding = std::iter::repeat('\0');
             let characters = text.as_ref().chars().chain(padding).take(width);
@@ -73,8 +68,14 @@ impl NpzWriter {
     /// If the disk is full or the file cannot be written.
     pub fn matrix(&mut self, name: &str, matrix: ArrayView2<f32>) -> Result<()> {
         self.start(name, matrix.len() * size_of::<f32>())?;
-        // A matrix in Fortran order would be written so; which order it has must not change the bytes.
-        matrix.as_standard_layout().write_npy(&mut self.zip).with_context(|| self.failed(name))
+        let header = Header { descriptor: "<f4".into(), fortran: false, shape: vec![matrix.nrows(), matrix.ncols()] };
+        let values = matrix.as_standard_layout();
+        let mut write = || -> std::io::Result<()> {
+            self.zip.write_all(&header.to_bytes())?;
+            // Little-endian, as every machine that wgpu runs on.
+            self.zip.write_all(bytemuck::cast_slice(values.as_slice().expect("in C order")))
+        };
+        write().with_context(|| self.failed(name))
     }
 
     /// Ends the archive and gives it its name, in place of any file that had it.

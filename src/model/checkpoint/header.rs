@@ -2,13 +2,13 @@
 
 use crate::config::{Config, recorded};
 use crate::data::{EncoderInfo, encoders};
+use crate::host::input::open_regular;
 use crate::host::ui::count;
 use crate::model::Dims;
 use crate::scoring::decode::Thresholds;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::Path;
 
@@ -36,7 +36,7 @@ impl Header {
     /// As [`Checkpoint::read`](super::Checkpoint::read).
     pub fn read(path: &Path) -> Result<Self> {
         let unreadable = || unreadable(path);
-        let mut file = BufReader::new(File::open(path).with_context(unreadable)?);
+        let mut file = BufReader::new(open_regular(path).with_context(unreadable)?.0);
         let mut length = [0; 8];
         file.read_exact(&mut length).with_context(|| broken(path))?;
         let mut front = Vec::new();
