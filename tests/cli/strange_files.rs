@@ -16,12 +16,24 @@ fn pool() -> Workspace {
     work
 }
 
-/// `inspect` refuses the pool within two seconds.
+/// `inspect` and `train` refuse the pool within two seconds each.
 fn refused(work: &Workspace, messages: &[&str]) {
-    let begun = Instant::now();
-    work.fails("inspect pool", messages);
-    let seconds = begun.elapsed().as_secs_f64();
-    assert!(seconds < 2.0, "{messages:?} took {seconds:.1} s");
+    for line in ["-q inspect pool", "-q train --data pool --out run --device cpu"] {
+        let begun = Instant::now();
+        let said = work.run(line);
+        let seconds = begun.elapsed().as_secs_f64();
+        assert_eq!(said.code, 1, "{line}: {}{}", said.stdout, said.stderr);
+        for message in messages {
+            assert!(
+                (said.stdout.clone() + &said.stderr).contains(message),
+                "{line}: expected {message:?} in\n{}{}",
+                said.stdout,
+                said.stderr
+            );
+        }
+        assert!(seconds < 2.0, "{line}, {messages:?}: {seconds:.1} s");
+        assert!(!work.path("run").exists(), "{line}: nothing is written");
+    }
 }
 
 /// An archive with `X` of some bytes and good names.
@@ -109,8 +121,7 @@ fn a_pipe_in_place_of_a_file() {
         let before = std::fs::read(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let said = work.run("-q inspect pool");
-        said.is_failure("inspect pool", &[file, "found a pipe, socket or device, expected a file"]);
+        refused(&work, &[file, "found a pipe, socket or device, expected a file"]);
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, before).unwrap();
     }
