@@ -257,7 +257,7 @@ fn bad_arrays() {
         ("cube", npy("<f4", "False", "(1, 2, 1)", &[0; 8]), "found shape [1, 2, 1], expected two dimensions"),
         ("no_columns", npy("<f4", "False", "(2, 0)", &[]), "found 0 columns, expected at least 1"),
         ("cut", npy("<f4", "False", "(3, 1)", &[0; 8]), "found 8 bytes, expected 12"),
-        ("text", b"1.5 2.5".to_vec(), "cannot be read: the file is damaged"),
+        ("text", b"1.5 2.5".to_vec(), "cannot be read: found a header that is cut short; the file is damaged"),
     ];
     for (name, bytes, message) in cases {
         work.bytes_to(&format!("{name}/clip.npy"), &bytes);

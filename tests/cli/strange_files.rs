@@ -51,7 +51,7 @@ fn nested_brackets_in_a_header() {
     let work = pool();
     for bracket in ["(", "[", "{"] {
         with_x(&work, npy("<f4", "False", &bracket.repeat(500), &[]));
-        refused(&work, &["one.npz: `X`: found ", " in a header, expected ", "save it again"]);
+        refused(&work, &["one.npz: `X` cannot be read: found ", " in a header, expected ", "save it again"]);
     }
 }
 
@@ -59,7 +59,7 @@ fn nested_brackets_in_a_header() {
 fn a_header_that_claims_four_gigabytes() {
     let work = pool();
     with_x(&work, b"\x93NUMPY\x02\x00\xf0\xff\xff\xff{'descr'".to_vec());
-    refused(&work, &["one.npz: `X`: found a header of 4294967280 bytes, expected at most 65536"]);
+    refused(&work, &["one.npz: `X` cannot be read: found a header of 4294967280 bytes, expected at most 65536"]);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_structured_type() {
     x.extend((header.len() as u16).to_le_bytes());
     x.extend(header.bytes());
     with_x(&work, x);
-    refused(&work, &["one.npz: `X`: found a structured type, expected a plain one such as '<f4'"]);
+    refused(&work, &["one.npz: `X` cannot be read: found a structured type, expected a plain one such as '<f4'"]);
 }
 
 /// The directory of a zip file claims 4 GB; the data are a few bytes.

@@ -50,7 +50,7 @@ impl<R: Read> Array<R> {
     pub fn open(what: String, mut file: R, size: u64, advice: Advice) -> Result<Self> {
         let (Header { descriptor, fortran, shape }, header) = Header::read(&mut file).map_err(|found| {
             anyhow!(
-                "{what}: found {found}; the file is damaged, or not written by numpy: save it again: {}",
+                "{what} cannot be read: found {found}; the file is damaged or not written by numpy: save it again: {}",
                 advice.resave
             )
         })?;
