@@ -1,5 +1,5 @@
-//! The network. Each line of `forward`, `loss`, `backward` and `update` records one kernel and names the equation that it
-//! computes; a training step replays the list. Letters and shapes are defined in [`crate`].
+//! The network. Each line of `forward`, `loss`, `backward` and `update` records one kernel and names its equation; a training
+//! step replays the list. Letters and shapes are defined in [`crate`]. It may not know training loops or result folders.
 //!
 //! Forward and loss, numbered as in the paper (arXiv 2605.21417; its (8) and (14) to (16) turn logits into decisions:
 //! [`crate::scoring::decode`]):
@@ -19,10 +19,10 @@
 //! (13) total = L + λ_dom L_dom
 //! ```
 //!
-//! Without a gate (3) is left out and w_k = 1/K. Since (4) is a softmax over the n largest u / τ, a itself is never computed.
+//! Without a gate (3) is omitted and w_k = 1/K. Since (4) is a softmax over the n largest u / τ, a itself is never computed.
 //!
-//! Backward, numbered on from the paper's last. dv is ∂total/∂v; [v > 0] is where relu and dropout let v through; s is
-//! dropout's 1 / (1 − rate). Which encoders (4) keeps is a constant of the step.
+//! Backward; the numbers continue the paper's. dv is ∂total/∂v; [v > 0] is 1 where relu and dropout pass v, else 0; s is
+//! dropout's 1 / (1 − rate). The choice of encoders in (4) counts as constant.
 //!
 //! ```text
 //! (17) dlogits = λ (softmax(logits) − target) / B                           of (9) to (13)
@@ -69,7 +69,7 @@ use crate::engine::Call;
 use pass::Pass;
 
 impl Model {
-    /// One training step on `sources` labelled rows and, after them, `target_rows` unlabelled ones.
+    /// Records a training step on `sources` labelled rows, followed by `target_rows` unlabelled ones.
     pub fn training_step(&self, features: &Features, sources: usize, target_rows: usize) -> Vec<Call> {
         let mut calls = self.gradients(features, sources, target_rows);
         let pass = Pass::new(self, features, sources + target_rows);
@@ -80,7 +80,7 @@ impl Model {
         calls
     }
 
-    /// A training step without its update; only a model made for `Mode::Gradients` keeps the gradients of U and W.
+    /// Records a training step without its update; only a model in `Mode::Gradients` keeps the gradients of U and W.
     pub fn gradients(&self, features: &Features, sources: usize, target_rows: usize) -> Vec<Call> {
         let mut calls = Vec::new();
         let pass = Pass::new(self, features, sources + target_rows);
@@ -93,14 +93,14 @@ impl Model {
         calls
     }
 
-    /// Logits and fusion weights of `rows` rows with the running statistics.
+    /// Records inference on `rows` rows with the running statistics: logits and fusion weights.
     pub fn inference(&self, features: &Features, rows: usize) -> Vec<Call> {
         let mut calls = Vec::new();
         Pass::new(self, features, rows).forward(&mut calls, None);
         calls
     }
 
-    /// The same from embeddings on: `activations.h` (rows, M) holds them before the calls run.
+    /// Records inference from the embeddings in `activations.h` (rows, M), which must be written before the calls run.
     pub fn inference_from_embeddings(&self, features: &Features, rows: usize) -> Vec<Call> {
         let mut calls = Vec::new();
         Pass::new(self, features, rows).forward_from_embeddings(&mut calls, None);
@@ -115,7 +115,7 @@ impl Pass<'_> {
         }
         match self.model.dims.half {
             false => calls.extend(self.project_forward()), //         (1) x → y in parts
-            true => calls.extend(self.project_forward_half()), //     (1) the same of x̂ and W in f16
+            true => calls.extend(self.project_forward_half()), //     (1) x̂ → y in parts, in f16
         }
         let norm = self.project_norm();
         calls.push(match training {
@@ -162,7 +162,7 @@ impl Pass<'_> {
             calls.push(self.gate_weight_grad()); //                   (23) du, g, u → dV₂, dc₂, dτ
             calls.push(self.gate_linear_grad()); //                   (24) dg, h → dV₁, dc₁
         }
-        calls.push(self.embedding_grad()); //                        (25) dq, w, dg → dnorm
+        calls.push(self.embedding_grad()); //                         (25) dq, w, dg → dnorm
         calls.push(self.batchnorm_backward(&self.project_norm())); // (26) dnorm → dy, dγ, dβ
     }
 
@@ -172,7 +172,7 @@ impl Pass<'_> {
             false => calls.extend(self.project_update()), //          (27, 28) dy, x → dW → W
             true => calls.extend(self.project_update_half()), //      (27, 28) dy, x̂ in f16 → dW → W, and W in f16
         }
-        calls.push(self.adam_small()); //                             (28) all other gradients → their tensors
+        calls.push(self.adam_packed()); //                             (28) all other gradients → their tensors
     }
 
     fn large_gradients(&self, calls: &mut Vec<Call>) {
@@ -183,6 +183,6 @@ impl Pass<'_> {
     fn separate_update(&self, calls: &mut Vec<Call>) {
         calls.push(self.adam_fuse()); //                              (28) dU → U
         calls.extend(self.adam_project()); //                         (28) dW → W
-        calls.push(self.adam_small()); //                             (28) all other gradients → their tensors
+        calls.push(self.adam_packed()); //                             (28) all other gradients → their tensors
     }
 }

@@ -1,4 +1,4 @@
-//! Buffers that a step fills on its way forward and back.
+//! Buffers that a step writes in its forward and backward pass.
 
 use super::layout::Layout;
 use super::pass::PART;
@@ -8,8 +8,8 @@ use crate::engine::Engine;
 use crate::kernel::buffer::Buffer;
 use anyhow::Result;
 
-/// What a forward pass leaves behind. Each `partial` is dead once the next kernel has added it up: all of them, and two
-/// gradients, take turns in one place.
+/// Results of a forward pass. Each `partial` is dead once the next kernel has summed it: all of them, and two gradients, share
+/// the same memory.
 pub struct Activations {
     pub mask: Buffer<u32>, // (B, K): 1 where the row has the encoder; empty where all rows have all
     pub project_partial: Buffer<f32>, // (S, B, P)
@@ -28,7 +28,7 @@ pub struct Activations {
     pub logits: Buffer<f32>, // (B, O)
 }
 
-/// What only training needs.
+/// Buffers that only training needs.
 pub struct Training {
     pub normed: Buffer<f32>,      // x̂ (B, M)
     pub rstd: Buffer<f32>,        // (M)
@@ -39,14 +39,16 @@ pub struct Training {
     pub fuse_rstd: Buffer<f32>,   // (F), likewise
     pub dz: Buffer<f32>,          // (B, F), likewise: before relu and dropout, behind the norm
     pub dfuse: Buffer<f32>,       // (B, F)
-    pub dq: Buffer<f32>,          // (B, M) or (B, P), in project_partial's place
+    pub dq: Buffer<f32>,          // (B, M) or (B, P), in the memory of project_partial
     pub du: Buffer<f32>,          // (B, K)
     pub dg: Buffer<f32>,          // (B, A)
     pub dnorm: Buffer<f32>,       // (B, M)
-    pub dy: Buffer<f32>,          // (B, M), in dq's place
-    /// Those of the large matrices are empty where an update consumes them as they come
+    pub dy: Buffer<f32>,          // (B, M), in the memory of dq
+    /// Those of the large matrices are empty if the update consumes them directly
     pub grads: Trained,
+    /// Adam's first moments
     pub m: Trained,
+    /// Adam's second moments
     pub v: Trained,
 }
 
@@ -87,7 +89,7 @@ impl Activations {
 }
 
 impl Training {
-    /// `gradients`: keep those of the large matrices.
+    /// `gradients`: keep the gradients of the large matrices.
     pub(super) fn new(
         engine: &Engine,
         dims: &Dims,
@@ -117,7 +119,7 @@ impl Training {
             dy: forward.project_partial.alias("dy", b * m),
             grads: match gradients {
                 true => Trained::new(engine, "grads", dims, &windows.list, layout)?,
-                false => Trained::packed_params(engine, "grads", layout)?,
+                false => Trained::packed_only(engine, "grads", layout)?,
             },
             m: Trained::new(engine, "m", dims, &windows.list, layout)?,
             v: Trained::new(engine, "v", dims, &windows.list, layout)?,

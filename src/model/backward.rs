@@ -1,4 +1,4 @@
-//! The calls of the backward pass: which buffer is which argument.
+//! The calls of the backward pass: assigns buffers to the kernels' arguments.
 
 use super::pass::Pass;
 use crate::engine::Call;
@@ -155,7 +155,7 @@ impl Pass<'_> {
         embedding_grad::call(self.engine, params, args)
     }
 
-    /// One call per window.
+    /// Returns one call per window.
     pub fn project_weight_grad(&self) -> impl Iterator<Item = Call> {
         self.model.windows.list.iter().enumerate().map(|(i, window)| {
             let (from, t) = (&self.features.windows[i], self.training());

@@ -1,4 +1,5 @@
-//! `model.safetensors`: named tensors in torch layout with all that is needed to use them. Same content, same bytes.
+//! `model.safetensors`: named tensors in torch layout, with everything needed to use them. The same contents give the same
+//! bytes.
 
 mod fingerprint;
 mod header;
@@ -19,29 +20,30 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-/// A file read into memory.
+/// A checkpoint in memory.
 pub struct Checkpoint {
+    /// Its metadata
     pub header: Header,
     tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
-/// Named values, in any order.
+/// Named values in any order.
 pub type Snapshot = Vec<(Tensor, Vec<f32>)>;
 
 impl Model {
-    /// Every tensor of the checkpoint as it is now.
+    /// Reads every tensor of the checkpoint from the device.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn snapshot(&self, scaler: &Scaler) -> Result<Snapshot> {
         let tensors = self.layout.tensors.iter();
         tensors.map(|tensor| Ok((tensor.clone(), self.values(tensor, scaler)?))).collect()
     }
 
-    /// Adam's moments, named `adam.m.` and `adam.v.` and the tensor.
+    /// Reads Adam's moments, named `adam.m.` or `adam.v.` and the tensor's name.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn moments(&self) -> Result<Snapshot> {
         let training = self.training.as_ref().expect("the model was made for training");
         let mut snapshot = Vec::new();
@@ -56,7 +58,7 @@ impl Model {
         Ok(snapshot)
     }
 
-    /// Puts a snapshot's weights and running statistics (not its standardisation) back.
+    /// Restores the weights and running statistics of a snapshot, without its standardisation.
     pub fn restore(&self, snapshot: &Snapshot) {
         for (tensor, values) in snapshot {
             if tensor.place != Place::Scaler {
@@ -65,10 +67,10 @@ impl Model {
         }
     }
 
-    /// Takes weights and running statistics from a file.
+    /// Loads weights and running statistics from a checkpoint.
     ///
     /// # Errors
-    /// A tensor that is missing or of another shape.
+    /// If a tensor is missing or has another shape.
     pub fn load(&self, checkpoint: &Checkpoint) -> Result<()> {
         for tensor in &self.layout.tensors {
             if tensor.place != Place::Scaler {
@@ -78,10 +80,10 @@ impl Model {
         Ok(())
     }
 
-    /// Takes Adam's moments from a `last.safetensors`.
+    /// Loads Adam's moments from a `last.safetensors`.
     ///
     /// # Errors
-    /// A tensor that is missing or of another shape.
+    /// If a tensor is missing or has another shape.
     pub fn load_moments(&self, checkpoint: &Checkpoint) -> Result<()> {
         if let Some(training) = &self.training {
             for (prefix, moments) in [("adam.m", &training.m), ("adam.v", &training.v)] {
@@ -111,7 +113,7 @@ impl Checkpoint {
     /// Reads a file.
     ///
     /// # Errors
-    /// Not a safetensors file, of another format version, or with metadata that cannot be understood.
+    /// If it is not a safetensors file, has another format version, or its metadata cannot be parsed.
     pub fn read(path: &Path) -> Result<Self> {
         let (mut file, size) = open_regular(path).with_context(|| unreadable(path))?;
         let mut bytes = Vec::new();
@@ -130,15 +132,15 @@ impl Checkpoint {
         Ok(Self { header, tensors })
     }
 
-    /// Values of a tensor of this shape.
+    /// Values of the tensor of that name.
     ///
     /// # Errors
-    /// It is missing, or of another shape.
+    /// If it is missing or has another shape.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<&[f32]> {
         match self.tensors.get(name) {
             Some((found, values)) if found == shape => Ok(values),
             Some((found, _)) => bail!(
-                "checkpoint tensor {name}: found shape {found:?}, expected {shape:?}; its sizes under [model] differ from this run's"
+                "checkpoint tensor {name}: found shape {found:?}, expected {shape:?}; use the [model] sizes of the checkpoint"
             ),
             None => bail!(
                 "checkpoint tensor {name} is missing; expected shape {shape:?}; use a checkpoint of the same kind of network"
@@ -146,7 +148,7 @@ impl Checkpoint {
         }
     }
 
-    /// The standardisation it was trained with.
+    /// The standardisation of its training.
     ///
     /// # Errors
     /// As [`Checkpoint::get`].
@@ -159,7 +161,7 @@ impl Checkpoint {
         Ok(scaler)
     }
 
-    /// Sizes and switches of its network.
+    /// Sizes and variants of its network.
     ///
     /// # Errors
     /// As [`Dims::new`].
@@ -168,10 +170,10 @@ impl Checkpoint {
     }
 }
 
-/// Writes a file atomically. The header is made here, since its order must not depend on a hash.
+/// Writes a file atomically. Formats the header itself, since its order must not depend on a hash map.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// If the file cannot be written.
 pub fn write(path: &Path, header: &Header, tensors: &Snapshot) -> Result<()> {
     let mut metadata = serde_json::Map::new();
     let mut put = |key: &str, value: String| metadata.insert(key.into(), value.into());
@@ -196,7 +198,7 @@ pub fn write(path: &Path, header: &Header, tensors: &Snapshot) -> Result<()> {
         offset = end;
     }
     let mut text = serde_json::to_string(&entries)?;
-    // The data begins at a multiple of 8 bytes.
+    // The data begin at a multiple of 8 bytes.
     text.push_str(&" ".repeat(text.len().next_multiple_of(8) - text.len()));
     write_atomically(path, |file| {
         file.write_all(&(text.len() as u64).to_le_bytes())?;

@@ -1,10 +1,10 @@
-//! Sizes and switches of one network: the letters of `lib.rs` with their values.
+//! Sizes and variants of a network: the letters of `lib.rs` with their values.
 
 use crate::config::{Attention, Config, FusionNorm, Heads, MAX_ENCODERS, Precision};
 use crate::kernels::shared::half;
 use anyhow::{Result, bail};
 
-/// Most elements of a tensor.
+/// Largest number of elements of a tensor.
 const MAX_ELEMENTS: usize = 1 << 30;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,38 +23,38 @@ pub struct Dims {
     pub classes: usize,
     /// n
     pub top_n: usize,
-    /// A gate ranks the encoders; without it w = 1/K
+    /// A gate ranks the encoders; otherwise w = 1/K
     pub gate: bool,
     /// The mean of the encoders is fused instead of their concatenation
     pub mean: bool,
-    /// Batch norm in the fusion block, in place of a bias
+    /// The fusion block has a batch norm instead of a bias
     pub fuse_norm: bool,
-    /// A salience head of its own
+    /// Presence and salience have separate heads
     pub dual: bool,
     /// A domain classifier on the fused features
     pub domain: bool,
-    /// Features and the projections' weights are multiplied in f16
+    /// Features and projection weights are multiplied in f16
     pub half: bool,
     /// Rows of the pool may lack encoders
     pub masked: bool,
-    /// Training drops encoders of a row
+    /// Encoder dropout is on
     pub drops_encoders: bool,
 }
 
 impl Dims {
-    /// The network that `config` describes for encoders of these widths and C classes, on rows that have all of them.
+    /// The network of `config` for encoders of these widths and C classes, on rows without missing encoders.
     ///
     /// # Errors
-    /// K of 0 or above 256, an encoder without columns, or n above K.
+    /// If K is 0 or above 256, an encoder has no columns, n exceeds K, or a tensor is too large.
     pub fn new(config: &Config, widths: &[usize], classes: usize) -> Result<Self> {
         let encoders = widths.len();
         if !(1..=MAX_ENCODERS).contains(&encoders) {
             bail!(
-                "the pool has {encoders} encoders; expected 1 to {MAX_ENCODERS}; name the ones to use in encoders.toml"
+                "found {encoders} encoders in the pool, expected 1 to {MAX_ENCODERS}; list the ones to use in encoders.toml"
             );
         }
         if let Some(k) = widths.iter().position(|&width| width == 0) {
-            bail!("encoder {k} has no columns; remove it or list the ones to use in encoders.toml");
+            bail!("encoder {k}: found no columns, expected at least 1; remove it or list the others in encoders.toml");
         }
         let channels = encoders * config.model.projection;
         let mean = config.model.attention == Attention::Mean;
@@ -68,7 +68,7 @@ impl Dims {
         // Kernels count elements in 32 bits, and all but fuse and the projections share one buffer.
         for (what, setting, elements) in sizes {
             if elements > MAX_ELEMENTS {
-                bail!("{what} would have {elements} elements, expected at most {MAX_ELEMENTS}; lower {setting}");
+                bail!("{what}: found {elements} elements, expected at most {MAX_ELEMENTS}; lower {setting}");
             }
         }
         let gate = config.model.attention == Attention::Gate;
@@ -102,7 +102,7 @@ impl Dims {
         self.widths.iter().sum()
     }
 
-    /// Elements of a row of encoder k's features on the device: D_k, or words of two columns
+    /// Elements of a row of encoder k's features on the device: D_k, or words of two f16 columns
     pub fn row(&self, k: usize) -> usize {
         if self.half { half::words(self.widths[k]) } else { self.widths[k] }
     }
@@ -112,17 +112,17 @@ impl Dims {
         self.encoders() * self.projection
     }
 
-    /// Width of q, which the fusion takes: M, or P where it is the mean of the encoders
+    /// Width of q, the fusion's input: M, or P if it is the mean of the encoders
     pub fn fuse_inner(&self) -> usize {
         if self.mean { self.projection } else { self.channels() }
     }
 
-    /// True where a step begins with the encoders that each row has.
+    /// Returns true if a step begins with `encoder_mask`.
     pub fn masking(&self) -> bool {
         self.masked || self.drops_encoders
     }
 
-    /// G, heads side by side: presence, salience unless single, domain where there is adaptation
+    /// G, number of heads: presence, salience if separate, domain with adaptation
     pub fn heads(&self) -> usize {
         1 + usize::from(self.dual) + usize::from(self.domain)
     }

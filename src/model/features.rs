@@ -1,4 +1,4 @@
-//! Features on the device: the whole pool (resident), or the current batch only (streamed).
+//! Features on the device: the whole pool (resident), or only the current batch (streamed).
 
 use super::stream::Stream;
 use crate::data::Pool;
@@ -9,46 +9,48 @@ use anyhow::Result;
 use ndarray::Array2;
 use std::sync::Arc;
 
-/// One window's features and how to standardise them.
+/// The features of a window and their standardisation.
 pub struct WindowFeatures {
-    /// (N, D_k) per encoder, one after the other, in f32, or standardised in f16, two to a word; N is the batch where
+    /// (N, D_k) per encoder, one after another, in f32, or standardised in f16 with two values per word; N is the batch if
     /// features are streamed
     pub x: AnyBuffer,
-    /// (2, D): mean, 1/std; empty where features are in f16
+    /// (2, D): mean, 1/std; empty if features are in f16
     pub scaler: Buffer<f32>,
     /// The window's chunks, 8 words each
     pub chunks: Buffer<u32>,
 }
 
-/// Where the kernels find their rows.
+/// The rows that kernels access: features, labels, order.
 pub struct Features {
+    /// Features by window
     pub windows: Vec<WindowFeatures>,
-    /// (N, C) soft labels; zeros where there is no label
+    /// (N, C) soft labels; zeros for rows without a label
     pub labels: Buffer<f32>,
     /// Row numbers of an epoch in the order of its batches
     pub rows: Buffer<u32>,
-    /// (K, 2): first part, parts
+    /// (K, 2): first partial sum of each encoder, and their number
     pub spans: Buffer<u32>,
-    /// (N, K): 1 where the row has the encoder; empty where all rows have all
+    /// (N, K): 1 if the row has the encoder; empty if no row lacks any
     pub present: Buffer<u32>,
-    /// The same of the whole pool, on the host
+    /// The same for the whole pool, on the host
     given: Arc<Vec<u32>>,
-    /// The pool, where it stays on the host
+    /// The pool, if it stays on the host
     stream: Option<Stream>,
     /// Rows of the current order
     ordered: usize,
 }
 
-/// Per-column mean and std of every encoder, over the training rows that have it.
+/// Mean and standard deviation of every column, over the training rows that have the encoder.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scaler {
     /// (D_k) per encoder
     pub mean: Vec<Vec<f32>>,
+    /// (D_k) per encoder, never 0
     pub std: Vec<Vec<f32>>,
 }
 
 impl Scaler {
-    /// Statistics of the given rows of a pool; mean 0 and std 1 of an encoder that none of them has.
+    /// Computes the statistics of the given rows of a pool; mean 0 and std 1 for an encoder that none of them has.
     pub fn of(pool: &Pool, rows: &[usize]) -> Self {
         let (mean, std) = pool
             .encoders
@@ -69,7 +71,7 @@ impl Scaler {
 }
 
 impl Features {
-    /// Room for `rows` rows: all of a pool, or a batch where they are streamed.
+    /// Allocates `rows` rows: all rows of a pool, or those of a batch if they are streamed.
     ///
     /// # Errors
     /// As [`Engine::buffer`].
@@ -99,8 +101,8 @@ impl Features {
         })
     }
 
-    /// The same pool for another run, with buffers of its own for what a run writes. `None` for features in f16, which are
-    /// standardised for one run.
+    /// Shares the features with another run, which gets separate buffers for everything that a run writes. `None` for
+    /// features in f16, which are standardised for one run.
     ///
     /// # Errors
     /// As [`Engine::buffer`].
@@ -135,8 +137,8 @@ impl Features {
         }))
     }
 
-    /// Takes all features (as [`upload::features`](super::upload::features) gives them) and labels (N, C) to the device,
-    /// dropping the host's encoder by encoder.
+    /// Writes all features (as returned by [`upload::features`](super::upload::features)) and labels (N, C) to the device, and
+    /// frees the host's copy encoder by encoder.
     pub fn fill(&mut self, engine: &Engine, windows: &Windows, encoders: Vec<Array2<u32>>, labels: &[f32]) {
         engine.write(&self.labels, 0, labels);
         for (k, encoder) in encoders.into_iter().enumerate() {
@@ -146,7 +148,7 @@ impl Features {
         }
     }
 
-    /// Keeps all features (likewise) and labels (N, C) on the host; `prepare` takes batches of at most `capacity` rows to the device.
+    /// Keeps all features and labels (N, C) on the host; `prepare` copies batches of at most `capacity` rows to the device.
     pub fn stream(
         &mut self,
         engine: &Engine,
@@ -158,7 +160,7 @@ impl Features {
         self.stream = Some(Stream::new(engine, windows, encoders, labels, capacity));
     }
 
-    /// Sets which encoders each row of the pool has (N, K), of features that were made for it.
+    /// Sets the encoders that each row of the pool has (N, K); only for a network made for missing encoders.
     pub fn set_present(&mut self, engine: &Engine, present: &Array2<bool>) {
         self.given = Arc::new(present.iter().map(|&present| u32::from(present)).collect());
         if self.stream.is_none() {
@@ -166,12 +168,12 @@ impl Features {
         }
     }
 
-    /// Which encoders each row of the pool has (N, K), 1 or 0; empty where all rows have all.
+    /// The encoders that each row of the pool has (N, K), 1 or 0; empty if no row lacks any.
     pub fn given(&self) -> &[u32] {
         &self.given
     }
 
-    /// Sets how columns are standardised, where they are not yet.
+    /// Sets the standardisation of f32 features; f16 features are standardised already.
     pub fn set_scaler(&self, engine: &Engine, windows: &Windows, scaler: &Scaler) {
         for (window, features) in windows.list.iter().zip(&self.windows) {
             if features.scaler.len == 0 {
@@ -184,7 +186,7 @@ impl Features {
         }
     }
 
-    /// Sets the rows of the coming steps, batch after batch.
+    /// Sets the rows of the following steps, batch after batch.
     pub fn set_order(&mut self, engine: &Engine, order: Vec<u32>) {
         self.ordered = order.len();
         match &mut self.stream {
@@ -196,18 +198,13 @@ impl Features {
         }
     }
 
-    /// Makes the rows `first..first + count` of the order available to the steps that run next; returns where they find
-    /// them (`Step::first`).
+    /// Makes rows `first..first + count` of the order available to the next steps; returns their index for `Step::first`.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn prepare(&mut self, engine: &Engine, first: usize, count: usize) -> Result<u32> {
         let end = first + count;
-        assert!(
-            end <= self.ordered,
-            "rows {first}..{end} of an order that has {}: what lies behind it is old",
-            self.ordered
-        );
+        assert!(end <= self.ordered, "rows {first}..{end} exceed the {} rows of the order", self.ordered);
         let Some(stream) = &mut self.stream else { return Ok(first as u32) };
         let labels = AnyBuffer::from(&self.labels);
         let buffers: Vec<_> = self.windows.iter().map(|window| &window.x).chain([&labels]).collect();

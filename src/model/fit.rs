@@ -1,4 +1,4 @@
-//! Whether a pool's features can lie on the device, and what to change where there is too little memory.
+//! Placement of a pool's features, resident or streamed, and advice if memory is insufficient.
 
 use super::plan::{Plan, bytes};
 use super::{Dims, Mode, Windows};
@@ -6,33 +6,40 @@ use crate::config::{Config, FeaturePlacement};
 use crate::engine::{AvailableMemory, Engine};
 use anyhow::{Error, Result, anyhow};
 
-/// What is to be placed.
+/// A network and pool to place.
 pub struct Request<'a> {
+    /// The device
     pub engine: &'a Engine,
+    /// The configuration
     pub config: &'a Config,
+    /// The network's sizes
     pub dims: &'a Dims,
     /// N
     pub clips: usize,
-    /// Rows of a batch at most
+    /// Largest number of rows of a batch
     pub capacity: usize,
+    /// The network's use
     pub mode: Mode,
 }
 
-/// Where it goes.
+/// The chosen placement.
 #[derive(Clone, Debug)]
 pub struct Fit {
+    /// Whether features are streamed
     pub streamed: bool,
+    /// The encoders in windows
     pub windows: Windows,
+    /// The memory needed
     pub plan: Plan,
-    /// What was chosen and why, in one line
+    /// The choice and its reason, in one line
     pub why: String,
 }
 
 impl Request<'_> {
-    /// Resident or streamed, as configured or as there is room.
+    /// Chooses resident or streamed features, as configured or by the available memory.
     ///
     /// # Errors
-    /// Too little memory, as far as the device tells, or an encoder that outgrows a buffer; says what would fit.
+    /// If the reported memory is insufficient or an encoder exceeds a buffer; the message says which setting would fit.
     pub fn fit(&self) -> Result<Fit> {
         let resident = match self.wanted() {
             FeaturePlacement::Streamed => return self.streamed("as configured"),
@@ -40,8 +47,8 @@ impl Request<'_> {
         };
         match resident {
             Ok((windows, plan)) if self.has_room(&plan) => {
-                let room = self.room(&plan).map(|room| format!(" of {} there", bytes(room)));
-                let why = format!("features: resident ({}{} in all)", bytes(plan.total()), room.unwrap_or_default());
+                let room = self.room(&plan).map(|room| format!(" of {} available", bytes(room)));
+                let why = format!("features: resident ({}{} in total)", bytes(plan.total()), room.unwrap_or_default());
                 Ok(Fit { streamed: false, windows, plan, why })
             }
             Ok((_, plan)) if self.wanted() == FeaturePlacement::Resident => {
@@ -49,14 +56,14 @@ impl Request<'_> {
             }
             Ok((_, plan)) => {
                 let room = self.room(&plan).map(bytes).unwrap_or_default();
-                self.streamed(&format!("since resident ones would need {} of {room} there", bytes(plan.total())))
+                self.streamed(&format!("since resident ones would need {} of {room} available", bytes(plan.total())))
             }
             Err(error) if self.wanted() == FeaturePlacement::Resident => Err(error),
             Err(error) => self.streamed(&format!("since resident ones do not fit: {error}")),
         }
     }
 
-    /// Streamed, whatever is configured.
+    /// Chooses streamed features, regardless of the configuration.
     ///
     /// # Errors
     /// As [`Request::fit`].
@@ -65,17 +72,17 @@ impl Request<'_> {
         if !self.has_room(&plan) {
             return Err(self.too_little(&plan, self.room(&plan)));
         }
-        let why = format!("features: streamed, {reason} ({} in all)", bytes(plan.total()));
+        let why = format!("features: streamed, {reason} ({} in total)", bytes(plan.total()));
         Ok(Fit { streamed: true, windows, plan, why })
     }
 
-    /// True where features that the device had no memory for may be streamed.
+    /// Returns true if features may be streamed when the allocation of resident ones fails.
     pub fn may_stream(&self) -> bool {
         self.wanted() == FeaturePlacement::Auto
     }
 
-    /// How much is needed for what, and which setting would fit into `room` bytes; `None` where all that is known is that
-    /// the device has less.
+    /// The error of insufficient memory: the bytes needed, and a setting that fits into `room` bytes; `None` if the device does
+    /// not report its memory.
     pub fn too_little(&self, plan: &Plan, room: Option<u64>) -> Error {
         let name = self.engine.info().name;
         let there = room.map_or("has less".to_owned(), |room| format!("has {}", bytes(room)));
@@ -85,7 +92,7 @@ impl Request<'_> {
     }
 
     fn advice(&self, refused: &Plan, room: Option<u64>) -> String {
-        // The size of a streamed run with batches of that many rows, where it may fit.
+        // The size of a streamed run with batches of that many rows, if it may fit.
         let fits = |capacity: usize| -> Option<u64> {
             let (_, plan) = self.place(true, capacity).ok()?;
             Some(plan.total()).filter(|&total| total < refused.total() && room.is_none_or(|room| total <= room))
@@ -98,7 +105,7 @@ impl Request<'_> {
             Engine::Gpu(_) => "a smaller model.projection or --device cpu",
             _ => "a smaller model.projection or a machine with more memory",
         };
-        // With adaptation a batch has as many target rows again.
+        // With adaptation a batch has as many target rows as labelled ones.
         let rows = 1 + usize::from(self.dims.domain);
         let batch = Self::largest(self.capacity / rows, |batch| fits(rows * batch).is_some());
         match (batch, room) {
@@ -111,7 +118,7 @@ impl Request<'_> {
         }
     }
 
-    /// The largest batch below `limit` that fits; 0 where none does.
+    /// The largest batch below `limit` that fits; 0 if none does.
     fn largest(limit: usize, fits: impl Fn(usize) -> bool) -> usize {
         let (mut low, mut high) = (0, limit);
         while high > low + 1 {
@@ -127,7 +134,7 @@ impl Request<'_> {
 
     fn wanted(&self) -> FeaturePlacement {
         match self.config.engine.features {
-            // What suited the device of the training is no order to others.
+            // A setting for the training device does not bind other devices.
             FeaturePlacement::Resident if !self.trains() => FeaturePlacement::Auto,
             features => features,
         }
@@ -144,11 +151,11 @@ impl Request<'_> {
         self.room(plan).is_none_or(|room| plan.total() <= room)
     }
 
-    /// Bytes there are for what is planned.
+    /// Bytes available for the plan.
     fn room(&self, plan: &Plan) -> Option<u64> {
         self.engine.available_memory().map(|room| match room {
             AvailableMemory::Device(bytes) => bytes,
-            // The host's copy is given up piece by piece as features become resident.
+            // The host's copy is freed encoder by encoder as features become resident.
             AvailableMemory::Host(bytes) if !plan.streamed => bytes + 4 * (self.clips * self.dims.columns()) as u64,
             AvailableMemory::Host(bytes) => bytes,
         })

@@ -1,4 +1,4 @@
-//! The calls of the forward pass and the loss: which buffer is which argument.
+//! The calls of the forward pass and the loss: assigns buffers to the kernels' arguments.
 
 use super::Training;
 use super::pass::{LAYER_ENCODERS, LAYER_FUSE, PART, Pass};
@@ -8,7 +8,7 @@ use crate::kernel::step::threshold;
 use crate::kernels::*;
 
 impl Pass<'_> {
-    /// Nothing is dropped unless it is for training, where an encoder needs two rows to have statistics.
+    /// Drops encoders in training only, where an encoder needs at least two rows for its statistics.
     pub fn encoder_mask(&self, training: Option<&Training>) -> Call {
         let (d, a) = (&self.d, self.activations);
         let given = self.features.present.len as u32;
@@ -26,7 +26,7 @@ impl Pass<'_> {
         encoder_mask::call(self.engine, params, args)
     }
 
-    /// One call per window.
+    /// Returns one call per window.
     pub fn project_forward(&self) -> impl Iterator<Item = Call> {
         self.model.windows.list.iter().enumerate().map(|(i, window)| {
             let from = &self.features.windows[i];
@@ -50,7 +50,7 @@ impl Pass<'_> {
         })
     }
 
-    /// One call per window.
+    /// Returns one call per window.
     pub fn project_forward_half(&self) -> impl Iterator<Item = Call> {
         self.model.windows.list.iter().enumerate().map(|(i, window)| {
             let from = &self.features.windows[i];
@@ -160,7 +160,7 @@ impl Pass<'_> {
         head_forward::call(self.engine, params, args)
     }
 
-    /// The first `sources` rows are labelled.
+    /// `sources`: number of labelled rows, which come first.
     pub fn losses(&self, sources: usize) -> Call {
         let (d, dims, config) = (&self.d, &self.model.dims, &self.model.config);
         let params = loss::Params {

@@ -1,4 +1,4 @@
-//! A network applied to rows of a pool: logits and fusion weights, batch by batch.
+//! Inference on rows of a pool, batch by batch: logits and fusion weights.
 
 mod from_embeddings;
 mod outputs;
@@ -21,33 +21,33 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What the network says about some rows.
+/// Outputs of the network for N rows.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// Logits (N, C)
     pub presence: Array2<f32>,
-    /// Logits (N, C); the presence logits where there is one head
+    /// Logits (N, C); the presence logits if there is a single head
     pub salience: Array2<f32>,
-    /// Weight of every encoder (N, K): n of them, or those there are, above 0, summing to 1
+    /// Fusion weights (N, K), summing to 1: at most n are above 0
     pub w: Array2<f32>,
-    /// The gate's weights before selection (N, K): softmax(u / τ) over all encoders that the row has; w where there is no gate
+    /// The gate's weights before selection (N, K): softmax(u / τ) over all encoders that the row has; w without a gate
     pub a: Array2<f32>,
-    /// The gate's logits (N, K), −∞ where the row lacks the encoder; `None` where there is no gate
+    /// The gate's logits (N, K), −∞ for missing encoders; `None` without a gate
     pub u: Option<Array2<f32>>,
 }
 
-/// What a network is made for and applied to: rows of a pool.
+/// The rows of a pool that a network is created for.
 pub struct Inputs<'a> {
-    /// N, with their labels where they are known
+    /// N clips, with their labels if known
     pub clips: &'a [Clip],
-    /// (N, D_k) each; given up piece by piece as they come to the device
+    /// (N, D_k) each; freed one by one after the upload
     pub encoders: Vec<Encoder>,
     /// (N, K), as [`Pool::present`]
     pub present: Option<&'a Array2<bool>>,
 }
 
 impl<'a> Inputs<'a> {
-    /// All of a pool; takes its features.
+    /// All rows of a pool; moves its features out.
     pub fn of(pool: &'a mut Pool) -> Self {
         let encoders = std::mem::take(&mut pool.encoders);
         Self { clips: &pool.clips, encoders, present: pool.present.as_ref() }
@@ -56,20 +56,24 @@ impl<'a> Inputs<'a> {
 
 /// A network with features on its device, ready for batches of at most `capacity` rows.
 pub struct Network {
+    /// The network
     pub model: Model,
+    /// The features
     pub features: Features,
+    /// Largest number of rows of a batch
     pub capacity: usize,
+    /// Placement of the features
     pub fit: Fit,
     inference: HashMap<usize, Vec<Call>>,
     from_embeddings: HashMap<usize, Vec<Call>>,
 }
 
 impl Network {
-    /// Takes features, to be standardised by `scaler`, to the device (resident where `config.engine.features` and the device
-    /// allow, else streamed) and makes a network of `dims` for batches of at most `capacity` rows.
+    /// Uploads features, to be standardised by `scaler` (resident if `config.engine.features` and the device allow, else
+    /// streamed), and creates a network of `dims` for batches of at most `capacity` rows.
     ///
     /// # Errors
-    /// Where the device has no room: says for what, and which setting would fit; a feature that f16 cannot hold.
+    /// If memory is insufficient, with a setting that would fit, or a feature exceeds f16.
     pub fn new(
         engine: &Arc<Engine>,
         config: &config::Config,
@@ -119,40 +123,40 @@ impl Network {
         Ok(Self { model, features, capacity, fit, inference: HashMap::new(), from_embeddings: HashMap::new() })
     }
 
-    /// Its features, for other networks of the same sizes; `None` where they cannot be shared (see [`Features::share`]).
+    /// Shares its features with other networks of the same sizes; `None` if they cannot be shared (see [`Features::share`]).
     ///
     /// # Errors
-    /// Where the device has no room.
+    /// If the device has no memory left.
     pub fn placed(&self) -> Result<Option<Placed>> {
         let (model_capacity, mode, fit) = (self.model.capacity, self.model.mode, self.fit.clone());
         Ok(self.features.share(&self.model.engine)?.map(|features| Placed { features, fit, model_capacity, mode }))
     }
 
-    /// Sets which encoders each clip has (N, K), of a network on a pool whose clips may lack some.
+    /// Sets the encoders that each clip has (N, K); only for a network made for missing encoders.
     pub fn set_present(&mut self, present: &Array2<bool>) {
-        assert!(self.model.dims.masked, "the network was made for clips that have all encoders");
+        assert!(self.model.dims.masked, "the network was made for clips without missing encoders");
         self.features.set_present(&self.model.engine, present);
     }
 
-    /// Which encoders the given rows have (N, K).
+    /// The encoders that the given rows have (N, K).
     pub fn present(&self, rows: &[usize]) -> Array2<bool> {
         let given = self.features.given();
         let k = self.model.dims.encoders();
         Array2::from_shape_fn((rows.len(), k), |(i, k_)| given.is_empty() || given[rows[i] * k + k_] != 0)
     }
 
-    /// Runs the given rows through the network with its running statistics.
+    /// Runs inference on the given rows with the running statistics.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn infer(&mut self, rows: &[usize]) -> Result<Output> {
         self.infer_and(rows, |_, _| Ok(()))
     }
 
-    /// The same, and the projected embeddings h (N, K, P).
+    /// Runs inference and also returns the embeddings h (N, K, P).
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn embed(&mut self, rows: &[usize]) -> Result<(Array3<f32>, Output)> {
         let (k, p) = (self.model.dims.encoders(), self.model.dims.projection);
         let mut h = Array2::zeros((rows.len(), k * p));
@@ -161,7 +165,7 @@ impl Network {
         Ok((h.into_shape_with_order((rows.len(), k, p))?, output))
     }
 
-    /// The outputs of the rows; `also` takes what else it needs of each batch from the activations.
+    /// Runs inference; `also` reads further activations of each batch.
     fn infer_and(
         &mut self,
         rows: &[usize],
@@ -175,10 +179,10 @@ impl Network {
         outputs.finish(&self.model)
     }
 
-    /// Runs the rows kernel by kernel, until `look` finds something behind one of them.
+    /// Runs the rows kernel by kernel until `look`, called after each kernel, returns a finding.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub(crate) fn trace<T>(
         &mut self,
         rows: &[usize],
@@ -198,7 +202,7 @@ impl Network {
         Ok(found)
     }
 
-    /// Runs the rows batch by batch; `read` takes what it needs of each from the activations.
+    /// Runs the rows batch by batch; `read` reads the activations of each batch.
     fn run(&mut self, rows: &[usize], read: impl FnMut(&Model, Range<usize>) -> Result<()>) -> Result<()> {
         let all = |model: &Model, calls: &[Call], step: &Step| -> Result<()> {
             model.engine.run(calls, step);
@@ -222,7 +226,7 @@ impl Network {
             let (model, features) = (&self.model, &self.features);
             let calls = self.inference.entry(count).or_insert_with(|| model.inference(features, count));
             submit(model, calls, &Step { first: start, ..Step::default() }.with_dropout(0.0))?;
-            // Before the results are waited for, so that the host gathers while the device computes.
+            // Before waiting for the results, so that the host gathers while the device computes.
             if let Some(&next) = counts.get(i + 1) {
                 start = self.features.prepare(&engine, first + count, next)?;
             }
@@ -241,10 +245,10 @@ pub struct Placed {
 }
 
 impl Placed {
-    /// A network on the same features, to be standardised by `scaler`.
+    /// Creates a network on the same features, to be standardised by `scaler`.
     ///
     /// # Errors
-    /// Where the device has no room.
+    /// If the device has no memory left.
     pub fn network(
         &self,
         engine: &Arc<Engine>,
@@ -253,7 +257,7 @@ impl Placed {
         scaler: &Scaler,
     ) -> Result<Network> {
         let (windows, model_capacity) = (&self.fit.windows, self.model_capacity);
-        let features = self.features.share(engine)?.expect("what was shared can be shared again");
+        let features = self.features.share(engine)?.expect("shared features can be shared again");
         features.set_scaler(engine, windows, scaler);
         let dims = Dims { masked: features.present.len > 0, ..dims };
         let model = Model::new(engine.clone(), config, dims, windows.clone(), model_capacity, self.mode)?;
@@ -268,7 +272,7 @@ impl Placed {
     }
 }
 
-/// The front of a buffer, row by row.
+/// The first rows of a buffer as a matrix.
 fn read(model: &Model, buffer: &Buffer<f32>, mut rows: ArrayViewMut2<f32>) -> Result<()> {
     let (count, columns) = rows.dim();
     rows.assign(&matrix(&model.engine.read(buffer, 0, count * columns)?, count, columns));
@@ -276,7 +280,7 @@ fn read(model: &Model, buffer: &Buffer<f32>, mut rows: ArrayViewMut2<f32>) -> Re
 }
 
 impl Output {
-    /// True where every logit and weight is finite.
+    /// Returns true if every logit and weight is finite.
     pub fn is_finite(&self) -> bool {
         [&self.presence, &self.salience, &self.w, &self.a].into_iter().flatten().all(|value| value.is_finite())
     }

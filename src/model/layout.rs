@@ -1,51 +1,64 @@
-//! Where each tensor of a checkpoint lives on the device: names and shapes as in `model.safetensors`, torch layout.
+//! The place of each checkpoint tensor on the device; names and shapes as in `model.safetensors`, torch layout.
 
 use crate::model::{Dims, Windows};
 
 /// A named tensor and its place.
 #[derive(Clone, Debug)]
 pub struct Tensor {
+    /// Name in the checkpoint
     pub name: String,
+    /// Shape, in torch layout
     pub shape: Vec<usize>,
+    /// Where it is on the device
     pub place: Place,
 }
 
-/// A buffer, and the first element in it.
+/// A buffer and the tensor's first element in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Window's projection weights
+    /// The projection weights of a window: its index, first element
     Project(usize, usize),
     Fuse,
-    /// All other trained tensors, in one buffer; the first `trained` elements of it are updated
+    /// All other trained tensors, in one buffer, of which the first `trained` elements are updated
     Packed(usize),
     /// Running mean and variance of the projections' batch norm (2, M)
     Running(usize),
-    /// Likewise of the fusion's (2, F)
+    /// The same for the fusion's batch norm (2, F)
     FuseRunning(usize),
-    /// `standardize.{k}`: kept by the host
+    /// `standardize.{k}`: on the host
     Scaler,
 }
 
-/// Offsets into `packed_params` that kernels want.
+/// Offsets into `packed_params` for the kernels' parameters.
 #[derive(Clone, Debug, Default)]
 pub struct Offsets {
+    /// γ (M)
     pub gamma: u32,
+    /// β (M)
     pub beta: u32,
+    /// V₁ (A, M)
     pub gate0: u32,
+    /// c₁ (A)
     pub gate0_bias: u32,
+    /// V₂ (K, A)
     pub gate1: u32,
+    /// c₂ (K)
     pub gate1_bias: u32,
+    /// τ
     pub temperature: u32,
-    /// Where the fusion has no norm
+    /// e (F), if the fusion has no norm
     pub fuse_bias: u32,
-    /// Where it has one
+    /// γ (F), if the fusion has a norm
     pub fuse_gamma: u32,
+    /// β (F), likewise
     pub fuse_beta: u32,
-    /// First layers of all heads, side by side (G·H, F)
+    /// Q₁ of all heads, side by side (G·H, F)
     pub head0: u32,
+    /// q₁ (G·H)
     pub head0_bias: u32,
-    /// Second layers of all heads, one after the other (O, H)
+    /// Q₂ of all heads, one after another (O, H)
     pub head1: u32,
+    /// q₂ (O)
     pub head1_bias: u32,
 }
 
@@ -53,10 +66,11 @@ pub struct Offsets {
 pub struct Layout {
     /// In the order of the data flow
     pub tensors: Vec<Tensor>,
+    /// Offsets of the packed tensors
     pub at: Offsets,
     /// Elements of `packed_params`
     pub packed_params: usize,
-    /// The first elements of `packed_params`, which training updates; what a switch turned off lies behind them
+    /// Elements of `packed_params` that training updates; unused tensors follow them
     pub trained: usize,
 }
 
@@ -71,11 +85,11 @@ impl Tensor {
 }
 
 impl Layout {
-    /// `learned_temperature`: τ is a parameter, not a setting.
+    /// `learned_temperature`: τ is a trained parameter.
     pub fn new(dims: &Dims, windows: &Windows, learned_temperature: bool) -> Self {
         let mut layout = Self { tensors: Vec::new(), at: Offsets::default(), packed_params: 0, trained: 0 };
         let packed_params = packed_tensors(dims, learned_temperature);
-        // Tensors in use first, so that one launch over the front of the buffer updates them all.
+        // Tensors in use come first, so that one launch over the start of the buffer updates all of them.
         for in_use in [true, false] {
             for (name, shape, used) in &packed_params {
                 if *used == in_use {
@@ -147,7 +161,7 @@ impl Layout {
     }
 }
 
-/// Name, shape, and whether training uses it. Tensors that kernels see as one matrix follow each other.
+/// Name, shape, and whether the tensor is used. Tensors that kernels access as one matrix are adjacent.
 fn packed_tensors(dims: &Dims, learned_temperature: bool) -> Vec<(String, Vec<usize>, bool)> {
     let (k, p, a, f, h) = (dims.encoders(), dims.projection, dims.gate_hidden, dims.fused, dims.head_hidden);
     let mut list = Vec::new();

@@ -1,20 +1,19 @@
-//! The calls of batch norm, which stands in two places: behind the projections, a norm per encoder, and in the fusion, which
-//! is one wide encoder to it.
+//! The calls of the two batch norms: one after the projections, per encoder, and one in the fusion, like a single wide encoder.
 
 use super::pass::{LAYER_FUSE, LAYER_PROJECT, Pass};
 use crate::engine::Call;
 use crate::kernel::buffer::Buffer;
 use crate::kernels::*;
 
-/// One of the two, over `encoders` · `width` channels.
+/// A batch norm over `encoders` · `width` channels.
 pub(super) struct Norm<'a> {
     encoders: u32,
     width: u32,
-    /// S of what is normed
+    /// S of its input
     parts: u32,
     gamma: u32,
     beta: u32,
-    /// Its dropout mask
+    /// Number of its dropout layer
     layer: u32,
     masked: u32,
     partial: &'a Buffer<f32>, // (S, B, width)
@@ -24,7 +23,7 @@ pub(super) struct Norm<'a> {
     kept: Option<Kept<'a>>,
 }
 
-/// What only training needs, (B, encoders · width) unless given.
+/// Buffers that only training needs, (B, encoders · width) unless stated.
 struct Kept<'a> {
     normed: &'a Buffer<f32>,
     rstd: &'a Buffer<f32>, // (encoders · width)

@@ -1,14 +1,14 @@
-//! One pass over a batch while it is recorded: the model, the features, and the sizes as kernels take them.
+//! A pass over a batch while it is recorded: model, features, and sizes in the kernels' types.
 
 use super::layout::Offsets;
 use super::{Activations, Features, Model, Training};
 use crate::engine::Engine;
 use crate::kernel::buffer::Buffer;
 
-/// Length of the parts into which long inner sums are split.
+/// Length of the parts of long inner sums.
 pub(super) const PART: usize = 512;
 
-/// Dropout masks: one layer number each.
+/// Numbers of the dropout layers.
 pub(super) const LAYER_PROJECT: u32 = 0;
 pub(super) const LAYER_FUSE: u32 = 1;
 pub(super) const LAYER_ENCODERS: u32 = 2;
@@ -22,13 +22,13 @@ pub(super) struct Pass<'a> {
     pub d: Letters,
 }
 
-/// The letters as the kernels take them, lower case since they are fields.
+/// The letters in the kernels' types, lower case since they are fields.
 pub(super) struct Letters {
     pub b: u32,
     pub k: u32,
     pub p: u32,
     pub m: u32,
-    /// Encoders that the fusion sees: K, or 1 where it takes their mean
+    /// Number of the fusion's inputs: K, or 1 if the mean is fused
     pub k_fused: u32,
     pub a: u32,
     pub f: u32,
@@ -84,18 +84,18 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Which encoders each row has; where all rows have all of them no kernel reads it, and any buffer will do.
+    /// The mask of encoders (B, K); if no row lacks any, an arbitrary buffer, since no kernel reads it.
     pub fn mask(&self) -> &'a Buffer<u32> {
         if self.d.masked == 1 { &self.activations.mask } else { &self.features.spans }
     }
 
-    /// What the fusion weighs and multiplies: every h with its w, or their mean with 1.
+    /// Inputs of the fusion and their weights: every h with its w, or the mean with weight 1.
     pub fn fused(&self) -> (&'a Buffer<f32>, &'a Buffer<f32>) {
         let a = self.activations;
         if self.model.dims.mean { (&a.q, &a.ones) } else { (&a.h, &a.w) }
     }
 
-    /// Where kernels find the tensors of `packed_params`.
+    /// Offsets into `packed_params`.
     pub fn at(&self) -> &'a Offsets {
         &self.model.layout.at
     }

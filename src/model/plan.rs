@@ -1,4 +1,4 @@
-//! What a network takes on its device, known before anything is allocated.
+//! Memory of a network on its device, computed before anything is allocated.
 
 use super::{Capacity, Dims, Features, Mode, Model, Windows};
 use crate::config::Config;
@@ -7,23 +7,25 @@ use anyhow::Result;
 use std::fmt::{Display, Formatter};
 use std::sync::Arc;
 
-/// Bytes of the device's buffers, by purpose.
+/// Bytes of buffers by purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// All that a checkpoint holds
+    /// Weights and running statistics
     pub weights: u64,
-    /// Adam's two
+    /// Adam's two moments
     pub moments: u64,
+    /// Gradients of the weights
     pub gradients: u64,
-    /// Everything else that grows with the batch
+    /// Activations and their gradients, which grow with the batch
     pub activations: u64,
-    /// The pool, or a batch of it and what brings batches to the device
+    /// The whole pool, or a batch and its staging memory
     pub features: u64,
+    /// Whether features are streamed
     pub streamed: bool,
 }
 
 impl Plan {
-    /// For batches of at most `capacity` rows out of a pool of `clips`.
+    /// Plans for batches of at most `capacity` rows out of `clips` clips.
     ///
     /// # Errors
     /// As [`Model::new`].
@@ -57,11 +59,12 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Bytes of all buffers.
     pub fn total(&self) -> u64 {
         self.beyond() + self.weights + self.moments + if self.streamed { 0 } else { self.features }
     }
 
-    /// All but weights, moments and resident features.
+    /// Bytes of everything but weights, moments and resident features.
     pub fn beyond(&self) -> u64 {
         self.gradients + self.activations + if self.streamed { self.features } else { 0 }
     }
@@ -83,7 +86,7 @@ impl Display for Plan {
     }
 }
 
-/// A size for people.
+/// Formats a number of bytes as MB or GB.
 pub fn bytes(size: u64) -> String {
     if size >= 1_000_000_000 { format!("{:.2} GB", size as f64 / 1e9) } else { format!("{:.1} MB", size as f64 / 1e6) }
 }

@@ -1,4 +1,4 @@
-//! What a network holds on its engine: weights, running statistics, and the buffers that a step fills.
+//! A network on its engine: weights, running statistics, and the buffers that a step writes.
 
 use super::layout::{Layout, Place, Tensor};
 use super::weights::{Trained, initial};
@@ -12,60 +12,69 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Steps of an epoch at most: the device keeps their losses until it is over.
+/// Largest number of steps of an epoch: the device keeps their losses until its end.
 pub const LOSS_SLOTS: usize = 65_536;
 
-/// How much a network has to take at once.
+/// Sizes for which a network's buffers are allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// Of a batch at most
+    /// Largest number of rows of a batch
     pub rows: usize,
-    /// Whose losses are kept until they are read
+    /// Number of steps whose losses are kept until they are read
     pub steps: usize,
 }
 
 impl Capacity {
-    /// For epochs over at most `clips` clips in batches of at most `rows` rows.
+    /// Sizes for epochs over at most `clips` clips in batches of at most `rows` rows.
     pub fn of_epoch(dims: &Dims, clips: usize, rows: usize) -> Self {
-        // With adaptation a target row joins every labelled one.
+        // With adaptation a batch has as many target rows as labelled ones.
         let labelled = (rows / (1 + usize::from(dims.domain))).max(1);
         Self { rows, steps: clips.div_ceil(labelled).min(LOSS_SLOTS) }
     }
 }
 
-/// What a network is made for.
+/// Use of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Inference,
-    /// The large matrices are updated where their gradients are computed; those never reach memory
+    /// The kernels that compute the gradients of the large matrices also update them; those gradients are never stored
     Training,
-    /// Training in separate kernels that leaves every gradient to look at: what `Training` is checked with
+    /// Training in separate kernels that store every gradient, for checking `Training`
     Gradients,
 }
 
 /// Weights and activations of one network.
 pub struct Model {
+    /// Where it runs
     pub engine: Arc<Engine>,
+    /// Its configuration
     pub config: Config,
+    /// Its sizes
     pub dims: Dims,
+    /// Its encoders in windows
     pub windows: Windows,
+    /// The places of its tensors
     pub layout: Layout,
+    /// The sizes of its buffers
     pub capacity: Capacity,
+    /// Its use
     pub mode: Mode,
-    /// Without the projections where only their copy in f16 is in use
+    /// Without the projections if only their f16 copy is used
     pub weights: Trained,
-    /// Per window: the projections' weights in f16, two to a word, (P, words) of each encoder; empty in f32
+    /// For each window the projection weights in f16, two per word, (P, words) per encoder; empty in f32
     pub weights_f16: Vec<Buffer<u32>>,
     /// (2, M): batch norm's running mean and variance
     pub running: Buffer<f32>,
-    /// (2, F): the fusion's; empty where it has no norm
+    /// (2, F): the same for the fusion; empty without a norm
     pub fuse_running: Buffer<f32>,
+    /// Results of the forward pass
     pub activations: Activations,
+    /// `None` for inference
     pub training: Option<Training>,
 }
 
 impl Model {
-    /// A network with initial weights.
+    /// Allocates a network with zeroed weights.
     ///
     /// # Errors
     /// As [`Engine::buffer`].
@@ -124,7 +133,7 @@ impl Model {
         }
     }
 
-    /// Sets a tensor's weights, and their copy in f16 where there is one: nothing else may write projections.
+    /// Sets the values of a tensor and of its f16 copy, if any. Projections must not be written in any other way.
     pub fn set(&self, tensor: &Tensor, values: &[f32]) {
         if let Some((buffer, offset)) = self.place(tensor.place) {
             self.engine.write(buffer, offset, values);
@@ -140,16 +149,16 @@ impl Model {
         }
     }
 
-    /// τ as the kernels use it.
+    /// Reads τ, clamped as in the kernels.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn temperature(&self) -> Result<f32> {
         let (min, max) = self.config.model.temperature.bounds();
         Ok(self.engine.read(&self.weights.packed_params, self.layout.at.temperature as usize, 1)?[0].max(min).min(max))
     }
 
-    /// Sets the encoders that the rows of a batch have (B, K), in place of the kernel that begins a step.
+    /// Sets the encoders that the rows of a batch have (B, K), instead of `encoder_mask`.
     pub fn set_mask(&self, present: ArrayView2<bool>) {
         if self.dims.masking() {
             let mask: Vec<u32> = present.iter().map(|&has| u32::from(has)).collect();
@@ -164,13 +173,13 @@ impl Model {
         }
     }
 
-    /// Bytes of everything that a checkpoint holds.
+    /// Bytes of weights and running statistics.
     pub fn weight_bytes(&self) -> u64 {
         let copies: u64 = self.weights_f16.iter().map(Buffer::bytes).sum();
         self.weights.bytes() + copies + self.running.bytes() + self.fuse_running.bytes()
     }
 
-    /// Buffer and offset of a tensor that the device holds.
+    /// Buffer and offset of a tensor on the device; `None` for the host's.
     pub fn place(&self, place: Place) -> Option<(&Buffer<f32>, usize)> {
         match place {
             Place::Running(offset) => Some((&self.running, offset)),

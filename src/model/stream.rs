@@ -1,4 +1,4 @@
-//! A pool that stays on the host: its batches go to the device one by one, the next while the last is computed.
+//! A pool that stays on the host: copies its batches to the device, the next one while the previous one is computed.
 
 use super::Windows;
 use super::upload::bits;
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use wgpu::WriteOnly;
 
-/// Bytes that one thread copies at a time.
+/// Bytes that a thread copies at a time.
 const BLOCK: usize = 1 << 16;
 
-/// The host's side of streamed features.
+/// The host side of streamed features.
 pub(super) struct Stream {
     source: Arc<Source>,
     /// The current epoch's rows
@@ -24,28 +24,28 @@ pub(super) struct Stream {
     way: Way,
 }
 
-/// Rows of the pool, and how a batch of them lies in the device's buffers.
+/// The rows of the pool, and the layout of a batch in the device's buffers.
 struct Source {
-    /// Per buffer: what lies in it, one after the other, bits of (N, D_k) each; the last one holds the labels (N, C)
+    /// For each buffer its matrices one after another, as bits of (N, D_k); the last buffer has the labels (N, C)
     buffers: Vec<Vec<Array2<u32>>>,
-    /// Rows that the buffers hold
+    /// Capacity of the buffers in rows
     capacity: usize,
 }
 
 enum Way {
-    /// The host gathers while the device computes what was submitted before.
+    /// The host gathers while the device runs earlier submissions.
     Gpu(Staging),
-    /// The engine computes on the calling thread, so another one gathers.
+    /// The engine computes on the calling thread, so another thread gathers.
     Cpu(Option<Ahead>),
 }
 
-/// A batch that is being gathered.
+/// A batch being gathered.
 struct Ahead {
     first: usize,
     batch: JoinHandle<Batch>,
 }
 
-/// Per buffer the bits of its values; what lies behind the batch's rows is left over.
+/// The bits of the values of each buffer; contents beyond the batch's rows are stale.
 type Batch = Vec<Vec<u32>>;
 
 impl Stream {
@@ -63,14 +63,14 @@ impl Stream {
         Self::of(engine, Arc::new(Source { buffers, capacity }))
     }
 
-    /// Another run's way to the same pool.
+    /// Shares the pool with another run.
     pub fn share(&self, engine: &Engine) -> Self {
         Self::of(engine, self.source.clone())
     }
 
     fn of(engine: &Engine, source: Arc<Source>) -> Self {
         let way = match engine {
-            // Pieces of a staging area begin at 8 bytes.
+            // Slices of a staging buffer are aligned to 8 bytes.
             Engine::Gpu(gpu) => {
                 Way::Gpu(gpu.staging(source.sizes().map(|len| (4 * len as u64).next_multiple_of(8)).sum()))
             }
@@ -95,7 +95,7 @@ impl Stream {
         }
     }
 
-    /// Brings rows `first..first + count` of the order to the device, for the steps that are submitted next.
+    /// Copies rows `first..first + count` of the order to the device, for the steps submitted next.
     pub fn load(&mut self, engine: &Engine, features: &[&AnyBuffer], first: usize, count: usize) -> Result<()> {
         let (source, order) = (&self.source, &self.order);
         match &mut self.way {
@@ -124,19 +124,19 @@ impl Stream {
 }
 
 impl Source {
-    /// Elements of each buffer.
+    /// Number of elements of each buffer.
     fn sizes(&self) -> impl Iterator<Item = usize> {
         self.buffers.iter().map(|buffer| self.capacity * buffer.iter().map(Array2::ncols).sum::<usize>())
     }
 
-    /// The batch that begins at `first`, as long as it can be.
+    /// The longest batch that begins at `first`.
     fn gather_into(&self, mut batch: Batch, order: &[u32], first: usize) -> Batch {
         let rows = &order[first..order.len().min(first + self.capacity)];
         self.gather(rows, batch.iter_mut().map(|part| WriteOnly::from_mut(bytemuck::cast_slice_mut(part))).collect());
         batch
     }
 
-    /// Copies rows of the pool to where they lie in `parts`, one per buffer; block by block on all cores.
+    /// Copies rows of the pool to their places in `parts`, one per buffer; block by block on all cores.
     fn gather(&self, rows: &[u32], parts: Vec<WriteOnly<'_, [u8]>>) {
         let mut blocks = Vec::new();
         for (buffer, part) in self.buffers.iter().zip(parts) {
@@ -148,7 +148,7 @@ impl Source {
         blocks.into_par_iter().for_each(|(buffer, first, block)| self.copy(buffer, rows, first, block.into()));
     }
 
-    /// Fills `block`, which begins at byte `first` of a buffer, with what lies there of the batch.
+    /// Fills `block`, which begins at byte `first` of a buffer, with that part of the batch.
     fn copy(&self, buffer: &[Array2<u32>], rows: &[u32], first: usize, mut block: WriteOnly<'_, [u8]>) {
         let end = first + block.len();
         let mut start = 0;

@@ -1,4 +1,4 @@
-//! The calls of the update, fused with the gradients of the large matrices or after them: which buffer is which argument.
+//! The calls of the update, fused with the gradients of the large matrices or separate: assigns buffers to arguments.
 
 use super::pass::Pass;
 use crate::config::Optimizer;
@@ -7,7 +7,7 @@ use crate::kernel::buffer::Buffer;
 use crate::kernels::*;
 
 impl Pass<'_> {
-    /// One call per window.
+    /// Returns one call per window.
     pub fn project_update(&self) -> impl Iterator<Item = Call> {
         self.model.windows.list.iter().enumerate().map(|(i, window)| {
             let (from, t) = (&self.features.windows[i], self.training());
@@ -37,7 +37,7 @@ impl Pass<'_> {
         })
     }
 
-    /// One call per window.
+    /// Returns one call per window.
     pub fn project_update_half(&self) -> impl Iterator<Item = Call> {
         self.model.windows.list.iter().enumerate().map(|(i, window)| {
             let (from, t) = (&self.features.windows[i], self.training());
@@ -94,7 +94,7 @@ impl Pass<'_> {
         fuse_update::call(self.engine, params, args)
     }
 
-    /// One call per window.
+    /// Returns one call per window.
     pub fn adam_project(&self) -> impl Iterator<Item = Call> {
         let (t, weights) = (self.training(), &self.model.weights);
         let windows = 0..weights.project.len();
@@ -111,8 +111,8 @@ impl Pass<'_> {
         self.adam(args, weight.len, adam::NO_TEMPERATURE)
     }
 
-    /// Only what is in use: what a switch turned off lies behind it, and does not decay.
-    pub fn adam_small(&self) -> Call {
+    /// Updates only the tensors in use: unused ones are at the end of the buffer and do not decay.
+    pub fn adam_packed(&self) -> Call {
         let t = self.training();
         let args = adam::Args {
             grad: &t.grads.packed_params,
@@ -136,7 +136,7 @@ impl Pass<'_> {
         adam::call(self.engine, params, args)
     }
 
-    /// Whether weight decay is decoupled from the gradient, and how strong it is.
+    /// Whether weight decay is decoupled from the gradient, and its strength.
     fn decay(&self) -> (u32, f32) {
         let train = &self.model.config.train;
         (u32::from(train.optimizer == Optimizer::AdamW), train.weight_decay)

@@ -1,4 +1,4 @@
-//! What a pool's features become on their way to a device: standardised and rounded to f16, or as they are.
+//! Conversion of a pool's features for a device: unchanged, or standardised and rounded to f16.
 
 use super::Scaler;
 use crate::data::{Clip, Encoder};
@@ -8,11 +8,11 @@ use half::f16;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-/// A pool's features as they lie on a device, (N, D_k) per encoder: f32 as they are, or, where `half`, standardised and
-/// rounded to f16, (N, words). Raw features would lose a small spread about a large mean.
+/// Converts features to their format on the device: unchanged f32 (N, D_k) per encoder, or, if `half`, standardised and
+/// rounded to f16, (N, words). Without standardisation, f16 would lose a small spread about a large mean.
 ///
 /// # Errors
-/// A standardised value that f16 cannot hold: names encoder and clip.
+/// If a standardised value exceeds f16; names the encoder and the clip.
 pub fn features(encoders: Vec<Encoder>, clips: &[Clip], scaler: &Scaler, half: bool) -> Result<Vec<Array2<u32>>> {
     let one = |(k, encoder): (usize, Encoder)| {
         if half { standardised(&encoder, clips, &scaler.mean[k], &scaler.std[k]) } else { Ok(bits(encoder.features)) }
@@ -20,7 +20,7 @@ pub fn features(encoders: Vec<Encoder>, clips: &[Clip], scaler: &Scaler, half: b
     encoders.into_iter().enumerate().map(one).collect()
 }
 
-/// The same memory.
+/// Reinterprets values as their bits, without a copy.
 pub fn bits(values: Array2<f32>) -> Array2<u32> {
     let shape = values.dim();
     let (values, offset) = values.into_raw_vec_and_offset();
@@ -43,8 +43,8 @@ fn standardised(encoder: &Encoder, clips: &[Clip], mean: &[f32], std: &[f32]) ->
     if let Some((row, column, value)) = too_large {
         let clip = clips.get(row).map_or_else(|| format!("row {row}"), |clip| format!("clip `{}`", clip.name));
         bail!(
-            "encoder `{}`, {clip}: column {column} is {value:.3e} when standardised, engine.precision = \"mixed\" holds \
-             at most {}; look for an extreme value there, or use engine.precision=f32",
+            "encoder `{}`, {clip}: found {value:.3e} in column {column} after standardisation, expected at most {} for \
+             engine.precision = \"mixed\"; check this value, or use engine.precision=f32",
             encoder.name,
             f16::MAX
         );

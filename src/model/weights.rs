@@ -1,4 +1,4 @@
-//! Buffers of everything that is trained: the same three groups for weights, gradients and Adam's two moments.
+//! Buffers of all trained parameters: the same three groups for weights, gradients and Adam's two moments.
 
 use crate::engine::Engine;
 use crate::host::fnv::fnv1a;
@@ -9,18 +9,18 @@ use anyhow::Result;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-/// One value per trained weight.
+/// One value per trained parameter.
 pub struct Trained {
-    /// Per window: (P, D_k) of each of its encoders, one after the other
+    /// For each window (P, D_k) of its encoders, one after another
     pub project: Vec<Buffer<f32>>,
-    /// U (F, M), or (F, P) where the mean of the encoders is fused
+    /// U (F, M), or (F, P) if the mean of the encoders is fused
     pub fuse: Buffer<f32>,
     /// All other tensors, at the layout's offsets
     pub packed_params: Buffer<f32>,
 }
 
 impl Trained {
-    /// Zeroed buffers for the projections of some windows and everything else; `what` goes into their labels.
+    /// Allocates zeroed buffers for the projections of `windows` and all other parameters; `what` prefixes their labels.
     ///
     /// # Errors
     /// As [`Engine::buffer`].
@@ -37,11 +37,11 @@ impl Trained {
         })
     }
 
-    /// As `new`, with nothing in the place of the large matrices.
+    /// Allocates only the packed parameters; the large matrices are empty.
     ///
     /// # Errors
     /// As [`Engine::buffer`].
-    pub fn packed_params(engine: &Engine, what: &str, layout: &Layout) -> Result<Self> {
+    pub fn packed_only(engine: &Engine, what: &str, layout: &Layout) -> Result<Self> {
         Ok(Self {
             project: Vec::new(),
             fuse: engine.buffer(&format!("{what} fuse"), 0)?,
@@ -58,7 +58,7 @@ impl Trained {
         self.project.iter().chain([&self.fuse, &self.packed_params])
     }
 
-    /// Buffer and offset of a tensor; `None` for what is not trained or not kept.
+    /// Buffer and offset of a tensor; `None` if it is not trained or not allocated.
     pub fn place(&self, place: Place) -> Option<(&Buffer<f32>, usize)> {
         match place {
             Place::Project(window, offset) => Some((self.project.get(window)?, offset)),
@@ -69,8 +69,8 @@ impl Trained {
     }
 }
 
-/// torch.nn.Linear's initial values, uniform ±1/√fan_in for weights and biases; batch norm 1 and 0; τ as given.
-/// Every tensor draws from a stream of its own name, so other tensors do not shift it.
+/// Returns initial values: as torch.nn.Linear, uniform ±1/√fan_in for weights and biases; 1 and 0 for batch norm; τ as given.
+/// Each tensor has a random stream by its name, so that its values do not depend on other tensors.
 pub fn initial(tensor: &Tensor, dims: &Dims, seed: u64, temperature: f32) -> Vec<f32> {
     let parts: Vec<&str> = tensor.name.split('.').collect();
     let fan_in = match parts[..] {
@@ -79,7 +79,7 @@ pub fn initial(tensor: &Tensor, dims: &Dims, seed: u64, temperature: f32) -> Vec
         }
         ["norm" | "fuse_norm", ..] => return vec![0.0; tensor.len()],
         ["gate", "temperature"] => return vec![temperature; tensor.len()],
-        // No bias in a projection: batch norm cancels it.
+        // Projections have no bias: batch norm would cancel it.
         ["project", ..] => tensor.shape[1],
         ["gate", "0", _] => dims.channels(),
         ["fuse", _] => dims.fuse_inner(),

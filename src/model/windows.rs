@@ -1,54 +1,57 @@
-//! The encoders split into windows, so that no buffer of features or projection weights outgrows one binding.
+//! Windows of encoders, chosen such that no buffer of features or projection weights exceeds a binding.
 
 use crate::kernels::shared::chunk::{Chunk, WORDS};
 use crate::model::Dims;
 use anyhow::{Result, bail};
 use std::ops::Range;
 
-/// Columns of a chunk at most: long enough that partial sums are few beside the weights, short enough to fill a GPU.
+/// Largest number of columns of a chunk: large enough that partial sums are small relative to the weights, small enough that
+/// chunks fill a GPU.
 const CHUNK: usize = 1024;
 
 /// Encoders whose features and weights share buffers.
 #[derive(Clone, Debug)]
 pub struct Window {
+    /// The encoders
     pub encoders: Range<usize>,
     /// D of these encoders
     pub columns: usize,
-    /// Elements of a row of their features: D, or words of two columns
+    /// Elements of a row of their features: D, or words of two f16 columns
     pub row: usize,
+    /// Their columns in chunks
     pub chunks: Vec<Chunk>,
 }
 
 impl Window {
-    /// The chunks as words of their buffer.
+    /// The chunks as words for their buffer.
     pub fn words(&self) -> Vec<u32> {
         bytemuck::cast_slice(&self.chunks).to_vec()
     }
 
-    /// Columns of the longest chunk.
+    /// Number of columns of the longest chunk.
     pub fn max_chunk_len(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.length as usize).max().unwrap_or(0)
     }
 }
 
-/// All windows, and which partial sums belong to which encoder.
+/// All windows, and the partial sums of each encoder.
 #[derive(Clone, Debug)]
 pub struct Windows {
+    /// In the order of the encoders
     pub list: Vec<Window>,
-    /// (K, 2): first part, parts
+    /// (K, 2): first partial sum, and their number
     pub spans: Vec<u32>,
     /// S
     pub parts: usize,
 }
 
 impl Windows {
-    /// Windows for `rows` rows of features in a buffer (all of a pool, or a streamed batch) and buffers of at most
-    /// `max_elements`.
+    /// Divides the encoders for buffers of `rows` rows (a whole pool, or a streamed batch) and at most `max_elements` elements.
     ///
     /// # Errors
-    /// Where one encoder alone does not fit.
+    /// If a single encoder exceeds a buffer.
     pub fn new(dims: &Dims, rows: usize, max_elements: usize) -> Result<Self> {
-        // Elements of features and of weights
+        // Numbers of elements of features and of weights
         let needed = |encoders: Range<usize>| {
             let (row, columns) = Self::sizes(dims, encoders);
             (rows * row).max(dims.projection * columns)
@@ -77,7 +80,7 @@ impl Windows {
         Ok(windows)
     }
 
-    /// The window of encoder k, and the chunk that holds its first columns.
+    /// The window of encoder k, and the chunk with its first columns.
     pub fn first_chunk(&self, k: usize) -> (usize, &Chunk) {
         let index =
             self.list.iter().position(|window| window.encoders.contains(&k)).expect("every encoder has a window");
@@ -85,7 +88,7 @@ impl Windows {
         (index, chunk.expect("every encoder has a chunk"))
     }
 
-    /// Elements of a row of some encoders' features, and their columns.
+    /// Elements of a row of the features of `encoders`, and their columns.
     fn sizes(dims: &Dims, encoders: Range<usize>) -> (usize, usize) {
         (encoders.clone().map(|k| dims.row(k)).sum(), dims.widths[encoders].iter().sum())
     }

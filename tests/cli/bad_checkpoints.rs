@@ -111,7 +111,7 @@ fn networks_of_other_sizes() {
         ("model.projection=8", "norm.0.weight: found shape [16], expected [8]"),
     ];
     for (setting, message) in cases {
-        work.fails(&format!("{train} --set {setting}"), &[message, "sizes under [model] differ"]);
+        work.fails(&format!("{train} --set {setting}"), &[message, "use the [model] sizes of the checkpoint"]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! A checkpoint's `__metadata__`: readable without its tensors.
+//! The `__metadata__` of a checkpoint, readable without its tensors.
 
 use crate::config::{Config, recorded};
 use crate::data::{EncoderInfo, encoders};
@@ -12,25 +12,28 @@ use std::collections::HashMap;
 use std::io::{BufReader, Read as _};
 use std::path::Path;
 
-/// Raised when names, shapes or meanings change.
+/// Format version, incremented when names, shapes or meanings change.
 pub const FORMAT: &str = "blendfuse 1";
 
-/// What a network was trained on and how it is used: the file's `__metadata__`.
+/// Metadata of a checkpoint: the data, configuration and thresholds of its network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
+    /// K encoders
     pub encoders: Vec<EncoderInfo>,
+    /// C names
     pub classes: Vec<String>,
     /// Index of the class that never blends
     pub neutral: Option<usize>,
+    /// The configuration
     pub config: Config,
-    /// `None` while training has not searched them
+    /// `None` before training has searched them
     pub thresholds: Option<Thresholds>,
-    /// JSON that resuming needs; only in `last.safetensors`
+    /// State for resuming as JSON; only in `last.safetensors`
     pub resume: Option<String>,
 }
 
 impl Header {
-    /// Of a file, without reading its tensors.
+    /// Reads the metadata of a file without its tensors.
     ///
     /// # Errors
     /// As [`Checkpoint::read`](super::Checkpoint::read).
@@ -45,7 +48,7 @@ impl Header {
         Self::of(&front.metadata, path)
     }
 
-    /// Sizes and switches of the network.
+    /// Sizes and variants of the network.
     ///
     /// # Errors
     /// As [`Dims::new`].
@@ -57,7 +60,7 @@ impl Header {
     /// Compares a checkpoint's encoders and classes with those of a pool.
     ///
     /// # Errors
-    /// Says which encoder differs and how.
+    /// The first difference in classes or encoders.
     pub fn check_pool(&self, pool: &Self) -> Result<()> {
         ensure!(
             self.classes == pool.classes,
@@ -115,17 +118,17 @@ impl Header {
     }
 }
 
-/// The front of the file: its length in 8 bytes, then JSON.
+/// The JSON header of the file.
 #[derive(Deserialize)]
 struct Front {
     #[serde(rename = "__metadata__", default)]
     metadata: HashMap<String, String>,
 }
 
-/// Longest front that the format allows.
+/// Largest header that the format allows, in bytes.
 const MAX_FRONT: u64 = 100_000_000;
 
-/// Older versions took the challenge's suffix for a part of the encoder's name.
+/// Removes the challenge's suffix, which older versions kept in encoder names.
 fn named(encoders: Vec<EncoderInfo>) -> Vec<EncoderInfo> {
     let named = |encoder: EncoderInfo| EncoderInfo { name: encoders::name(&encoder.name).to_owned(), ..encoder };
     encoders.into_iter().map(named).collect()

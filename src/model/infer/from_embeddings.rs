@@ -1,4 +1,4 @@
-//! The second half of the network alone: from given embeddings to logits and weights.
+//! The second half of the network: from given embeddings to logits and weights.
 
 use super::outputs::Outputs;
 use super::{Network, Output};
@@ -7,14 +7,17 @@ use anyhow::Result;
 use ndarray::{Array2, Array3, Axis, s};
 
 impl Network {
-    /// What the network says of embeddings h (N, K, P) such as [`embed`](Self::embed) gives, changed or not, where the rows have
-    /// the encoders in `present` (N, K); without a network for rows that lack some, that is all of them.
+    /// Runs inference from embeddings h (N, K, P), as returned by [`embed`](Self::embed) and possibly modified, for rows that
+    /// have the encoders in `present` (N, K); all of them, unless the network was made for missing encoders.
     ///
     /// # Errors
-    /// Where the device is lost.
+    /// If the device is lost.
     pub fn infer_from(&mut self, h: &Array3<f32>, present: &Array2<bool>) -> Result<Output> {
         let n = h.len_of(Axis(0));
-        assert!(self.model.dims.masking() || present.iter().all(|&has| has), "the network was made for complete rows");
+        assert!(
+            self.model.dims.masking() || present.iter().all(|&has| has),
+            "the network was made for rows without missing encoders"
+        );
         let mut outputs = Outputs::new(&self.model.dims, n);
         let engine = self.model.engine.clone();
         for first in (0..n).step_by(self.capacity) {

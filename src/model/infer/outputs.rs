@@ -1,4 +1,4 @@
-//! Outputs of a network as they come, batch by batch.
+//! Collection of a network's outputs, batch by batch.
 
 use super::preselection::preselection;
 use super::{Output, read};
@@ -15,7 +15,7 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// Room for those of n rows.
+    /// Allocates outputs for n rows.
     pub fn new(dims: &Dims, n: usize) -> Self {
         let of_encoders = || Array2::zeros((n, dims.encoders()));
         Self {
@@ -26,7 +26,7 @@ impl Outputs {
         }
     }
 
-    /// Takes those of a batch from the activations.
+    /// Reads the outputs of a batch from the activations.
     pub fn read(&mut self, model: &Model, batch: Range<usize>) -> Result<()> {
         read(model, &model.activations.logits, self.logits.slice_mut(s![batch.clone(), ..]))?;
         read(model, &model.activations.w, self.w.slice_mut(s![batch.clone(), ..]))?;
@@ -40,7 +40,7 @@ impl Outputs {
         Ok(())
     }
 
-    /// What the network says of all rows.
+    /// Returns the outputs of all rows.
     pub fn finish(self, model: &Model) -> Result<Output> {
         let (c, w) = (model.dims.classes, self.w);
         let presence = self.logits.slice(s![.., ..c]).to_owned();

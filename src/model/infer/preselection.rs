@@ -1,9 +1,9 @@
-//! The gate's weights before selection: what it says of every encoder, whether the encoder is kept or not.
+//! The gate's weights of all encoders, before the selection of n.
 
 use ndarray::{Array2, ArrayView2};
 
-/// `a = softmax(u / τ)` over all encoders that a row has, in f64: u, present (N, K) → a (N, K), rows summing to 1. Over the
-/// encoders that a row keeps it is proportional to the row's w.
+/// Computes `a = softmax(u / τ)` over all encoders that a row has, in f64: u, present (N, K) → a (N, K), rows summing to 1. For
+/// the selected encoders it is proportional to w.
 pub(super) fn preselection(u: ArrayView2<f32>, present: ArrayView2<bool>, tau: f32) -> Array2<f32> {
     let mut a = Array2::zeros(u.dim());
     for ((u, present), mut a) in u.rows().into_iter().zip(present.rows()).zip(a.rows_mut()) {
