@@ -1,7 +1,7 @@
 // m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  w ← w − lr m̂ / (√v̂ + ε)   (Kingma & Ba 2015)
 //
-// Weight decay: g + decay · w (as torch.optim.Adam) or, decoupled, w (1 − lr · decay) before (AdamW). τ: neither, but kept
-// inside its bounds. All (length). One invocation per element. Twin: src/kernels/adam.rs.
+// Weight decay: g + decay · w (as torch.optim.Adam) or, decoupled, w (1 − lr · decay) before (AdamW). τ has no decay and is
+// clamped to its bounds. All (length). One invocation per element. Twin: src/kernels/adam.rs.
 
 struct Params { length: u32, temperature: u32, decoupled: u32, weight_decay: f32, tau_min: f32, tau_max: f32 }
 

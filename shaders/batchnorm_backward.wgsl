@@ -1,7 +1,7 @@
 // dγ = Σ_b d x̂,  dβ = Σ_b d,  dy = γ rstd (d − dβ/B − x̂ dγ/B): through the batch statistics
 //
-// d = dnorm, x̂ (B, M), rstd (M)  →  dy (B, M), grads at gamma, beta (M). Where `masked`, B counts the rows that have the
-// channel's encoder, d and x̂ are 0 in the others, and so is dy. One invocation per channel m = (k, p).
+// d = dnorm, x̂ (B, M), rstd (M)  →  dy (B, M), grads at gamma, beta (M). If `masked`, B is the number of rows with the
+// channel's encoder; in other rows d, x̂ and dy are 0. One invocation per channel m = (k, p).
 // Twin: src/kernels/batchnorm_backward.rs.
 
 struct Params { rows: u32, encoders: u32, width: u32, gamma: u32, beta: u32, masked: u32 }
@@ -11,11 +11,11 @@ struct Params { rows: u32, encoders: u32, width: u32, gamma: u32, beta: u32, mas
 @group(0) @binding(3) var<storage, read> normed: array<f32>;  // x̂
 @group(0) @binding(4) var<storage, read> rstd: array<f32>;
 @group(0) @binding(5) var<storage, read> packed_params: array<f32>;
-@group(0) @binding(6) var<storage, read> mask: array<u32>;    // (B, K) where `masked`
+@group(0) @binding(6) var<storage, read> mask: array<u32>;    // (B, K) if `masked`
 @group(0) @binding(7) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(8) var<storage, read_write> grads: array<f32>;
 
-// Whether row b of the batch has encoder k
+// Returns true if row b of the batch has encoder k
 fn has(b: u32, k: u32) -> bool {
     if p.masked == 0u { return true; }
     return mask[b * p.encoders + k] != 0u;

@@ -1,8 +1,8 @@
-// h = dropout(relu(γ x̂ + β)),  x̂ = (y − mean_b y) · rstd,  y = Σ_s partial[s];  running statistics follow
+// h = dropout(relu(γ x̂ + β)),  x̂ = (y − mean_b y) · rstd,  y = Σ_s partial[s];  updates the running statistics
 //
 // partial (S, B, P), spans (K, 2)  →  x̂, h (B, M), rstd (M), running (2, M). Variance: biased; running: unbiased.
-// Where `masked`, an encoder's statistics run over the rows that have it, and x̂ and h are 0 in the others; without any such
-// row the running statistics stay. One invocation per channel m = (k, p), over its B rows. Twin: src/kernels/batchnorm_forward.rs.
+// If `masked`, an encoder's statistics are over the rows that have it, and x̂ and h are 0 in other rows; without such rows
+// the running statistics are unchanged. One invocation per channel m = (k, p), over its B rows. Twin: src/kernels/batchnorm_forward.rs.
 
 struct Params { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32, layer: u32, masked: u32 }
 
@@ -10,7 +10,7 @@ struct Params { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, be
 @group(0) @binding(2) var<storage, read> partial: array<f32>;
 @group(0) @binding(3) var<storage, read> spans: array<u32>;     // (K, 2): first part, parts
 @group(0) @binding(4) var<storage, read> packed_params: array<f32>;
-@group(0) @binding(5) var<storage, read> mask: array<u32>;      // (B, K) where `masked`
+@group(0) @binding(5) var<storage, read> mask: array<u32>;      // (B, K) if `masked`
 @group(0) @binding(6) var<storage, read_write> running: array<f32>;  // (2, M): mean, variance
 @group(0) @binding(7) var<storage, read_write> normed: array<f32>;   // x̂ (B, M)
 @group(0) @binding(8) var<storage, read_write> h: array<f32>;        // (B, M)
@@ -19,7 +19,7 @@ struct Params { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, be
 const MOMENTUM = 0.1;
 const EPSILON = 1e-5;
 
-// Whether row b of the batch has encoder k
+// Returns true if row b of the batch has encoder k
 fn has(b: u32, k: u32) -> bool {
     if p.masked == 0u { return true; }
     return mask[b * p.encoders + k] != 0u;

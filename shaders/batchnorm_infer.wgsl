@@ -1,6 +1,6 @@
 // h = relu(γ (y − mean) / √(variance + ε) + β) with the running statistics,  y = Σ_s partial[s]
 //
-// partial (S, B, P), spans (K, 2), running (2, M)  →  h (B, M), 0 where a row lacks the encoder. One invocation per element.
+// partial (S, B, P), spans (K, 2), running (2, M)  →  h (B, M), 0 for missing encoders. One invocation per element.
 // Twin: src/kernels/batchnorm_infer.rs.
 
 struct Params { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32, masked: u32 }
@@ -10,7 +10,7 @@ struct Params { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, be
 @group(0) @binding(3) var<storage, read> spans: array<u32>;    // (K, 2): first part, parts
 @group(0) @binding(4) var<storage, read> packed_params: array<f32>;
 @group(0) @binding(5) var<storage, read> running: array<f32>;  // (2, M): mean, variance
-@group(0) @binding(6) var<storage, read> mask: array<u32>;     // (B, K) where `masked`
+@group(0) @binding(6) var<storage, read> mask: array<u32>;     // (B, K) if `masked`
 @group(0) @binding(7) var<storage, read_write> h: array<f32>;  // (B, M)
 
 const EPSILON = 1e-5;

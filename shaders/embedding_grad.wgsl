@@ -1,6 +1,6 @@
-// dnorm = scale · (w_k dq + dg V₁) where h > 0, else 0: all that reaches h, taken before relu and dropout
+// dnorm = scale · (w_k dq + dg V₁) where h > 0, else 0: the gradient of h before relu and dropout
 //
-// dq (B, M), or (B, P) of the mean where averaged, h (B, M), w (B, K), dg (B, A), V₁ (A, M) within `packed_params`  →  dnorm (B, M). Twin: src/kernels/embedding_grad.rs.
+// dq (B, M), or (B, P) of the mean if averaged, h (B, M), w (B, K), dg (B, A), V₁ (A, M) within `packed_params`  →  dnorm (B, M). Twin: src/kernels/embedding_grad.rs.
 
 struct Params { rows: u32, encoders: u32, width: u32, hidden: u32, averaged: u32, weight0: u32 }
 

@@ -1,9 +1,8 @@
-// mask[b, k] = 1 where row b has encoder k in this step, else 0;  w = mask / encoders of the row, which a gate replaces
+// mask[b, k] = 1 if row b has encoder k in this step, else 0;  w = mask / encoders of the row, overwritten by a gate
 //
-// present (N, K) picked by `rows`, where `given`  →  mask, w (B, K). One workgroup.
-// Encoder dropout: an encoder of a row whose word of the generator is below the threshold is dropped; the one with the
-// highest word stays (equal words: the lower index). After that, an encoder that fewer than `least` rows have is missing in
-// all of them. Twin: src/kernels/encoder_mask.rs.
+// present (N, K) at `rows`, if `given`  →  mask, w (B, K). One workgroup.
+// Encoder dropout: drops the encoders of a row whose random word is below the threshold, except the one with the highest
+// word (of equal words, the lower index). Then drops an encoder in all rows if fewer than `least` rows have it. Twin: src/kernels/encoder_mask.rs.
 
 struct Params { rows: u32, encoders: u32, given: u32, threshold: u32, layer: u32, least: u32, share: f32 }
 
@@ -56,7 +55,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     for (var b = lane; b < p.rows; b += LANES) {
         var count = 0u;
         for (var k = 0u; k < p.encoders; k++) { count += mask[b * p.encoders + k]; }
-        // As on the host where no encoder is missing: a device's division may round otherwise.
+        // As on the host if no encoder is missing: a device's division may round differently.
         let weight = select(1.0 / f32(max(count, 1u)), p.share, count == p.encoders);
         for (var k = 0u; k < p.encoders; k++) { w[b * p.encoders + k] = weight * f32(mask[b * p.encoders + k]); }
     }

@@ -1,6 +1,6 @@
 // Adam on U with dU = dfuseᵀ [w_1 h_1; …; w_K h_K], which is never stored,  de = Σ_b dfuse
 //
-// dfuse (B, F), h (B, M), w (B, K)  →  weight, m, v (F, M), grads at bias (F) where there is one. Twin: src/kernels/fuse_update.rs.
+// dfuse (B, F), h (B, M), w (B, K)  →  weight, m, v (F, M), grads at bias (F) if there is one. Twin: src/kernels/fuse_update.rs.
 
 struct Params { rows: u32, encoders: u32, width: u32, fused: u32, biased: u32, bias: u32, decoupled: u32, weight_decay: f32 }
 

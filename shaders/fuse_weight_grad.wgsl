@@ -1,6 +1,6 @@
 // dU = dfuseᵀ [w_1 h_1; …; w_K h_K],  de = Σ_b dfuse
 //
-// dfuse (B, F), h (B, M), w (B, K)  →  dweight (F, M), grads at bias (F) where there is one. Twin: src/kernels/fuse_weight_grad.rs.
+// dfuse (B, F), h (B, M), w (B, K)  →  dweight (F, M), grads at bias (F) if there is one. Twin: src/kernels/fuse_weight_grad.rs.
 
 struct Params { rows: u32, encoders: u32, width: u32, fused: u32, biased: u32, bias: u32 }
 

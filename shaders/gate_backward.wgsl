@@ -1,7 +1,7 @@
 // dw_k = Σ_p dq_k h_k for the kept k,  du_k = w_k (dw_k − Σ_j w_j dw_j) / τ,  dg = (V₂ᵀ du) where g > 0, else 0
 //
 // dq, h (B, M), w (B, K), g (B, A)  →  du (B, K), dg (B, A). One workgroup per row.
-// Which encoders are kept (w > 0) is a constant of the step. Twin: src/kernels/gate_backward.rs.
+// The choice of encoders (w > 0) counts as constant. Twin: src/kernels/gate_backward.rs.
 
 struct Params { rows: u32, encoders: u32, width: u32, hidden: u32, weight1: u32, temperature: u32, tau_min: f32, tau_max: f32 }
 

@@ -1,15 +1,15 @@
 // g = relu(Σ_s partial[s] + c₁),  u = V₂ g + c₂,  w = softmax over the n largest of u / τ, 0 elsewhere
 //
-// partial (S, B, A)  →  g (B, A), u (B, K), w (B, K). Ties: the lower index wins. Where `masked`, an encoder that the row
-// lacks takes no part, so its w is 0; a row without any has w = 0 throughout. One workgroup per row.
-// Ranks are taken on u, which orders as softmax(u / τ) does. Twin: src/kernels/gate_forward.rs.
+// partial (S, B, A)  →  g (B, A), u (B, K), w (B, K). Of equal values the lower index wins. If `masked`, missing encoders
+// are excluded and have w = 0; a row without any encoder has w = 0 throughout. One workgroup per row.
+// Ranks are by u, whose order is that of softmax(u / τ). Twin: src/kernels/gate_forward.rs.
 
 struct Params { rows: u32, encoders: u32, hidden: u32, parts: u32, top_n: u32, bias0: u32, weight1: u32, bias1: u32, temperature: u32, tau_min: f32, tau_max: f32, masked: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(2) var<storage, read> partial: array<f32>;
 @group(0) @binding(3) var<storage, read> packed_params: array<f32>;
-@group(0) @binding(4) var<storage, read> mask: array<u32>;  // (B, K) where `masked`
+@group(0) @binding(4) var<storage, read> mask: array<u32>;  // (B, K) if `masked`
 @group(0) @binding(5) var<storage, read_write> g: array<f32>;
 @group(0) @binding(6) var<storage, read_write> u: array<f32>;
 @group(0) @binding(7) var<storage, read_write> w: array<f32>;
@@ -20,7 +20,7 @@ const MAX_ENCODERS = 256u;
 var<workgroup> logits: array<f32, MAX_ENCODERS>;  // u of this row
 var<workgroup> powers: array<f32, MAX_ENCODERS>;  // e^((u − max) / τ) where selected, else 0
 
-// Whether row b of the batch has encoder k
+// Returns true if row b of the batch has encoder k
 fn has(b: u32, k: u32) -> bool {
     if p.masked == 0u { return true; }
     return mask[b * p.encoders + k] != 0u;

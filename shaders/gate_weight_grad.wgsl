@@ -1,7 +1,7 @@
-// dV₂ = duᵀ g,  dc₂ = Σ_b du,  dτ = −Σ_b Σ_k du_k u_k / τ while τ is inside its bounds
+// dV₂ = duᵀ g,  dc₂ = Σ_b du,  dτ = −Σ_b Σ_k du_k u_k / τ if τ is within its bounds, else 0
 //
 // du, u (B, K), g (B, A)  →  grads at weight1 (K, A), bias1 (K), temperature (1). One invocation per element; column A is
-// the bias, and the very last invocation does τ. Twin: src/kernels/gate_weight_grad.rs.
+// the bias, and the last invocation computes τ's. Twin: src/kernels/gate_weight_grad.rs.
 
 struct Params { rows: u32, encoders: u32, hidden: u32, weight1: u32, bias1: u32, temperature: u32, tau_min: f32, tau_max: f32 }
 

@@ -1,4 +1,4 @@
-// dt = (Q₂ᵀ dlogits) where t > 0, else 0, every hidden value from its own head's outputs
+// dt = (Q₂ᵀ dlogits) where t > 0, else 0, each hidden value from the outputs of its own head
 //
 // dlogits (B, O), t (B, G·H)  →  dt (B, G·H). One invocation per element. Twin: src/kernels/head_backward.rs.
 

@@ -1,4 +1,4 @@
-// t = relu(Σ_s partial[s] + q₁),  logits = Q₂ t + q₂, every output from its own head's H hidden values
+// t = relu(Σ_s partial[s] + q₁),  logits = Q₂ t + q₂, each output from the H hidden values of its own head
 //
 // partial (S, B, G·H) for G heads side by side  →  t (B, G·H), logits (B, O). Outputs: C per head, the domain head 2.
 // One workgroup per row. Twin: src/kernels/head_forward.rs.

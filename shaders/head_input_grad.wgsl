@@ -1,7 +1,7 @@
 // dz = scale · Σ_j s_j dt_j Q₁[j] where z > 0, else 0;  s_j = −reversal for the domain head's hidden values, else 1
 //
 // dt (B, G·H), Q₁ (G·H, F) within `packed_params`, z (B, F)  →  dz (B, F), the gradient before relu and dropout.
-// z > 0 exactly where relu and dropout let a value through. Twin: src/kernels/head_input_grad.rs.
+// z > 0 exactly where relu and dropout pass a value. Twin: src/kernels/head_input_grad.rs.
 
 struct Params { rows: u32, hidden: u32, domain: u32, fused: u32, weight0: u32 }
 

@@ -1,4 +1,4 @@
-// dQ₂ = dlogitsᵀ t (each output with its own head's t),  dq₂ = Σ_b dlogits
+// dQ₂ = dlogitsᵀ t (each output with t of its own head),  dq₂ = Σ_b dlogits
 //
 // dlogits (B, O), t (B, G·H)  →  grads at weight1 (O, H) and bias1 (O). One invocation per element; column H is the bias.
 // Twin: src/kernels/head_weight_grad.rs.

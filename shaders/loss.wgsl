@@ -1,6 +1,6 @@
 // total = λ_p L_pres + λ_s L_sal + λ_d L_dom, and its gradient with respect to the logits
 //
-// logits (B, O): presence C, salience C (unless shared_head), domain 2 (where there is a domain head); labels (N, C) picked by `rows`
+// logits (B, O): presence C, salience C (unless shared_head), domain 2 (if domain_head); labels (N, C) at `rows`
 //   →  dlogits (B, O), losses[slot] = (total, presence, salience, domain)
 // Soft cross-entropy −Σ y log softmax, mean over the first `sources` rows; BCE: mean over rows and classes;
 // domain: cross-entropy, source 0 and target 1, mean over all rows. One workgroup. Twin: src/kernels/loss.rs.
@@ -18,7 +18,7 @@ const LANES = 256u;
 
 var<workgroup> sums: array<vec4<f32>, 256>;
 
-// log Σ exp over `count` logits from `start` on
+// log Σ exp over `count` logits from `start`
 fn log_sum_exp(start: u32, count: u32) -> f32 {
     var highest = logits[start];
     for (var c = 1u; c < count; c++) { highest = max(highest, logits[start + c]); }
@@ -30,7 +30,7 @@ fn log_sum_exp(start: u32, count: u32) -> f32 {
 // Soft cross-entropy of a row; adds scale · gradient
 fn soft_cross_entropy(start: u32, label_start: u32, scale: f32) -> f32 {
     let norm = log_sum_exp(start, p.classes);
-    // 1 up to rounding; the gradient keeps that
+    // 1 up to rounding; the gradient uses it
     var total = 0.0;
     for (var c = 0u; c < p.classes; c++) { total += labels[label_start + c]; }
     var loss = 0.0;

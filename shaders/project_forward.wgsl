@@ -1,6 +1,6 @@
 // partial[s] = x̂_k W_kᵀ over chunk s's columns, x̂ = (x − mean) · rstd: all encoders of a window in one launch
 //
-// x: (N, D_k) per encoder, rows picked by `rows`  w: (P, D_k) per encoder  →  partial (S, B, P)
+// x: (N, D_k) per encoder, rows at `rows`  w: (P, D_k) per encoder  →  partial (S, B, P)
 // Product: shared/chunk_product.wgsl. Twin: src/kernels/project_forward.rs.
 
 struct Params { rows: u32, width: u32, chunks: u32, columns: u32, parts: u32, features: u32 }

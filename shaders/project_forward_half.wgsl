@@ -1,7 +1,7 @@
 // partial[s] = x̂_k W_kᵀ over chunk s's columns, both in f16: all encoders of a window in one launch
 //
-// x: x̂ (N, D_k) per encoder, rows picked by `rows`  w: (P, D_k) per encoder  →  partial (S, B, P)
-// Two values to a word, a row begins at a word. Product: shared/chunk_product.wgsl.
+// x: x̂ (N, D_k) per encoder, rows at `rows`  w: (P, D_k) per encoder  →  partial (S, B, P)
+// Two values per word; rows begin at words. Product: shared/chunk_product.wgsl.
 // Twin: src/kernels/project_forward_half.rs.
 
 struct Params { rows: u32, width: u32, chunks: u32, columns: u32, words: u32, parts: u32, features: u32 }

@@ -1,6 +1,6 @@
 // Adam on the projections with dW_k = dy_kᵀ x̂_k, which is never stored: all encoders of a window in one launch
 //
-// dy (B, M), x (N, D_k) per encoder, rows picked by `rows`  →  weight, m, v (P, D_k) per encoder.
+// dy (B, M), x (N, D_k) per encoder, rows at `rows`  →  weight, m, v (P, D_k) per encoder.
 // Product: shared/chunk_grad.wgsl. Twin: src/kernels/project_update.rs.
 
 struct Params {

@@ -1,7 +1,7 @@
 // Adam on the projections with dW_k = dy_kᵀ x̂_k, x̂ in f16: all encoders of a window in one launch
 //
-// dy (B, M), x: x̂ (N, D_k) per encoder, rows picked by `rows`  →  weight, m, v (P, D_k) per encoder, and the weights
-// in f16, as project_forward_half reads them. Product: shared/chunk_grad.wgsl. Twin: src/kernels/project_update_half.rs.
+// dy (B, M), x: x̂ (N, D_k) per encoder, rows at `rows`  →  weight, m, v (P, D_k) per encoder, and the weights
+// in f16, for project_forward_half. Product: shared/chunk_grad.wgsl. Twin: src/kernels/project_update_half.rs.
 
 struct Params {
     rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, words: u32, features: u32, max_chunk_len: u32,
@@ -18,7 +18,7 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> v: array<f32>;
 @group(0) @binding(9) var<storage, read_write> weights_f16: array<u32>;
 
-// A lane puts neighbouring columns one after the other, so that it writes whole words (src/gpu/tiles.rs sees to that).
+// A lane puts adjacent columns consecutively, so that it writes whole words (ensured by src/gpu/tiles.rs).
 var<private> even: f32;
 
 fn put(i: u32, j: u32, sum: f32) {

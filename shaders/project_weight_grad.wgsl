@@ -1,6 +1,6 @@
 // dW_k = dy_kᵀ x̂_k: all encoders of a window in one launch
 //
-// dy (B, M), x (N, D_k) per encoder, rows picked by `rows`  →  dw (P, D_k) per encoder.
+// dy (B, M), x (N, D_k) per encoder, rows at `rows`  →  dw (P, D_k) per encoder.
 // Product: shared/chunk_grad.wgsl. Twin: src/kernels/project_weight_grad.rs.
 
 struct Params { rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, features: u32, max_chunk_len: u32 }

@@ -1,4 +1,5 @@
-//! One module per file in `shaders/`, by name; [`ALL`] lists them in the order in which a step runs them.
+//! One module per file in `shaders/`, with the same name: declaration and CPU twin. [`ALL`] is in the order of a step.
+//! They may not know models: which buffers a kernel gets is up to `model`.
 
 /// The tutorial, compiled and run.
 #[cfg(doctest)]
@@ -34,10 +35,10 @@ pub mod project_update_half;
 pub mod project_weight_grad;
 pub mod shared;
 
-/// Every kernel, in the order of its first call in a training step with a gate and a norm in the fusion. One step calls some
-/// of them: with f16 those that end in `_half` take the place of those before them; a step that keeps its gradients calls
-/// `fuse_weight_grad` and `project_weight_grad`, any other `fuse_update` and `project_update`; `fuse_activate` stands for
-/// the fusion without a norm, `batchnorm_infer` for inference.
+/// Every kernel, in the order of its first call in a training step with a gate and a norm in the fusion. A step calls some
+/// of them: in mixed precision, kernels that end in `_half` replace those before them; a step that stores its gradients calls
+/// `fuse_weight_grad` and `project_weight_grad`, other steps `fuse_update` and `project_update`; `fuse_activate` is for the
+/// fusion without a norm, `batchnorm_infer` for inference.
 pub static ALL: [&crate::kernel::Kernel; 27] = [
     &encoder_mask::KERNEL,
     &project_forward::KERNEL,

@@ -1,4 +1,4 @@
-// copied = source: what reading and writing memory costs at least
+// copied = source: measures the bandwidth of memory
 //
 // Both (length), four elements per invocation. Twin: src/bench/copy.rs.
 

@@ -1,4 +1,4 @@
-// sums = Σ of 8 chains x ← factor · x + term, 4 · rounds links each: nothing but multiply-adds
+// sums = Σ of 8 chains x ← factor · x + term of length 4 · rounds: measures the throughput of multiply-adds
 //
 // line (2): factor, term → sums (lanes). Chain c of lane i starts at i % 64 + c. Twin: src/bench/multiply_add.rs.
 

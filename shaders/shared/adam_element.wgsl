@@ -1,4 +1,4 @@
-// One element's update by Adam: src/kernels/adam.rs. Returns the new weight, m, v.
+// Adam's update of an element: returns the new weight, m, v. Twin: src/kernels/adam.rs.
 const BETA1 = 0.9;
 const BETA2 = 0.999;
 const EPSILON = 1e-8;

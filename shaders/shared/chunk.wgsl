@@ -1,12 +1,12 @@
-// A run of one encoder's columns, in a window's list of chunks: src/kernels/shared/chunk.rs.
+// A range of columns of one encoder, in a window's list of chunks: src/kernels/shared/chunk.rs.
 struct Chunk {
-    x: u32,         // where the encoder's features begin
-    w: u32,         // where its weights begin
-    scaler: u32,  // where its columns begin in `scaler`
+    x: u32,         // first element of the encoder's features
+    w: u32,         // first element of its weights
+    scaler: u32,  // first element of its columns in `scaler`
     width: u32,     // D_k
     column: u32,    // first column of the chunk
     length: u32,    // columns of the chunk
-    part: u32,      // which partial sum it makes
+    part: u32,      // index of its partial sum
     encoder: u32,   // k
 }
 

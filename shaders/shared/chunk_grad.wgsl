@@ -1,4 +1,4 @@
-// dW_k = dy_kᵀ x̂_k over a chunk's columns: the kernel that joins this file defines what becomes of it, `put`, and joins
+// dW_k = dy_kᵀ x̂_k over a chunk's columns: the kernel defines `put`, which uses the result, and joins
 // features.wgsl or features_half.wgsl for x̂. Workgroup z is a chunk, x a tile of its columns, y a tile of the P outputs.
 const LEFT_BY_K = false;
 const RIGHT_BY_K = false;
@@ -17,7 +17,7 @@ fn right(j: Term, b: Term) -> f32 { return feature(b, j); }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    // One chunk per workgroup: bounds come from a local copy, so that barriers are seen to be uniform.
+    // One chunk per workgroup: bounds come from a local copy, so that the compiler sees uniform barriers.
     let own = chunk_at(group.z);
     chunk = own;
     let j0 = group.x * TILE_COLUMNS;

@@ -1,4 +1,4 @@
-// partial[s] = x̂_k W_kᵀ over chunk s's columns, in f32 or f16: the kernel that joins this file defines W, `right`, and joins
+// partial[s] = x̂_k W_kᵀ over chunk s's columns, in f32 or f16: the kernel defines `right`, which reads W, and joins
 // features.wgsl or features_half.wgsl for x̂. Workgroup z is a chunk, x a tile of the P outputs, y a tile of rows.
 const LEFT_BY_K = true;
 const RIGHT_BY_K = true;
@@ -17,7 +17,7 @@ fn put(i: u32, j: u32, sum: f32) {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    // One chunk per workgroup: bounds come from a local copy, so that barriers are seen to be uniform.
+    // One chunk per workgroup: bounds come from a local copy, so that the compiler sees uniform barriers.
     let own = chunk_at(group.z);
     chunk = own;
     multiply(group.y * TILE_ROWS, group.x * TILE_COLUMNS, own.column, own.column + own.length, lane);

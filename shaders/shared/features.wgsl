@@ -1,4 +1,4 @@
-// x̂ (B, D_k) of the chunk's encoder: features in f32, standardised as they are read. Columns count from the encoder's first.
+// x̂ (B, D_k) of the chunk's encoder: reads f32 features and standardises them. Columns count from the encoder's first.
 fn feature_row(b: u32) -> Term { return term(rows[step.first + b] * chunk.width); }
 fn feature_column(c: u32) -> Term {
     let column = chunk.scaler + c;

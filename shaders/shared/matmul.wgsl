@@ -1,12 +1,12 @@
 // One tile of C[i, j] = Σ_k left(i, k) · right(j, k), k in [k0, k1), its operands shared through workgroup memory.
 //
-// The kernel that joins this file defines
+// The kernel defines
 //   outputs() -> vec2<u32>                                         rows and columns of C
-//   left_row(i), left_k(k), right_column(j), right_k(k) -> Term    what one index decides
+//   left_row(i), left_k(k), right_column(j), right_k(k) -> Term    the contribution of one index
 //   left(i: Term, k: Term), right(j: Term, k: Term) -> f32         the elements
-//   put(i, j, sum)                                                 takes an output
-//   LEFT_BY_K, RIGHT_BY_K: bool                                    true where neighbours in k are neighbours in memory
-// One lane sums an output in the order of k, whatever the tile: all variants (src/gpu/tiles.rs) give the same bits.
+//   put(i, j, sum)                                                 uses an output
+//   LEFT_BY_K, RIGHT_BY_K: bool                                    true if neighbours in k are adjacent in memory
+// One lane sums an output in the order of k, regardless of the tile: all variants (src/gpu/tiles.rs) are bit-identical.
 const TILE_ROWS = 64u;
 const TILE_COLUMNS = 64u;
 const LANE_ROWS = 4u;     // outputs of a lane, multiples of 4
@@ -20,7 +20,7 @@ const QUADS_I = TILE_ROWS / 4u;
 const QUADS_J = TILE_COLUMNS / 4u;
 const LANE_QUADS_I = LANE_ROWS / 4u;
 const LANE_QUADS_J = LANE_COLUMNS / 4u;
-const LOADS_I = QUADS_I * DEPTH / LANES;  // quads that a lane loads per turn
+const LOADS_I = QUADS_I * DEPTH / LANES;  // quads that a lane loads per iteration
 const LOADS_J = QUADS_J * DEPTH / LANES;
 const PITCH_I = QUADS_I + 1u;  // spreads columns over memory banks
 const PITCH_J = QUADS_J + 1u;
@@ -28,14 +28,14 @@ const PITCH_J = QUADS_J + 1u;
 var<workgroup> left_tile: array<vec4<f32>, DEPTH * PITCH_I>;
 var<workgroup> right_tile: array<vec4<f32>, DEPTH * PITCH_J>;
 
-// (k, quad) of a load, neighbours in memory going to neighbouring lanes
+// (k, quad) of a load; adjacent memory goes to adjacent lanes
 fn loaded(index: u32, by_k: bool, quads: u32) -> vec2<u32> {
     if by_k { return vec2(index % DEPTH, index / DEPTH); }
     return vec2(index / quads, index % quads);
 }
 
 fn multiply(i0: u32, j0: u32, k0: u32, k1: u32, lane: u32) {
-    // Beyond the last row or column its elements are loaded again; what comes of them is not put.
+    // Beyond the last row or column its elements are loaded again; the results are not put.
     let last = outputs() - 1u;
     var rows_of: array<Term, 4u * LOADS_I>;
     for (var n = 0u; n < LOADS_I; n++) {

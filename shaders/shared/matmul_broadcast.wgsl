@@ -1,7 +1,7 @@
-// matmul.wgsl for drivers that compute on a CPU, where a gather costs as much as 50 products and barriers are dear.
+// matmul.wgsl for drivers that compute on a CPU, where a gather costs as much as 50 multiplications and barriers are slow.
 //
-// A workgroup is one subgroup of exactly 8 (src/gpu/tiles.rs sees to that) and uses no workgroup memory: each lane holds
-// columns of the right side, loads the left elements of its own k for all rows, and these are handed round in registers.
+// A workgroup is a single subgroup of size 8 (ensured by src/gpu/tiles.rs) and uses no workgroup memory: each lane holds
+// columns of the right side and loads the left elements of its own k for all rows, which are broadcast in the subgroup.
 const TILE_ROWS = 32u;
 const TILE_COLUMNS = 64u;
 const LANES = 8u;
@@ -29,7 +29,7 @@ fn multiply(i0: u32, j0: u32, k0: u32, k1: u32, lane: u32) {
             }
         }
     }
-    // One row after the other, each moved to the front: unrolled, this would be most of the code that is compiled.
+    // A loop that moves each row to the front: unrolled, it would be most of the compiled code.
     for (var r = 0u; r < TILE_ROWS; r++) {
         for (var c = 0u; c < LANE_COLUMNS; c++) {
             let j = j0 + lane + LANES * c;

@@ -1,11 +1,11 @@
-// f32 → f16, to nearest, ties to even: src/kernels/shared/half.rs. pack2x16float may round as a driver likes, and runs must repeat.
+// f32 → f16, to nearest, ties to even: src/kernels/shared/half.rs. The rounding of pack2x16float depends on the driver, but runs must be reproducible.
 fn half_bits(x: f32) -> u32 {
     let bits = bitcast<u32>(x);
     let sign = (bits >> 16u) & 0x8000u;
     let magnitude = bits & 0x7fffffffu;
     if magnitude > 0x7f800000u { return sign | 0x7e00u; }   // NaN
-    if magnitude >= 0x47800000u { return sign | 0x7c00u; }  // from 65536 on
-    if magnitude >= 0x38800000u {                           // from 2⁻¹⁴ on; may round up to infinity
+    if magnitude >= 0x47800000u { return sign | 0x7c00u; }  // 65536 and above
+    if magnitude >= 0x38800000u {                           // 2⁻¹⁴ and above; may round up to infinity
         return sign | ((magnitude + 0xfffu + ((magnitude >> 13u) & 1u) - 0x38000000u) >> 13u);
     }
     let shift = 126u - (magnitude >> 23u);                  // subnormal: units of 2⁻²⁴

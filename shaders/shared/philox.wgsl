@@ -24,13 +24,13 @@ fn philox(start: vec4<u32>, start_key: vec2<u32>) -> vec4<u32> {
     return counter;
 }
 
-// Word of one element of a layer
+// Random word of an element of a layer
 fn philox_word(element: u32, layer: u32) -> u32 {
     let words = philox(vec4(element / 4u, 0u, step.number, layer), vec2(step.seed_low, step.seed_high));
     return words[element % 4u];
 }
 
-// Factor of inverted dropout for one element of a layer: 0 or 1 / (1 − rate).
+// Factor of inverted dropout of an element of a layer: 0 or 1 / (1 − rate).
 fn dropout(element: u32, layer: u32) -> f32 {
     if step.dropout_threshold == 0u { return 1.0; }
     return select(step.dropout_scale, 0.0, philox_word(element, layer) < step.dropout_threshold);

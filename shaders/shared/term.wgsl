@@ -1,7 +1,7 @@
-// What one index of a matrix product, i, j or k, decides about its elements: worked out once, not for every product.
+// Contribution of one index of a matrix product, i, j or k, to its elements: computed once, not for every product.
 struct Term {
-    at: u32,       // part of the element's place
-    second: u32,   // part of the place of its fusion weight, or which of two values in a word
+    at: u32,       // part of the element's address
+    second: u32,   // part of the address of its fusion weight, or the half of a word
     shift: f32,    // the element is (value − shift) · scale
     scale: f32,
 }

@@ -1,4 +1,4 @@
-// Value i of a row of f16 that holds two to a word: src/kernels/shared/half.rs.
+// Value i of a row of f16, two per word: src/kernels/shared/half.rs.
 fn unpack_half(word: u32, i: u32) -> f32 {
     let pair = unpack2x16float(word);
     return select(pair.x, pair.y, (i & 1u) == 1u);

@@ -14,12 +14,12 @@ pub const EPSILON: f64 = 1e-8;
 /// Operations on one element: 2 for weight decay, 3 for m, 4 for v, 6 for the weight.
 pub(super) const OPERATIONS: usize = 15;
 
-/// `temperature` of a tensor that has no τ in it.
+/// `temperature` of a tensor without τ.
 pub const NO_TEMPERATURE: u32 = u32::MAX;
 
 kernel! {
     adam [step, linear_index, adam_element];
-    // temperature: index of τ, which has no weight decay and is kept inside its bounds
+    // temperature: index of τ, which has no weight decay and is clamped to its bounds
     params p { length: u32, temperature: u32, decoupled: u32, weight_decay: f32, tau_min: f32, tau_max: f32 }
     read { grad: f32 [p.length] }
     update { weight: f32 [p.length], m: f32 [p.length], v: f32 [p.length] }
@@ -36,7 +36,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     blocks.enumerate().for_each(|(index, (((weight, m), v), grad))| {
         let first = index * BLOCK;
         let tau = p.temperature.checked_sub(first).filter(|&tau| tau < weight.len());
-        // τ has no weight decay: its part of the block is done on its own.
+        // τ has no weight decay: it is updated separately from its block.
         let (before, after) = tau.map_or((weight.len(), weight.len()), |tau| (tau, tau + 1));
         let without_decay = Adam::new(step, params.decoupled, 0.0);
         for (range, adam) in [(0..before, &adam), (before..after, &without_decay), (after..weight.len(), &adam)] {
@@ -50,14 +50,14 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     });
 }
 
-/// Elements that one task updates: their four arrays stay in a core's cache.
+/// Elements per task: their four arrays fit into a core's cache.
 const BLOCK: usize = 1 << 14;
 
-/// The constants of one step's update.
+/// Constants of a step's update.
 pub(crate) struct Adam<R> {
-    /// 1 − lr · decay where decay is decoupled, else 1
+    /// 1 − lr · decay if decay is decoupled, else 1
     shrink: R,
-    /// 0 where decay is decoupled
+    /// 0 if decay is decoupled
     decay: R,
     /// lr / (1 − β₁ᵗ)
     rate: R,
@@ -91,8 +91,8 @@ impl<R: Real> Adam<R> {
         );
     }
 
-    /// Updates weights (P, L) whose gradient is `dyᵀ x`, dy (B, P) and x (B, L): block by block, so that no more of the
-    /// gradient ever exists than a core's cache holds.
+    /// Updates weights (P, L) with the gradient `dyᵀ x`, dy (B, P) and x (B, L), in blocks of the gradient that fit into a
+    /// core's cache.
     pub fn update_by_product(&self, dy: ArrayView2<R>, x: ArrayView2<R>, weights: Weights<R>) {
         let Weights { mut weight, mut m, mut v } = weights;
         let mut grad = vec![R::zero(); ROWS * COLUMNS];
@@ -105,7 +105,7 @@ impl<R: Real> Adam<R> {
                 for (i, grad) in grad.chunks_exact(columns).take(rows).enumerate() {
                     let [weight, m, v] = [&mut weight, &mut m, &mut v].map(|tensor| {
                         let part = tensor.slice_mut(s![row + i, column..column + columns]);
-                        part.into_slice().expect("weights lie row by row")
+                        part.into_slice().expect("weights are contiguous")
                     });
                     self.update(weight, m, v, grad);
                 }
@@ -114,11 +114,11 @@ impl<R: Real> Adam<R> {
     }
 }
 
-/// A block of gradients that is computed, then consumed: 128 KiB.
+/// Elements of a block of gradients: 128 KiB.
 const ROWS: usize = 64;
 const COLUMNS: usize = 512;
 
-/// A matrix (P, L) of weights and its moments.
+/// A matrix (P, L) of weights, and its moments.
 pub(crate) struct Weights<'a, R> {
     pub weight: ArrayViewMut2<'a, R>,
     pub m: ArrayViewMut2<'a, R>,
@@ -132,12 +132,12 @@ impl<'a, R: Real> Weights<'a, R> {
         Self { weight: matrix(weight), m: matrix(m), v: matrix(v) }
     }
 
-    /// The same, for a while.
+    /// Borrows the same matrices.
     pub fn view_mut(&mut self) -> Weights<'_, R> {
         Weights { weight: self.weight.view_mut(), m: self.m.view_mut(), v: self.v.view_mut() }
     }
 
-    /// The first `columns` columns, and the rest.
+    /// Splits off the first `columns` columns.
     pub fn split(self, columns: usize) -> (Self, Self) {
         let [(weight, weight_rest), (m, m_rest), (v, v_rest)] =
             [self.weight, self.m, self.v].map(|tensor| tensor.split_at(Axis(1), columns));

@@ -1,6 +1,6 @@
 //! `dγ = Σ_b d x̂`, `dβ = Σ_b d`, `dy = γ rstd (d − dβ/B − x̂ dγ/B)`: through the batch statistics.
-//! d = dnorm, x̂ (B, M), rstd (M) → dy (B, M), grads at gamma, beta (M). Where `masked`, B counts the rows that have the
-//! channel's encoder, d and x̂ are 0 in the others, and so is dy.
+//! d = dnorm, x̂ (B, M), rstd (M) → dy (B, M), grads at gamma, beta (M). If `masked`, B is the number of rows with the
+//! channel's encoder; in other rows d, x̂ and dy are 0.
 
 use crate::kernel::real::{Real, vectorised};
 use crate::kernel::step::Step;
@@ -10,7 +10,7 @@ use std::ops::Range;
 
 kernel! {
     batchnorm_backward [linear_index];
-    // gamma, beta: offsets in packed_params and grads; masked: 1 where rows may lack encoders
+    // gamma, beta: offsets in packed_params and grads; masked: 1 if rows may lack encoders
     params p { rows: u32, encoders: u32, width: u32, gamma: u32, beta: u32, masked: u32 }
     read {
         dnorm: f32 [p.rows * p.encoders * p.width],
@@ -52,7 +52,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     }
 }
 
-/// Per encoder 1 / rows that have it, 0 where none has.
+/// For each encoder 1 / number of rows that have it, or 0.
 fn shares<R: Real>(mask: Option<&[u32]>, rows: usize, encoders: usize) -> Vec<R> {
     let count = |k: usize| match mask {
         Some(mask) => mask.chunks(encoders).filter(|mask| mask[k] != 0).count(),
@@ -61,7 +61,7 @@ fn shares<R: Real>(mask: Option<&[u32]>, rows: usize, encoders: usize) -> Vec<R>
     (0..encoders).map(count).map(|n| if n > 0 { R::one() / R::of(n as f64) } else { R::zero() }).collect()
 }
 
-/// Sets some columns of dy to 0 in the rows that lack their encoder.
+/// Sets columns of dy to 0 in the rows that lack their encoder.
 fn clear_missing<R: Real>(dy: &mut [&mut [R]], mask: &[u32], columns: &Range<usize>, width: usize) {
     let encoders = mask.len() / dy.len();
     for (dy, mask) in dy.iter_mut().zip(mask.chunks(encoders)) {
@@ -73,7 +73,7 @@ fn clear_missing<R: Real>(dy: &mut [&mut [R]], mask: &[u32], columns: &Range<usi
     }
 }
 
-/// Channels of one task.
+/// Channels per task.
 const COLUMNS: usize = 256;
 
 /// The columns of each row.
@@ -81,7 +81,7 @@ fn column_rows<'a, R>(matrix: &'a [R], rows: usize, channels: usize, columns: &R
     matrix.chunks_exact(channels).take(rows).map(|row| &row[columns.clone()]).collect()
 }
 
-/// Some channels, row by row: fills dy, returns dγ and dβ. shares: 1/B of each channel.
+/// Processes some channels row by row: fills dy, returns dγ and dβ. shares: 1/B of each channel.
 fn backward<R: Real>(
     dnorm: &[&[R]],
     normed: &[&[R]],

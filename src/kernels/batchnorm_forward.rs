@@ -1,6 +1,6 @@
-//! `h = dropout(relu(γ x̂ + β))`, `x̂ = (y − mean) · rstd` over the batch, `y = Σ_s partial[s]`; running statistics follow.
-//! Where `masked`, an encoder's statistics run over the rows that have it, and x̂ and h are 0 in the others; without any
-//! such row the running statistics stay.
+//! `h = dropout(relu(γ x̂ + β))`, `x̂ = (y − mean) · rstd` over the batch, `y = Σ_s partial[s]`; updates the running statistics.
+//! If `masked`, an encoder's statistics are over the rows that have it, and x̂ and h are 0 in other rows; without such rows
+//! the running statistics are unchanged.
 
 use crate::kernel::real::{Real, relu, vectorised};
 use crate::kernel::step::Step;
@@ -13,7 +13,7 @@ pub const EPSILON: f64 = 1e-5;
 
 kernel! {
     batchnorm_forward [step, linear_index, relu, philox];
-    // gamma, beta: offsets in packed_params; layer: which dropout mask; masked: 1 where rows may lack encoders
+    // gamma, beta: offsets in packed_params; layer: number of the dropout layer; masked: 1 if rows may lack encoders
     params p {
         rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32, layer: u32, masked: u32,
     }
@@ -36,7 +36,7 @@ kernel! {
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let p = params.sizes();
     let channels = p.encoders * p.width;
-    // A task takes some columns of one encoder; the fusion's norm is one wide encoder.
+    // A task processes columns of one encoder; the fusion's norm counts as one wide encoder.
     let columns = if p.width.is_multiple_of(COLUMNS) { COLUMNS } else { p.width };
     let (running_mean, running_var) = b.running.split_at_mut(channels);
     let running = running_mean.par_chunks_mut(columns).zip(running_var.par_chunks_mut(columns));
@@ -81,10 +81,10 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     });
 }
 
-/// Columns of a task at most, where they divide an encoder's.
+/// Largest number of columns per task; used if it divides an encoder's.
 const COLUMNS: usize = 256;
 
-/// y = Σ_s partial[s] (B, P) from `row` and column on, of one encoder, whose `span` is its first part and number of parts.
+/// Sums y = Σ_s partial[s] of one encoder from a row and column; `span`: its first partial sum, and their number.
 pub(super) fn sum_parts<R: Real>(
     partial: &[R],
     [rows, width]: [usize; 2],
@@ -102,7 +102,7 @@ pub(super) fn sum_parts<R: Real>(
     }
 }
 
-/// y (rows, P) of one encoder → x̂ in its place, 1/std, and both running statistics moved on.
+/// Replaces y (rows, P) of one encoder by x̂, computes 1/std, and updates both running statistics.
 fn normalise<R: Real>(y: &mut [&mut [R]], rstd: &mut [R], running_mean: &mut [R], running_var: &mut [R]) {
     let (count, momentum) = (R::of(y.len() as f64), R::of(MOMENTUM));
     let mut mean = vec![R::zero(); rstd.len()];

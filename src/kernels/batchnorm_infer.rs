@@ -1,5 +1,5 @@
 //! `h = relu(γ (y − mean) / √(variance + ε) + β)` with the running statistics, `y = Σ_s partial[s]`;
-//! 0 where a row lacks the encoder.
+//! 0 for missing encoders.
 
 use super::batchnorm_forward::{EPSILON, sum_parts};
 use crate::kernel::real::{Real, relu, vectorised};
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 kernel! {
     batchnorm_infer [linear_index, relu];
-    // gamma, beta: offsets in packed_params; masked: 1 where rows may lack encoders
+    // gamma, beta: offsets in packed_params; masked: 1 if rows may lack encoders
     params p { rows: u32, encoders: u32, width: u32, parts: u32, gamma: u32, beta: u32, masked: u32 }
     read {
         partial: f32 [p.parts * p.rows * p.width],

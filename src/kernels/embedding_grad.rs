@@ -1,5 +1,5 @@
-//! `dnorm = scale · (w_k dq + dg V₁)` where h > 0, else 0: all that reaches h, taken before relu and dropout.
-//! dq, h (B, M), w (B, K), dg (B, A), V₁ (A, M) → dnorm (B, M). Without a gate A is 0 and the product empty.
+//! `dnorm = scale · (w_k dq + dg V₁)` where h > 0, else 0: the gradient of h before relu and dropout.
+//! dq, h (B, M), w (B, K), dg (B, A), V₁ (A, M) → dnorm (B, M). Without a gate A = 0, and the product is empty.
 
 use crate::kernel::real::{Real, vectorised};
 use crate::kernel::step::Step;
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 kernel! {
     embedding_grad [step, term, matmul];
-    // averaged: 1 where all encoders have one dq (B, P), that of their mean; weight0: offset in packed_params
+    // averaged: 1 if all encoders share dq (B, P), the gradient of their mean; weight0: offset in packed_params
     params p { rows: u32, encoders: u32, width: u32, hidden: u32, averaged: u32, weight0: u32 }
     read {
         dq: f32 [p.rows * p.width * if p.averaged == 1 { 1 } else { p.encoders }],

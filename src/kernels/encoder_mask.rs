@@ -1,5 +1,5 @@
-//! `mask[b, k]` = 1 where row b has encoder k in this step, else 0: what the pool has, after encoder dropout;
-//! `w = mask / encoders of the row`, which a gate replaces. present (N, K) → mask, w (B, K).
+//! `mask[b, k]` = 1 if row b has encoder k in this step, else 0: the pool's rows after encoder dropout;
+//! `w = mask / encoders of the row`, overwritten by a gate. present (N, K) → mask, w (B, K).
 
 use crate::kernel::real::Real;
 use crate::kernel::step::Step;
@@ -7,8 +7,8 @@ use crate::kernels::shared::philox;
 
 kernel! {
     encoder_mask [step, philox];
-    // given: elements of present, 0 where every row has every encoder; threshold: an encoder whose word is below it is
-    // dropped; layer: which words; least: rows that an encoder must have; share: w of a row with all encoders
+    // given: elements of present, 0 if no row lacks an encoder; threshold: drops encoders whose random word is below it;
+    // layer: number of the dropout layer; least: rows that an encoder must have; share: w of a row with all encoders
     params p {
         rows: u32, encoders: u32, given: u32, threshold: u32, layer: u32, least: u32, share: f32,
     }
@@ -43,13 +43,14 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     }
     for (w, mask) in b.w.chunks_mut(p.encoders).zip(mask.chunks(p.encoders)) {
         let count = mask.iter().filter(|&&mask| mask != 0).count();
-        // As on the host where no encoder is missing: a device's division may round otherwise.
+        // As on the host if no encoder is missing: a device's division may round differently.
         let share = if count == p.encoders { R::of(f64::from(params.share)) } else { R::one() / R::of(count as f64) };
         w.iter_mut().zip(mask).for_each(|(w, &mask)| *w = if mask != 0 { share } else { R::zero() });
     }
 }
 
-/// Drops a row's encoders whose word is below the threshold; the one with the highest word stays, at equal words the first.
+/// Drops the encoders of a row whose word is below the threshold, except the one with the highest word (of equal words, the
+/// first).
 fn drop_encoders(mask: &mut [u32], words: &[u32], threshold: u32) {
     let present = (0..mask.len()).filter(|&k| mask[k] != 0);
     let stays = present.max_by_key(|&k| (words[k], std::cmp::Reverse(k)));
@@ -71,7 +72,7 @@ mod tests {
             mask
         };
         assert_eq!(dropped(vec![1, 1, 1, 1], &[9, 3, 7, 4], 5), [1, 0, 1, 0]);
-        assert_eq!(dropped(vec![0, 1, 0, 1], &[9, 3, 7, 4], 5), [0, 0, 0, 1], "the highest word that is there");
+        assert_eq!(dropped(vec![0, 1, 0, 1], &[9, 3, 7, 4], 5), [0, 0, 0, 1], "the highest word of a present encoder");
         assert_eq!(dropped(vec![1, 1, 1], &[4, 4, 2], 5), [1, 0, 0], "the first of equal words");
         assert_eq!(dropped(vec![0, 0], &[1, 9], 5), [0, 0], "none to keep");
     }

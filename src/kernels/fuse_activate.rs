@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 kernel! {
     fuse_activate [step, linear_index, relu, philox];
-    // bias: offset in packed_params; layer: which dropout mask
+    // bias: offset in packed_params; layer: number of the dropout layer
     params p { rows: u32, fused: u32, parts: u32, bias: u32, layer: u32 }
     read { partial: f32 [p.parts * p.rows * p.fused], packed_params: f32 [p.bias + p.fused => p.fused] }
     write { z: f32 [p.rows * p.fused] }

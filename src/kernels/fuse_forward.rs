@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 kernel! {
     fuse_forward [term, matmul];
-    // part: length of a part of the inner sum
+    // part: length of the parts of the inner sum
     params p { rows: u32, encoders: u32, width: u32, fused: u32, part: u32 }
     read {
         h: f32 [p.rows * p.encoders * p.width],
@@ -35,7 +35,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     );
 }
 
-/// Columns `first..` of [w_1 h_1; …; w_K h_K] from the same columns of h (B, L); w (B, K), P.
+/// Returns columns `first..` of [w_1 h_1; …; w_K h_K], given these columns of h (B, L); w (B, K), P.
 pub(super) fn weighted<R: Real>(h: ArrayView2<R>, first: usize, w: ArrayView2<R>, width: usize) -> Array2<R> {
     let mut x = h.as_standard_layout().into_owned();
     let columns = x.ncols();

@@ -1,5 +1,5 @@
 //! Adam on U with `dU = dfuseᵀ [w_1 h_1; …; w_K h_K]`, computed tile by tile and never stored, and `de = Σ_b dfuse`.
-//! dfuse (B, F), h (B, M), w (B, K) → weight (F, M), grads at bias (F) where there is one. As `fuse_weight_grad` and then `adam`.
+//! dfuse (B, F), h (B, M), w (B, K) → weight (F, M), grads at bias (F) if there is one. Equals `fuse_weight_grad` followed by `adam`.
 
 use super::adam::{Adam, OPERATIONS, Weights};
 use super::fuse_forward::weighted;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 kernel! {
     fuse_update [step, term, matmul, adam_element];
-    // biased: 1 where the fusion has a bias; its offset in grads
+    // biased: 1 if the fusion has a bias; bias: its offset in grads
     params p {
         rows: u32, encoders: u32, width: u32, fused: u32, biased: u32, bias: u32, decoupled: u32, weight_decay: f32,
     }
@@ -30,7 +30,7 @@ kernel! {
     grid Tiles([p.encoders * p.width, p.fused, 1]);
 }
 
-/// Columns of U that one task updates.
+/// Columns of U per task.
 const COLUMNS: usize = 512;
 
 fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {

@@ -1,4 +1,4 @@
-//! `dU = dfuseᵀ [w_1 h_1; …; w_K h_K]`, `de = Σ_b dfuse`: dfuse (B, F), h (B, M), w (B, K) → dweight (F, M), grads at bias (F) where there is one.
+//! `dU = dfuseᵀ [w_1 h_1; …; w_K h_K]`, `de = Σ_b dfuse`: dfuse (B, F), h (B, M), w (B, K) → dweight (F, M), grads at bias (F) if there is one.
 
 use super::fuse_forward::weighted;
 use crate::kernel::real::Real;
@@ -7,7 +7,7 @@ use crate::kernels::shared::matmul::{matmul, matrix, matrix_mut};
 
 kernel! {
     fuse_weight_grad [term, matmul];
-    // biased: 1 where the fusion has a bias; its offset in grads
+    // biased: 1 if the fusion has a bias; bias: its offset in grads
     params p { rows: u32, encoders: u32, width: u32, fused: u32, biased: u32, bias: u32 }
     read {
         dfuse: f32 [p.rows * p.fused],

@@ -1,5 +1,5 @@
 //! `dw_k = Σ_p dq_k h_k` for the kept k, `du_k = w_k (dw_k − Σ_j w_j dw_j) / τ`, `dg = V₂ᵀ du` where g > 0, else 0.
-//! dq, h (B, M), w (B, K), g (B, A) → du (B, K), dg (B, A). Which encoders are kept (w > 0) is a constant of the step.
+//! dq, h (B, M), w (B, K), g (B, A) → du (B, K), dg (B, A). The choice of encoders (w > 0) counts as constant.
 
 use crate::kernel::real::{Real, dot};
 use crate::kernel::step::Step;

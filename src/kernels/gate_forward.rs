@@ -1,6 +1,6 @@
 //! `g = relu(Σ_s partial[s] + c₁)`, `u = V₂ g + c₂`, w = softmax over the n largest of u / τ, 0 elsewhere.
-//! Ties: the lower index wins. Ranks are taken on u, which orders as softmax(u / τ) does. Where `masked`, an encoder that
-//! a row lacks takes no part, so its w is 0; a row without any has w = 0 throughout.
+//! Of equal values the lower index wins. Ranks are by u, whose order is that of softmax(u / τ). If `masked`, missing encoders
+//! are excluded and have w = 0; a row without any encoder has w = 0 throughout.
 
 use super::batchnorm_forward::sum_parts;
 use crate::kernel::real::{Real, dot, relu};
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 kernel! {
     gate_forward [relu];
-    // bias0, weight1, bias1, temperature: offsets in packed_params; masked: 1 where rows may lack encoders
+    // bias0, weight1, bias1, temperature: offsets in packed_params; masked: 1 if rows may lack encoders
     params p {
         rows: u32, encoders: u32, hidden: u32, parts: u32, top_n: u32,
         bias0: u32, weight1: u32, bias1: u32, temperature: u32, tau_min: f32, tau_max: f32,
@@ -50,7 +50,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     });
 }
 
-/// τ as it is used: inside its bounds.
+/// τ clamped to its bounds.
 fn temperature<R: Real>(params: &Params, tau: R) -> R {
     tau.max(R::of(f64::from(params.tau_min))).min(R::of(f64::from(params.tau_max)))
 }

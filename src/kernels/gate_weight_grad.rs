@@ -1,4 +1,4 @@
-//! `dV₂ = duᵀ g`, `dc₂ = Σ_b du`, `dτ = −Σ_b Σ_k du_k u_k / τ` while τ is inside its bounds.
+//! `dV₂ = duᵀ g`, `dc₂ = Σ_b du`, `dτ = −Σ_b Σ_k du_k u_k / τ` if τ is within its bounds, else 0.
 //! du, u (B, K), g (B, A) → grads at weight1 (K, A), bias1 (K), temperature (1).
 
 use crate::kernel::real::Real;

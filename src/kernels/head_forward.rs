@@ -1,4 +1,4 @@
-//! `t = relu(Σ_s partial[s] + q₁)`, `logits = Q₂ t + q₂`, every output from its own head's H hidden values.
+//! `t = relu(Σ_s partial[s] + q₁)`, `logits = Q₂ t + q₂`, each output from the H hidden values of its own head.
 //! partial (S, B, G·H) for G heads side by side → t (B, G·H), logits (B, O). Outputs: C per head, the domain head 2.
 
 use super::batchnorm_forward::sum_parts;
@@ -38,7 +38,7 @@ fn twin<R: Real>(params: Params, _: &Step, b: Slices<R>) {
     });
 }
 
-/// Which head makes output `o`: C outputs per head, the last head has what is left.
+/// Head of output `o`: C outputs per head, the rest in the last head.
 pub(super) fn head(o: usize, classes: usize, heads: usize) -> usize {
     (o / classes).min(heads - 1)
 }

@@ -1,5 +1,5 @@
 //! `dz = scale · Σ_j s_j dt_j Q₁[j]` where z > 0, else 0; s_j = −reversal for the domain head's hidden values, else 1.
-//! z > 0 exactly where relu and dropout let a value through, so no mask is kept.
+//! z > 0 exactly where relu and dropout pass a value, so no mask is stored.
 
 use crate::kernel::real::Real;
 use crate::kernel::step::Step;

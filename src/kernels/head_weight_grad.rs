@@ -1,4 +1,4 @@
-//! `dQ₂ = dlogitsᵀ t` (each output with its own head's t), `dq₂ = Σ_b dlogits`: into grads at weight1 (O, H), bias1 (O).
+//! `dQ₂ = dlogitsᵀ t` (each output with t of its own head), `dq₂ = Σ_b dlogits`: into grads at weight1 (O, H), bias1 (O).
 
 use super::head_forward::head;
 use crate::kernel::real::Real;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 kernel! {
     linear_forward [term, matmul];
-    // part: length of a part of the inner sum; weight: offset in packed_params
+    // part: length of the parts of the inner sum; weight: offset in packed_params
     params p { rows: u32, inner: u32, outer: u32, part: u32, weight: u32 }
     read { x: f32 [p.rows * p.inner], packed_params: f32 [p.weight + p.outer * p.inner => p.outer * p.inner] }
     write { partial: f32 [p.inner.div_ceil(p.part) * p.rows * p.outer] }

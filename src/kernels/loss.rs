@@ -8,7 +8,7 @@ use crate::kernel::step::Step;
 
 kernel! {
     loss [step];
-    // shared_head: the presence logits serve as salience logits; domain_head: the last two logits are the domain's
+    // shared_head: the presence logits serve as salience logits; domain_head: the last two logits are those of the domain
     params p {
         rows: u32, sources: u32, classes: u32, outputs: u32, shared_head: u32, bce: u32, labels_len: u32, slots: u32,
         domain_head: u32, presence: f32, salience: f32, domain: f32,
@@ -53,7 +53,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     losses[1..].copy_from_slice(&parts);
 }
 
-/// −Σ y log softmax(logits); adds scale · gradient to `grad`. Σ y is 1 up to rounding, and the gradient keeps that.
+/// −Σ y log softmax(logits); adds scale · gradient to `grad`. The gradient uses Σ y, which is 1 up to rounding.
 pub(crate) fn soft_cross_entropy<R: Real>(logits: &[R], y: &[R], scale: R, grad: &mut [R]) -> R {
     let highest = logits.iter().copied().fold(R::neg_infinity(), R::max);
     let norm = highest + logits.iter().map(|&x| (x - highest).exp()).sum::<R>().ln();

@@ -28,7 +28,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let rows = &b.rows[step.first as usize..][..p.rows];
     let block = p.rows * p.width;
     let chunks: Vec<Chunk> = Chunk::list(&b.chunks[..p.chunks * WORDS]).collect();
-    // A window's parts follow each other.
+    // The partial sums of a window are adjacent.
     let first = chunks.first().map_or(0, |chunk| chunk.part as usize);
     b.partial[first * block..].par_chunks_mut(block).zip(&chunks).for_each(|(partial, chunk)| {
         let x = chunk.standardised(b.x, rows, b.scaler, p.columns);

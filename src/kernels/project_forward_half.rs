@@ -1,4 +1,4 @@
-//! `project_forward` with x̂ and W in f16, two to a word: products and sums in f32.
+//! `project_forward` with x̂ and W in f16, two per word: products and sums in f32.
 
 use crate::kernel::real::Real;
 use crate::kernel::step::Step;
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 kernel! {
     project_forward_half [step, chunk, term, matmul, unpack_half, features_half, chunk_product];
-    // columns: D of the window; words: that in words; parts: S over all windows; features: words of x
+    // columns: D of the window; words: D in words; parts: S over all windows; features: words of x
     params p { rows: u32, width: u32, chunks: u32, columns: u32, words: u32, parts: u32, features: u32 }
     read {
         x: u32 [p.features => p.rows * p.words],
@@ -26,7 +26,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let rows = &b.rows[step.first as usize..][..p.rows];
     let block = p.rows * p.width;
     let chunks: Vec<Chunk> = Chunk::list(&b.chunks[..p.chunks * WORDS]).collect();
-    // A window's parts follow each other.
+    // The partial sums of a window are adjacent.
     let first = chunks.first().map_or(0, |chunk| chunk.part as usize);
     b.partial[first * block..].par_chunks_mut(block).zip(&chunks).for_each(|(partial, chunk)| {
         let x = chunk.unpacked::<R>(&b.x[chunk.x as usize..], rows.iter().map(|&row| row as usize));

@@ -1,5 +1,5 @@
 //! Adam on the projections with `dW_k = dy_kᵀ x̂_k`, x̂ standardised, computed tile by tile and never stored: all encoders
-//! of a window in one launch. As `project_weight_grad` and then `adam`.
+//! of a window in one launch. Equals `project_weight_grad` followed by `adam`.
 
 use super::adam::{Adam, OPERATIONS, Weights};
 use crate::kernel::real::Real;
@@ -42,8 +42,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     });
 }
 
-/// The part of weights and moments (P, D_k per encoder) that each chunk owns: columns of its encoder's, which follow those
-/// of the encoder before.
+/// The part of weights and moments (P, D_k per encoder) that each chunk owns: columns of its encoder.
 pub(super) fn by_chunk<'a, 'c, R: Real>(
     chunks: &'c [Chunk],
     mut rest: [&'a mut [R]; 3],

@@ -1,4 +1,4 @@
-//! `project_update` with x̂ in f16; leaves the weights in f16, too, as `project_forward_half` reads them.
+//! `project_update` with x̂ in f16; also writes the weights in f16, for `project_forward_half`.
 
 use super::adam::{Adam, OPERATIONS};
 use super::project_update::by_chunk;
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 kernel! {
     project_update_half [step, chunk, term, matmul, unpack_half, features_half, chunk_grad, adam_element, pack_half];
     puts Words;
-    // columns: D of the window; words: that in words; features: words of x; max_chunk_len: columns of the longest chunk
+    // columns: D of the window; words: D in words; features: words of x; max_chunk_len: columns of the longest chunk
     params p {
         rows: u32, width: u32, encoders: u32, chunks: u32, columns: u32, words: u32, features: u32, max_chunk_len: u32,
         decoupled: u32, weight_decay: f32,
@@ -28,7 +28,7 @@ kernel! {
         weight: f32 [p.width * p.columns],
         m: f32 [p.width * p.columns],
         v: f32 [p.width * p.columns],
-        // State as the weights are, but not read: counted as half of what is read and written
+        // Updated but not read, so it counts half as much as a buffer that is read and written
         weights_f16: u32 [p.width * p.words => p.width * p.words / 2],
     }
     write {}
@@ -49,8 +49,8 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
         let first = chunk.encoder as usize * p.width;
         adam.update_by_product(dy.slice(s![.., first..first + p.width]), x.view(), weights.view_mut());
         for (weight, mut weights_f16) in weights.weight.rows().into_iter().zip(weights_f16.rows_mut()) {
-            let weights_f16 = weights_f16.as_slice_mut().expect("words lie row by row");
-            pack(weight.to_slice().expect("weights lie row by row"), weights_f16);
+            let weights_f16 = weights_f16.as_slice_mut().expect("words are contiguous");
+            pack(weight.to_slice().expect("weights are contiguous"), weights_f16);
         }
     });
 }

@@ -28,7 +28,7 @@ fn twin<R: Real>(params: Params, step: &Step, b: Slices<R>) {
     let rows = &b.rows[step.first as usize..][..p.rows];
     let dy = matrix(b.dy, p.rows, p.encoders * p.width);
     let chunks: Vec<Chunk> = Chunk::list(&b.chunks[..p.chunks * WORDS]).collect();
-    // Encoders write to places of their own; within one, chunks go through its columns.
+    // Encoders write to disjoint memory; the chunks of an encoder are processed in order.
     let mut encoders = Vec::new();
     let mut rest = &mut b.dw[..p.width * p.columns];
     for chunks in chunks.chunk_by(|a, b| a.encoder == b.encoder) {

@@ -1,4 +1,4 @@
-//! What several kernels share, each beside its namesake in `shaders/shared/` where there is one.
+//! Code shared by several twins; `chunk`, `half`, `matmul` and `philox` correspond to files in `shaders/shared/`.
 
 pub mod blocks;
 pub mod chunk;

@@ -1,6 +1,7 @@
-//! Matrices cut into blocks of columns, so that each of a twin's tasks owns what it writes.
+//! Division of matrices into blocks of columns, such that each task of a twin owns its output.
 
-/// The first `rows` rows of a matrix of that many columns, in blocks of `width` columns: per block its rows.
+/// Divides the first `rows` rows of a matrix with `columns` columns into blocks of `width` columns; returns the rows of each
+/// block.
 pub fn column_blocks<R>(matrix: &mut [R], rows: usize, columns: usize, width: usize) -> Vec<Vec<&mut [R]>> {
     let mut blocks: Vec<Vec<_>> = (0..columns.div_ceil(width)).map(|_| Vec::with_capacity(rows)).collect();
     for row in matrix.chunks_exact_mut(columns).take(rows) {

@@ -1,14 +1,13 @@
-//! f16 values two to a word, as `unpack2x16float` takes them in WGSL: the first one in the low half. A row of odd length
-//! ends in a 0. Rounding is to nearest, ties to even, here and in shaders/shared/pack_half.wgsl.
+//! f16 values, two per word as for WGSL's `unpack2x16float`: the first one in the low half. A row of odd length ends in a 0. Rounding is to nearest, ties to even, here and in shaders/shared/pack_half.wgsl.
 
 use crate::kernel::real::Real;
 use ::half::f16;
 use ::half::slice::HalfFloatSliceExt as _;
 
-/// Values that are converted at a time; even, so that a block begins at a word.
+/// Values converted at a time; even, so that blocks begin at words.
 const BLOCK: usize = 256;
 
-/// Words of a row.
+/// Number of words of a row.
 pub fn words(columns: usize) -> usize {
     columns.div_ceil(2)
 }
@@ -25,7 +24,7 @@ pub fn pack<R: Real>(values: &[R], words: &mut [u32]) {
     rest.fill(f16::ZERO);
 }
 
-/// The first values of a row.
+/// Converts the first values of a row from f16.
 pub fn unpack<R: Real>(words: &[u32], values: &mut [R]) {
     let mut block = [0.0; BLOCK];
     for (halves, values) in halves(words).chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
@@ -35,7 +34,7 @@ pub fn unpack<R: Real>(words: &[u32], values: &mut [R]) {
     }
 }
 
-/// Words as the values in them; hosts are little-endian, as GPUs are.
+/// Reinterprets words as f16 values; hosts are little-endian, like GPUs.
 pub fn halves(words: &[u32]) -> &[f16] {
     bytemuck::cast_slice(words)
 }

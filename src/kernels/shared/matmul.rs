@@ -1,23 +1,23 @@
-//! Matrix product of the twins, over the `gemm` crate's kernels; a plain version is its test.
+//! Matrix product of the twins, by the kernels of the `gemm` crate; tested against plain loops.
 
 use crate::kernel::real::Real;
 use gemm_common::Parallelism;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder as _};
 use rayon::prelude::*;
 
-/// A slice's first `rows · columns` elements as a matrix, row by row.
+/// The first `rows · columns` elements of a slice as a matrix in row-major order.
 pub fn matrix<R: Real>(slice: &[R], rows: usize, columns: usize) -> ArrayView2<'_, R> {
     ArrayView2::from_shape((rows, columns), &slice[..rows * columns]).expect("the slice has the length")
 }
 
-/// As [`matrix`], to write to.
+/// As [`matrix`], mutable.
 pub fn matrix_mut<R: Real>(slice: &mut [R], rows: usize, columns: usize) -> ArrayViewMut2<'_, R> {
     ArrayViewMut2::from_shape((rows, columns), &mut slice[..rows * columns]).expect("the slice has the length")
 }
 
-/// `c = a b` on all cores. a (m, k), b (k, n), c (m, n), any strides; what c held does not matter.
+/// Computes `c = a b` on all cores. a (m, k), b (k, n), c (m, n), any strides; the previous contents of c are ignored.
 pub fn matmul<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>) {
-    // Small products are done before threads would have started.
+    // Small products take less time than starting threads.
     if a.len() * b.ncols() < 1 << 18 {
         return matmul_on_one_core(a, b, c);
     }
@@ -25,15 +25,15 @@ pub fn matmul<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<
     blocks.into_par_iter().for_each(|(b, c)| matmul_on_one_core(a, b, c));
 }
 
-/// Columns of c that one task computes: a third faster than whole rows where b lies row by row, its rows 8 KB long.
+/// Columns of c per task: a third faster than whole rows for a row-major b with rows of 8 KB.
 const COLUMNS: usize = 128;
 
-/// The same, for one of many products that run side by side.
+/// As [`matmul`] on the calling thread, for one of many concurrent products.
 pub fn matmul_on_one_core<R: Real>(a: ArrayView2<R>, b: ArrayView2<R>, mut c: ArrayViewMut2<R>) {
     let by_rows = c.strides()[1] < c.strides()[0];
     if by_rows && b.strides()[0] == 1 && b.strides()[1] != 1 && a.nrows() >= 16 {
-        // gemm writes column by column and reads a b that is contiguous in k where it lies; turned around, for rows of
-        // c, it would first transpose b: twice as slow where b is a layer's weights and a a few rows (64, 1024).
+        // gemm writes columns and reads a b that is contiguous in k in place; for a row-major c it would first transpose b:
+        // twice as slow if b is a layer's weights and a a few rows (64, 1024).
         let mut columns = Array2::zeros(c.dim().f());
         gemm(a, b, columns.view_mut());
         c.assign(&columns);

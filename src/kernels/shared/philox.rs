@@ -4,10 +4,10 @@
 use crate::kernel::real::{Real, vectorised};
 use crate::kernel::step::Step;
 
-/// Blocks that are computed side by side: a 512-bit vector of words.
+/// Blocks computed at a time: a 512-bit vector of words.
 const BLOCKS: usize = 16;
 
-/// Blocks of four words: word by word, block by block.
+/// Computes blocks of four words; indices: word, block.
 #[inline(always)]
 fn philox_blocks(mut counter: [[u32; BLOCKS]; 4], mut key: [u32; 2]) -> [[u32; BLOCKS]; 4] {
     for _ in 0..10 {
@@ -26,7 +26,7 @@ fn philox_blocks(mut counter: [[u32; BLOCKS]; 4], mut key: [u32; 2]) -> [[u32; B
     counter
 }
 
-/// Inverted dropout: multiplies a layer's elements from `first` on by 0 or 1 / (1 − rate).
+/// Applies inverted dropout: multiplies the elements of a layer from index `first` by 0 or 1 / (1 − rate).
 pub fn apply_dropout<R: Real>(step: &Step, first: usize, layer: u32, values: &mut [R]) {
     if step.dropout_threshold == 0 {
         return;
@@ -36,7 +36,7 @@ pub fn apply_dropout<R: Real>(step: &Step, first: usize, layer: u32, values: &mu
     vectorised(
         #[inline(always)]
         || {
-            // Many blocks at once, word by word, so that the rounds run on vectors.
+            // Many blocks at a time, so that the rounds run on vectors.
             let mut at = 0;
             while at < values.len() {
                 let block = (first + at) / 4;
@@ -53,7 +53,7 @@ pub fn apply_dropout<R: Real>(step: &Step, first: usize, layer: u32, values: &mu
     );
 }
 
-/// The words of a layer's elements from `first` on.
+/// Computes the random words of a layer's elements from index `first`.
 pub fn words(step: &Step, first: usize, layer: u32, words: &mut [u32]) {
     let key = [step.seed_low, step.seed_high];
     let mut at = 0;
