@@ -1,5 +1,5 @@
-//! Every kernel on its own, all its launches of a step together: K = 8, 64 rows, on the built-in CPU engine and on the
-//! adapter that tests use. `cargo bench --bench kernels -- project` for some of them.
+//! Times each kernel, with all its launches of a step: K = 8, 64 rows, on the built-in CPU engine and on the adapter used by
+//! tests. `cargo bench --bench kernels -- project` for some of them.
 
 mod common;
 
@@ -24,7 +24,7 @@ fn kernels(criterion: &mut Criterion) {
             model.inference(&features, case.sources),
             half.training_step(&packed, mixed.sources, mixed.target_rows),
         ];
-        // Buffers hold what a step leaves in them, not zeros.
+        // A step first, so that buffers have realistic contents instead of zeros.
         passes.iter().for_each(|calls| engine.run(calls, &case.step()));
         let mut group = criterion.benchmark_group("kernel");
         group.sample_size(10).sampling_mode(SamplingMode::Flat);

@@ -1,4 +1,4 @@
-//! A whole training step and an inference pass, on the built-in CPU engine and on the adapter that tests use, if any.
+//! Times a training step and an inference pass, on the built-in CPU engine and on the adapter used by tests, if any.
 //! `cargo bench`; `BLENDFUSE_TEST_DEVICE=gpu cargo bench` for a hardware GPU.
 
 mod common;
@@ -14,7 +14,7 @@ fn step(criterion: &mut Criterion) {
     let eight = common::eight_encoders();
     let many = Case { name: "K = 36", widths: vec![512; 36], top_n: TopN::Count(22), ..common::eight_encoders() };
     for engine in common::engines() {
-        // A software driver takes a second for the larger one.
+        // Software drivers need a second for the larger one.
         let cases = if matches!(*engine, Engine::Cpu) { vec![&eight, &many] } else { vec![&eight] };
         for case in cases {
             let (model, features) = case.build(&engine, Mode::Training).expect("it fits");

@@ -3,15 +3,15 @@
 
 pub mod aggregate;
 pub mod encoders;
-pub mod finite;
+pub(crate) mod finite;
 mod fold_choice;
 pub mod folds;
 mod info;
 pub mod labels;
-pub mod load;
+pub(crate) mod load;
 pub mod missing;
 mod modality;
-pub mod names;
+pub(crate) mod names;
 pub mod npz;
 pub mod pool;
 mod reading;
@@ -20,7 +20,7 @@ pub mod source;
 pub mod standardize;
 pub mod synth;
 pub mod truth;
-pub mod warnings;
+pub(crate) mod warnings;
 
 pub use fold_choice::{FoldChoice, Parts};
 pub use info::{DataInfo, FoldInfo};

@@ -3,10 +3,10 @@
 
 pub mod decision;
 pub mod decode;
-pub mod gate;
+pub(crate) mod gate;
 pub mod judge;
 pub mod metrics;
 pub mod scores;
-pub mod stats;
+pub(crate) mod stats;
 pub mod submission;
 pub mod verdicts;

@@ -1,4 +1,4 @@
-"""The model of blendfuse written plainly in PyTorch: golden values for the tests, and a second opinion on a real pool.
+"""blendfuse's model in plain PyTorch: golden values for the tests, and reference results on a real pool.
 
     python tools/torch_twin.py golden --out tests/golden
     python tools/torch_twin.py train --data DIR --fold 0 --set model.top_n=8

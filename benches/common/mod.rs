@@ -1,4 +1,4 @@
-//! What every bench runs on: the built-in CPU engine and the adapter that tests use, if any.
+//! Devices and networks of all benches: the built-in CPU engine, and the adapter used by tests, if any.
 
 use blendfuse::check::{Case, cases};
 use blendfuse::config::TopN;
@@ -12,7 +12,7 @@ pub fn eight_encoders() -> Case {
     Case { name: "K = 8", widths, sizes: [256, 128, 512, 256], top_n: TopN::Count(4), sources: 64, ..base }
 }
 
-/// `BLENDFUSE_TEST_DEVICE` names the adapter, as `--device`.
+/// `BLENDFUSE_TEST_DEVICE` names the adapter like `--device`.
 pub fn engines() -> Vec<Arc<Engine>> {
     let device = std::env::var("BLENDFUSE_TEST_DEVICE").unwrap_or_else(|_| "software".into());
     let adapter = Engine::open(&device, |warning| eprintln!("{warning}"))

@@ -1,4 +1,4 @@
-"""blendfuse's training step in PyTorch, timed. One JSON object per line and mode.
+"""Times blendfuse's training step in PyTorch. Prints one JSON object per line and mode.
 
     python benches/peers/torch_peer.py --widths 36x512 --top-n 22 --batch 64
     python benches/peers/torch_peer.py --widths 64,96,128 --top-n 2 --device gpu --mode eager-fused --mode graphs-tf32
@@ -38,12 +38,12 @@ from twin.settings import Settings  # noqa: E402
 Step = Callable[[Tensor], Tensor]
 
 CLASSES = 6
-BATCHES = 4  # batches of features on the device: steps go through them in turn, as through a pool
+BATCHES = 4  # batches of features on the device; steps cycle through them, as through a pool
 WARM_UP = 5  # steps before the first measurement
 LEAST_SAMPLES = 5
-SAMPLE = 0.02  # seconds of a sample: short steps are timed several at a time,
-IN_FLIGHT = 32  # but no more than these
-BEFORE_CAPTURE = 3  # steps on a side stream before a CUDA graph is captured, as PyTorch wants it
+SAMPLE = 0.02  # seconds of a sample; several short steps are timed together,
+IN_FLIGHT = 32  # but at most this many
+BEFORE_CAPTURE = 3  # steps on a side stream before capturing a CUDA graph, as PyTorch requires
 MODES = [
     f"{base}{adam}{tf32}"
     for base in ("eager", "compile", "graphs", "compile-graphs")
@@ -61,7 +61,7 @@ def main() -> None:
         try:
             if reason is None:
                 time_mode(mode, started, arguments)
-        except Exception as error:  # one mode that PyTorch cannot run must not hide the others
+        except Exception as error:  # a mode that PyTorch cannot run must not hide the others
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}" if str(error) else repr(error)
         if reason is not None:
             show({"peer": "torch", "mode": mode, "missing": reason})
@@ -157,7 +157,7 @@ def make_step(parts: list[str], device: torch.device, arguments: argparse.Namesp
 
 
 class Captured:
-    """A step that is recorded once and replayed; the first few run as they are."""
+    """A step that is recorded once and replayed; the first few run without recording."""
 
     def __init__(self, step: Step) -> None:
         self.step, self.done = step, 0
@@ -181,7 +181,7 @@ class Captured:
 
 
 def measure(step: Step, batches: Iterator[Tensor], device: torch.device, seconds: float) -> dict[str, float]:
-    """Milliseconds per step over about as many seconds: median and quartiles."""
+    """Milliseconds per step (median and quartiles), measured for about `seconds`."""
 
     def sample(steps: int) -> float:
         started = time.perf_counter()
@@ -209,13 +209,13 @@ def count_launches(step: Step, batches: Iterator[Tensor]) -> int | None:
             step(rows)
             torch.cuda.synchronize()
         return sum(event.device_type == torch.autograd.DeviceType.CUDA for event in profile.events())
-    except Exception as error:  # a profiler that is not allowed here is no reason to lose the times
+    except Exception as error:  # without permission to profile, the times are still valid
         print(f"launches are not counted: {error!r}", file=sys.stderr)
         return None
 
 
 def batches_forever(device: torch.device, arguments: argparse.Namespace) -> Iterator[Tensor]:
-    """The rows (B) of step after step, from all over the features; uploaded as a training loop does."""
+    """The rows (B) of each step, from all features; uploaded as in a training loop."""
     places, done = np.arange(arguments.batch), 0
     while True:
         rows = torch.from_numpy((done * arguments.batch + places) * 7919 % (BATCHES * arguments.batch))
@@ -236,7 +236,7 @@ def targets(rows: int) -> Tensor:
 
 @torch.no_grad()
 def set_by_formula(network: Network) -> None:
-    """Weights and biases of all linear layers, uniform over ±1/√inputs; batch norms and τ stay as they start."""
+    """Weights and biases of all linear layers, uniform over ±1/√inputs; batch norms and τ keep their initial values."""
     for name, module in network.named_modules():
         if isinstance(module, torch.nn.Linear):
             for tensor, values in module.named_parameters():
@@ -244,8 +244,8 @@ def set_by_formula(network: Network) -> None:
 
 
 def by_formula(name: str, shape: tuple[int, ...], bound: float) -> Tensor:
-    """Values spread evenly over ±bound: a 32-bit mix (Wellons' lowbias32) of their place and the name's FNV-1a hash.
-    Every peer has the same, so that all of them can be held against each other."""
+    """Values uniform over ±bound: a 32-bit mix (Wellons' lowbias32) of their index and the name's FNV-1a hash.
+    They are identical in every peer, so that the results can be compared."""
     seed = functools.reduce(lambda hash, byte: (hash ^ byte) * 0x01000193 % 2**32, name.encode(), 0x811C9DC5)
     x = np.arange(math.prod(shape), dtype=np.uint32) + np.uint32(seed)
     x ^= x >> 16
@@ -258,7 +258,7 @@ def by_formula(name: str, shape: tuple[int, ...], bound: float) -> Tensor:
 
 
 def parse_widths(text: str) -> list[int]:
-    """`64,96` or `36x512`, or both forms in one list."""
+    """Parses `64,96`, `36x512`, or a list of both forms."""
     widths = []
     for part in text.split(","):
         times, x, width = part.rpartition("x")

@@ -7,7 +7,7 @@
 
 mod blemore;
 mod classes;
-pub mod table;
+pub(crate) mod table;
 
 use super::{Clip, Split};
 use crate::host::fnv::fnv1a;

@@ -7,9 +7,9 @@ use crate::kernels::shared::matmul::{matmul_on_one_core, matrix_mut};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 
-pub const BETA1: f64 = 0.9;
-pub const BETA2: f64 = 0.999;
-pub const EPSILON: f64 = 1e-8;
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
 
 /// Operations on one element: 2 for weight decay, 3 for m, 4 for v, 6 for the weight.
 pub(super) const OPERATIONS: usize = 15;

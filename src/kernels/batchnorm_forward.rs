@@ -8,8 +8,10 @@ use crate::kernels::shared::blocks::column_blocks;
 use crate::kernels::shared::philox::apply_dropout;
 use rayon::prelude::*;
 
-pub const MOMENTUM: f64 = 0.1;
-pub const EPSILON: f64 = 1e-5;
+/// Weight of a batch in the running statistics, as in PyTorch.
+const MOMENTUM: f64 = 0.1;
+/// ε of 1 / √(variance + ε), as in PyTorch.
+pub(crate) const EPSILON: f64 = 1e-5;
 
 kernel! {
     batchnorm_forward [step, linear_index, relu, philox];

@@ -1,7 +1,7 @@
 //! Code shared by several twins; `chunk`, `half`, `matmul` and `philox` correspond to files in `shaders/shared/`.
 
-pub mod blocks;
+pub(crate) mod blocks;
 pub mod chunk;
 pub mod half;
-pub mod matmul;
+pub(crate) mod matmul;
 pub mod philox;

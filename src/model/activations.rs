@@ -11,39 +11,68 @@ use anyhow::Result;
 /// Results of a forward pass. Each `partial` is dead once the next kernel has summed it: all of them, and two gradients, share
 /// the same memory.
 pub struct Activations {
-    pub mask: Buffer<u32>, // (B, K): 1 where the row has the encoder; empty where all rows have all
-    pub project_partial: Buffer<f32>, // (S, B, P)
-    pub h: Buffer<f32>,    // (B, M)
-    pub gate_partial: Buffer<f32>, // (S, B, A)
-    pub g: Buffer<f32>,    // (B, A)
-    pub u: Buffer<f32>,    // (B, K)
-    pub w: Buffer<f32>,    // (B, K)
-    pub q: Buffer<f32>,    // (B, P): mean of h; empty unless it is what is fused
-    pub ones: Buffer<f32>, // (B): its weight
-    pub fuse_partial: Buffer<f32>, // (S, B, F)
-    pub fuse_span: Buffer<u32>, // (1, 2): 0, S
-    pub z: Buffer<f32>,    // (B, F)
-    pub head_partial: Buffer<f32>, // (S, B, G·H)
-    pub t: Buffer<f32>,    // (B, G·H)
-    pub logits: Buffer<f32>, // (B, O)
+    /// (B, K): 1 if the row has the encoder; empty if no row lacks any
+    pub mask: Buffer<u32>,
+    /// (S, B, P)
+    pub project_partial: Buffer<f32>,
+    /// (B, M)
+    pub h: Buffer<f32>,
+    /// (S, B, A)
+    pub gate_partial: Buffer<f32>,
+    /// (B, A)
+    pub g: Buffer<f32>,
+    /// (B, K)
+    pub u: Buffer<f32>,
+    /// (B, K)
+    pub w: Buffer<f32>,
+    /// (B, P): mean of h; empty unless it is fused
+    pub q: Buffer<f32>,
+    /// (B): its weights, all 1
+    pub ones: Buffer<f32>,
+    /// (S, B, F)
+    pub fuse_partial: Buffer<f32>,
+    /// (1, 2): 0, S
+    pub fuse_span: Buffer<u32>,
+    /// (B, F)
+    pub z: Buffer<f32>,
+    /// (S, B, G·H)
+    pub head_partial: Buffer<f32>,
+    /// (B, G·H)
+    pub t: Buffer<f32>,
+    /// (B, O)
+    pub logits: Buffer<f32>,
 }
 
 /// Buffers that only training needs.
 pub struct Training {
-    pub normed: Buffer<f32>,      // x̂ (B, M)
-    pub rstd: Buffer<f32>,        // (M)
-    pub losses: Buffer<f32>,      // (steps, 4): total, presence, salience, domain
-    pub dlogits: Buffer<f32>,     // (B, O)
-    pub dt: Buffer<f32>,          // (B, G·H)
-    pub fuse_normed: Buffer<f32>, // x̂ of the fusion (B, F); empty where it has no norm
-    pub fuse_rstd: Buffer<f32>,   // (F), likewise
-    pub dz: Buffer<f32>,          // (B, F), likewise: before relu and dropout, behind the norm
-    pub dfuse: Buffer<f32>,       // (B, F)
-    pub dq: Buffer<f32>,          // (B, M) or (B, P), in the memory of project_partial
-    pub du: Buffer<f32>,          // (B, K)
-    pub dg: Buffer<f32>,          // (B, A)
-    pub dnorm: Buffer<f32>,       // (B, M)
-    pub dy: Buffer<f32>,          // (B, M), in the memory of dq
+    /// x̂ (B, M)
+    pub normed: Buffer<f32>,
+    /// (M)
+    pub rstd: Buffer<f32>,
+    /// (steps, 4): total, presence, salience, domain
+    pub losses: Buffer<f32>,
+    /// (B, O)
+    pub dlogits: Buffer<f32>,
+    /// (B, G·H)
+    pub dt: Buffer<f32>,
+    /// x̂ of the fusion (B, F); empty without a norm
+    pub fuse_normed: Buffer<f32>,
+    /// (F); empty without a norm
+    pub fuse_rstd: Buffer<f32>,
+    /// (B, F): gradient between norm and relu; empty without a norm
+    pub dz: Buffer<f32>,
+    /// (B, F)
+    pub dfuse: Buffer<f32>,
+    /// (B, M) or (B, P), in the memory of project_partial
+    pub dq: Buffer<f32>,
+    /// (B, K)
+    pub du: Buffer<f32>,
+    /// (B, A)
+    pub dg: Buffer<f32>,
+    /// (B, M)
+    pub dnorm: Buffer<f32>,
+    /// (B, M), in the memory of dq
+    pub dy: Buffer<f32>,
     /// Those of the large matrices are empty if the update consumes them directly
     pub grads: Trained,
     /// Adam's first moments

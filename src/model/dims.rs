@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 /// Largest number of elements of a tensor.
 const MAX_ELEMENTS: usize = 1 << 30;
 
+/// Sizes and variants of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dims {
     /// D_k of every encoder

@@ -18,6 +18,7 @@ pub struct Tensor {
 pub enum Place {
     /// The projection weights of a window: its index, first element
     Project(usize, usize),
+    /// U, all of its buffer
     Fuse,
     /// All other trained tensors, in one buffer, of which the first `trained` elements are updated
     Packed(usize),
@@ -62,6 +63,7 @@ pub struct Offsets {
     pub head1_bias: u32,
 }
 
+/// All tensors of a network with their places.
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// In the order of the data flow
@@ -75,17 +77,19 @@ pub struct Layout {
 }
 
 impl Tensor {
+    /// Number of elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
+    /// Returns true for a tensor without elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl Layout {
-    /// `learned_temperature`: τ is a trained parameter.
+    /// Places the tensors of a network; `learned_temperature`: τ is a trained parameter.
     pub fn new(dims: &Dims, windows: &Windows, learned_temperature: bool) -> Self {
         let mut layout = Self { tensors: Vec::new(), at: Offsets::default(), packed_params: 0, trained: 0 };
         let packed_params = packed_tensors(dims, learned_temperature);

@@ -36,6 +36,7 @@ impl Capacity {
 /// Use of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
+    /// Forward passes only
     Inference,
     /// The kernels that compute the gradients of the large matrices also update them; those gradients are never stored
     Training,

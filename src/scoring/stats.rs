@@ -12,9 +12,9 @@ mod holm;
 mod permutation;
 mod quantile;
 
-pub use bootstrap::{LEVEL, MIN_GROUPS, NoInterval, RESAMPLES, interval};
+pub use bootstrap::{MIN_GROUPS, NoInterval, interval};
 pub use holm::holm;
-pub use permutation::{EXACT_GROUPS, PERMUTATIONS, PairedTest, paired};
+pub use permutation::paired;
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;

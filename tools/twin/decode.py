@@ -22,7 +22,7 @@ class Result(NamedTuple):
 
 
 def scores(presence: np.ndarray, salience: np.ndarray, gamma: float = 1.0, epsilon: float = 1e-6) -> np.ndarray:
-    """Logits of both heads (N, C) to scores (N, C) whose rows sum to 1."""
+    """Computes scores (N, C), whose rows sum to 1, from the logits of both heads (N, C)."""
     present = 1 / (1 + np.exp(-presence))
     salient = np.exp(salience - salience.max(axis=1, keepdims=True))
     salient /= salient.sum(axis=1, keepdims=True)
@@ -31,19 +31,19 @@ def scores(presence: np.ndarray, salience: np.ndarray, gamma: float = 1.0, epsil
 
 
 def search(scores: np.ndarray, truth: np.ndarray) -> Result:
-    """The thresholds with the best mean of both metrics, the first in grid order on a tie."""
+    """The thresholds with the best mean of both metrics; of equal ones the first in grid order."""
     results = (Result(a, b, *metrics(decode(scores, a, b), truth)) for a in GRID for b in GRID)
     return max(results, key=lambda result: result.score)
 
 
 def decode(scores: np.ndarray, alpha: float, beta: float) -> np.ndarray:
-    """Scores (N, C) to percent per class (N, C)."""
+    """Decides scores (N, C): percent per class (N, C)."""
     rows = np.arange(len(scores))
     first, second = np.argsort(-scores, axis=1, kind="stable")[:, :2].T
     top, next_ = scores[rows, first], scores[rows, second]
     neutral_wins = (first == NEUTRAL) & (top > next_)
     blend = (top >= alpha) & (next_ >= alpha) & (first != NEUTRAL) & (second != NEUTRAL)
-    # With neutral and another at a tie the other wins, though neutral may stand first.
+    # If neutral and another emotion tie, the other wins, even if neutral comes first.
     tie_with_neutral = (top >= alpha) & (first == NEUTRAL) & ~neutral_wins & (next_ >= alpha)
     decided = np.zeros_like(scores)
     decided[rows, np.where(tie_with_neutral, second, first)] = 100

@@ -16,8 +16,8 @@ SOURCE_ROWS, TARGET_ROWS = 50, 40
 CLASSES = 6
 # A selection closer than this could differ in f32 by rounding alone.
 SMALLEST_GAP = 1e-4
-# Runs in f32 with the rows of each batch in other orders, so with other roundings, must come this close to f64 in every
-# tensor: so no relu sits at its kink, and the tests' bound of 1e-4 leaves room for an engine that sums otherwise still.
+# Runs in f32 with other orders of the rows of each batch, hence other roundings, must be this close to f64 in every tensor:
+# then no relu is at its kink, and the tests' bound of 1e-4 leaves a margin for engines with other summation orders.
 LARGEST_DIFFERENCE = 1e-5
 ROW_ORDERS = 4
 
@@ -28,17 +28,17 @@ Arrays = dict[str, np.ndarray]
 class Case:
     name: str
     widths: tuple[int, ...]  # D_k
-    seed: int  # of data and first weights; chosen so that `check` passes with room
+    seed: int  # of data and initial weights; chosen so that `check` passes with a margin
     settings: Settings
-    missing: float = 0.0  # share of encoders that rows lack; the last encoder is in so few that some batches have one
+    missing: float = 0.0  # share of encoders that rows lack; so few rows have the last encoder that some batches have one
 
 
 def cases() -> Iterator[Case]:
-    """Sizes stay the same; each case differs from `default` in what its name says."""
+    """All cases have the same sizes and differ from `default` as their names say."""
 
     def settings(top_n: int = 3, loss: Loss | None = None, optimizer: str = "adam", **model) -> Settings:
         sizes = Model(projection=16, gate_hidden=12, fused=24, head_hidden=10, top_n=top_n, dropout=0.0, **model)
-        # A larger lr than the default's, so that 20 steps move the weights well past rounding.
+        # A larger lr than the default, so that 20 steps change the weights by much more than rounding.
         train = Train(optimizer=optimizer, lr=3e-3, batch=16, max_steps=STEPS, shuffle=False)
         return Settings(sizes, loss or Loss(), Adaptation(), train)
 
@@ -50,12 +50,12 @@ def cases() -> Iterator[Case]:
     single = settings(
         loss=Loss(presence_loss="bce"), optimizer="adamw", heads="single", temperature=Temperature(mode="fixed")
     )
-    # Batch norm cancels all but ~1e-5 of the gradient of a width-1 encoder's weight. Adam's weight decay hides the
-    # rounding of what is left; AdamW would blow it up to whole steps, so here that encoder has width 2.
+    # Batch norm cancels all but ~1e-5 of the gradient of a width-1 encoder's weight. Adam's weight decay hides the rounding
+    # of the remainder; AdamW would amplify it to full steps, so here that encoder has width 2.
     yield Case("adamw_bce_single", (6, 2, 17, 40, 9), 5, single)
     yield Case("uniform_all", widths, 8, settings(top_n=len(widths), attention="uniform"))
     yield Case("one_encoder", (17,), 0, settings(top_n=1))
-    # So narrow a range that the temperature is clamped within the 20 steps.
+    # The range is so narrow that the temperature is clamped within the 20 steps.
     yield Case("clamped_temperature", widths, 22, settings(temperature=Temperature(min=0.69, max=0.71)))
     yield Case("mean", widths, 8, settings(top_n=len(widths), attention="mean"))
     yield Case("no_fusion_norm", widths, 22, settings(fusion_norm="none"))
@@ -91,7 +91,7 @@ def sidecar(case: Case) -> dict:
 
 
 def check(case: Case, data: Arrays, reference: Arrays, gap: float) -> str:
-    """Refuses a case that hangs on rounding; else says how far it is from that."""
+    """Rejects a case that depends on rounding; otherwise prints its margins."""
     differences = dict.fromkeys(reference.keys() - {"w0"}, 0.0)  # the rows of w0 follow the batch's order
     for order in range(ROW_ORDERS):
         single_precision, _ = run(case, reordered(data, order), torch.float32)
@@ -104,7 +104,7 @@ def check(case: Case, data: Arrays, reference: Arrays, gap: float) -> str:
 
 
 def reordered(data: Arrays, order: int) -> Arrays:
-    """The same steps with the rows of a batch in another order; order 0 is the given one."""
+    """Permutes the rows within each batch; order 0 is the given one."""
     if order == 0:
         return data
     random = np.random.default_rng(order)
@@ -112,7 +112,7 @@ def reordered(data: Arrays, order: int) -> Arrays:
 
 
 def make_data(case: Case) -> Arrays:
-    """Features off 0/1 in mean and scale, soft targets that they tell of, and the rows of every step."""
+    """Features with other means and scales than 0 and 1, soft targets correlated with them, and the rows of every step."""
     random = np.random.default_rng(case.seed)
     adapted = case.settings.adaptation.enabled
     rows = SOURCE_ROWS + (TARGET_ROWS if adapted else 0)
@@ -140,7 +140,7 @@ def make_data(case: Case) -> Arrays:
 
 
 def draw_present(random: np.random.Generator, rows: int, encoders: int, missing: float) -> np.ndarray:
-    """(rows, K), 1 where the row has the encoder; every row has one beside the last."""
+    """(rows, K), 1 if the row has the encoder; every row has at least one other than the last."""
     present = random.random((rows, encoders)) >= missing
     present[:, -1] = random.random(rows) < 0.1
     present[np.arange(rows), random.integers(encoders - 1, size=rows)] = True
@@ -153,8 +153,8 @@ def draw_rows(random: np.random.Generator, rows: int, batch: int) -> np.ndarray:
 
 
 def run(case: Case, data: Arrays, dtype: torch.dtype) -> tuple[Arrays, float]:
-    """The steps in one precision: every result by name, and the smallest gap between the last encoder kept and the
-    first left out."""
+    """Runs the steps in one precision: every result by name, and the smallest gap between the last encoder kept and the
+    first one dropped."""
     settings = case.settings
     torch.manual_seed(case.seed)
     network = Network(list(case.widths), CLASSES, settings)  # drawn in f32, so both precisions start alike
@@ -181,7 +181,7 @@ def run(case: Case, data: Arrays, dtype: torch.dtype) -> tuple[Arrays, float]:
         gap = min(gap, selection_gap(output.a, network.top_n))
         if step == 0:
             results["w0"] = copy(output.w)
-            # Gradients still are what backward left: torch's weight decay does not touch them.
+            # The gradients of the backward pass: torch's weight decay does not modify them.
             gradients = {name: value.grad for name, value in network.named_parameters() if value.grad is not None}
             results |= named("grad0", gradients)
     results |= named("final", network.tensors())
@@ -197,7 +197,7 @@ def selection_gap(a: torch.Tensor, top_n: int) -> float:
     if top_n == a.shape[1]:
         return float("inf")
     kept = ordered[:, top_n - 1]
-    # A row with fewer encoders than are kept keeps all it has.
+    # A row with fewer than n encoders keeps all of them.
     return torch.where(kept > 0, kept - ordered[:, top_n], float("inf")).min().item()
 
 
@@ -210,7 +210,7 @@ def copy(tensor: torch.Tensor) -> np.ndarray:
 
 
 def difference(value: np.ndarray, reference: np.ndarray) -> float:
-    """‖value − reference‖ / ‖reference‖; the plain norm where the reference is 0."""
+    """‖value − reference‖ / ‖reference‖; ‖value‖ if the reference is 0."""
     scale = float(np.linalg.norm(reference))
     return float(np.linalg.norm(value.astype(np.float64) - reference)) / (scale or 1.0)
 

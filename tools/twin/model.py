@@ -41,7 +41,7 @@ class Network(nn.Module):
         self.norm = nn.ModuleList(nn.BatchNorm1d(sizes.projection, eps=1e-5, momentum=0.1) for _ in widths)
         self.gate = Gate(joined, sizes.gate_hidden, encoders, settings)
         normed = sizes.fusion_norm == "batch"
-        # Batch norm cancels a bias in front of it.
+        # Batch norm would cancel a bias.
         self.fuse = nn.Linear(sizes.projection if self.mean else joined, sizes.fused, bias=not normed)
         if normed:
             self.fuse_norm = nn.BatchNorm1d(sizes.fused, eps=1e-5, momentum=0.1)
@@ -51,11 +51,11 @@ class Network(nn.Module):
             self.domain = TwoLayers(sizes.fused, sizes.head_hidden, 2)
 
     def standardized(self, features: list[Tensor]) -> list[Tensor]:
-        """Raw features to what `forward` takes; done once, not every step."""
+        """Standardises raw features for `forward`; once, not in every step."""
         return [standardize(x) for standardize, x in zip(self.standardize, features, strict=True)]
 
     def forward(self, features: list[Tensor], present: Tensor | None = None) -> Output:
-        """Standardised features, K times (B, D_k), to logits and weights; present (B, K): encoders that each row has."""
+        """Maps standardised features, K times (B, D_k), to logits and weights; present (B, K): encoders of each row."""
         if present is None:
             present = torch.ones(len(features[0]), len(features), dtype=torch.bool)
         if self.training:
@@ -70,14 +70,14 @@ class Network(nn.Module):
         return Output(presence, salience, z, a, w)
 
     def projected(self, features: list[Tensor], present: Tensor) -> list[Tensor]:
-        """K times (B, P) behind the norm, whose statistics run over the rows that have the encoder; 0 in the others."""
+        """K times (B, P) after the norm, whose statistics are over the rows that have the encoder; 0 in other rows."""
         results = []
         for x, has, project, norm in zip(features, present.T, self.project, self.norm, strict=True):
             y = x.new_zeros(len(x), project.out_features)
             if has.any():
                 results.append(y.masked_scatter(has.unsqueeze(1), norm(project(x[has]))))
             else:
-                # Gradients of 0 and not none, so that the optimiser takes its step all the same.
+                # Gradients of 0 instead of None, so that the optimiser still updates.
                 results.append(y + 0.0 * (project.weight.sum() + norm.weight.sum() + norm.bias.sum()))
         return results
 
@@ -88,7 +88,7 @@ class Network(nn.Module):
             return a, a
         logits = (self.gate(h.flatten(1)) / self.gate.temperature).masked_fill(~present, float("-inf"))
         a = logits.softmax(dim=1)
-        # A stable sort gives equal weights to the lower index, as the kernels do; the set is a constant of the step.
+        # A stable sort prefers the lower index of equal weights, like the kernels; the selection counts as constant.
         selected = a.detach().sort(dim=1, descending=True, stable=True).indices[:, : self.top_n]
         left_out = torch.ones_like(a, dtype=torch.bool).scatter(1, selected, False)
         return a, logits.masked_fill(left_out, float("-inf")).softmax(dim=1)
@@ -202,7 +202,7 @@ def train_step(
     reversal: float = 0.0,
     present: Tensor | None = None,
 ) -> tuple[Losses, Output]:
-    """Forward, backward and update; gradients stay in place for who wants to look."""
+    """Forward, backward and update; keeps the gradients for inspection."""
     output = network(features, present)
     step_losses = losses(network, output, y, settings, reversal)
     optimizer.zero_grad(set_to_none=True)

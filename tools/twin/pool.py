@@ -1,4 +1,4 @@
-"""A pool folder as arrays: features joined by clip name to the labels of train_metadata.csv."""
+"""A pool folder as arrays: features matched by clip name to the labels of train_metadata.csv."""
 
 import csv
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The configuration keys that the twin knows, named and defaulted as in src/config.rs."""
+"""The configuration keys that the twin supports, with names and defaults as in src/config/."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -64,7 +64,7 @@ class Train:
     optimizer: str = "adam"  # adam or adamw
     lr: float = 3e-4
     weight_decay: float = 1e-3
-    batch: int = 64  # B; with adaptation as many target rows join them
+    batch: int = 64  # B; adaptation adds as many target rows
     max_epochs: int = 100
     max_steps: int = 0
     shuffle: bool = True

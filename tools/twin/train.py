@@ -114,7 +114,7 @@ def batches(rows: int, shuffle: bool, shuffler: torch.Generator, settings: Setti
 
 
 def target_batches(features: list[Tensor], shuffler: torch.Generator, settings: Settings) -> Iterator[list[Tensor]]:
-    """Unlabelled rows for every step, over and over."""
+    """Unlabelled rows for every step, repeated endlessly."""
     if len(features[0]) < 2:
         raise SystemExit("adaptation: found no unlabelled clips, expected features of a test split; add them")
     while True:

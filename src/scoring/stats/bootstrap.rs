@@ -11,11 +11,8 @@ use ndarray::ArrayView2;
 use rand::RngExt as _;
 use rayon::prelude::*;
 
-/// Nominal coverage of intervals.
-pub const LEVEL: f64 = 0.95;
-
 /// Number of bootstrap resamples.
-pub const RESAMPLES: usize = 5000;
+const RESAMPLES: usize = 5000;
 
 /// Smallest number of groups for an interval.
 pub const MIN_GROUPS: usize = 5;

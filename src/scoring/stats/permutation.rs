@@ -7,10 +7,10 @@ use rand::RngExt as _;
 use rayon::prelude::*;
 
 /// Largest number of differing groups for which all 2^G swaps are evaluated.
-pub const EXACT_GROUPS: usize = 14;
+const EXACT_GROUPS: usize = 14;
 
 /// Number of random swaps for more groups.
-pub const PERMUTATIONS: usize = 9999;
+const PERMUTATIONS: usize = 9999;
 
 /// Result of a test.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -104,10 +104,12 @@ impl System {
         }
     }
 
+    /// The seeds of its runs.
     pub fn seeds(&self) -> BTreeSet<u64> {
         self.runs.iter().map(|run| run.seed).collect()
     }
 
+    /// The folds of its runs.
     pub fn folds(&self) -> BTreeSet<u32> {
         self.runs.iter().map(|run| run.fold).collect()
     }

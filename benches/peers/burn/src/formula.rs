@@ -1,15 +1,15 @@
-//! Values by formula, the same in every peer, so that all of them can be held against each other.
+//! Values by formula, identical in every peer, so that their results can be compared.
 //! `benches/peers/torch_peer.py` has the same functions.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// A tensor of values spread evenly over ±bound, its shape as given.
+/// A tensor of the given shape with values uniform over ±bound.
 pub fn tensor<const D: usize>(name: &str, shape: [usize; D], bound: f64, device: &Device) -> Tensor<D> {
     let values: Vec<f32> = (0..shape.iter().product::<usize>()).map(|i| value(seed(name), i, bound)).collect();
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// The same as `tensor`, of shape (inputs, outputs) as burn keeps weights, from values in PyTorch's (outputs, inputs).
+/// As `tensor`, in burn's shape of weights (inputs, outputs), from values in PyTorch's (outputs, inputs).
 pub fn transposed(name: &str, inputs: usize, outputs: usize, bound: f64, device: &Device) -> Tensor<2> {
     let at = |i: usize| value(seed(name), i % outputs * inputs + i / outputs, bound);
     let values: Vec<f32> = (0..inputs * outputs).map(at).collect();
@@ -39,7 +39,7 @@ fn seed(name: &str) -> u32 {
     name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// Element i of the tensor: a 32-bit mix (Wellons' lowbias32) of its place and the seed.
+/// Element i of the tensor: a 32-bit mix (Wellons' lowbias32) of its index and the seed.
 fn value(seed: u32, i: usize, bound: f64) -> f32 {
     let mut x = (i as u32).wrapping_add(seed);
     x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);

@@ -1,5 +1,5 @@
-//! blendfuse's training step in burn, timed. Features are random, standardised and resident on the device; every step
-//! gathers its rows by index, goes forward and backward, updates by Adam and clamps τ. One JSON object per line.
+//! Times blendfuse's training step in burn. Features are random, standardised and resident on the device; every step gathers
+//! its rows by index, runs forward and backward, updates by Adam and clamps τ. Prints one JSON object per line.
 
 mod formula;
 mod network;
@@ -17,7 +17,7 @@ use std::time::Instant;
 #[derive(Parser)]
 #[command(about = "blendfuse's training step in burn, timed")]
 struct Arguments {
-    /// cpu is burn's flex back end; software and gpu are its wgpu (WGSL) back end on such an adapter
+    /// cpu is burn's flex backend; software and gpu are its wgpu (WGSL) backend on such an adapter
     #[arg(long, value_enum, default_value_t = Kind::Cpu)]
     device: Kind,
     /// Width of every encoder: 64,96,128 or 36x512
@@ -28,10 +28,10 @@ struct Arguments {
     top_n: usize,
     #[arg(long, default_value_t = 64)]
     batch: usize,
-    /// Time to spend on a measurement
+    /// Seconds per measurement
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// After the first step, take the measurements anew for every line on stdin
+    /// After the first step, repeat the measurements for every line on stdin
     #[arg(long)]
     serve: bool,
     /// Without dropout, print the losses of the first five steps instead of times
@@ -46,14 +46,14 @@ enum Kind {
     Gpu,
 }
 
-/// Batches of features on the device: steps go through them in turn, as through a pool.
+/// Batches of features on the device; steps cycle through them, as through a pool.
 const BATCHES: usize = 4;
 /// Steps before the first measurement.
 const WARM_UP: usize = 5;
 const LEAST_SAMPLES: usize = 5;
-/// Seconds of a sample: short steps are timed several at a time,
+/// Seconds of a sample; several short steps are timed together,
 const SAMPLE: f64 = 0.02;
-/// but no more than these.
+/// but at most this many.
 const IN_FLIGHT: usize = 32;
 
 fn main() -> Result<()> {
@@ -95,7 +95,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The device by our names, and how its rows are called; or why there is none.
+/// The device of a blendfuse name and the label of its rows, or why there is none.
 fn open(kind: Kind) -> Result<(&'static str, Device), (&'static str, String)> {
     let kinds: &[DeviceKind] = match kind {
         Kind::Cpu => return Ok(("flex", Device::flex())),
@@ -165,7 +165,7 @@ impl Trainer {
         loss.detach()
     }
 
-    /// Milliseconds per step over about as many seconds: median and quartiles.
+    /// Milliseconds per step (median and quartiles), measured for about `seconds`.
     fn measure(&mut self, seconds: f64) -> Result<Value> {
         let alone = self.sample(1)?.min(self.sample(1)?);
         let together = ((SAMPLE / alone) as usize).clamp(1, IN_FLIGHT);
@@ -182,7 +182,7 @@ impl Trainer {
         Ok(json!({"median": quantile(0.5), "q1": quantile(0.25), "q3": quantile(0.75)}))
     }
 
-    /// Seconds per step of so many, none waited for but the last.
+    /// Seconds per step over several steps, waiting for the last one only.
     fn sample(&mut self, steps: usize) -> Result<f64> {
         let started = Instant::now();
         for _ in 0..steps {
@@ -202,7 +202,7 @@ impl Trainer {
     }
 }
 
-/// `64,96` or `36x512`, or both forms in one list.
+/// Parses `64,96`, `36x512`, or a list of both forms.
 fn widths(text: &str) -> Result<Vec<usize>> {
     let mut widths = Vec::new();
     for part in text.split(',') {
@@ -216,7 +216,7 @@ fn widths(text: &str) -> Result<Vec<usize>> {
     Ok(widths)
 }
 
-/// A dependency's version as locked.
+/// Version of a dependency in Cargo.lock.
 fn version(name: &str) -> &'static str {
     let lock = include_str!("../Cargo.lock");
     let (_, package) = lock.split_once(&format!("name = \"{name}\"\n")).expect("it is a dependency");

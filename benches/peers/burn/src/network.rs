@@ -70,8 +70,8 @@ impl Network {
         softmax(logits.mask_fill(left_out, -1e30), 1)
     }
 
-    /// Which encoders have n others ahead of them; of equal ones the lower index is ahead. Counted rather than sorted:
-    /// burn sorts on the host, and a step would wait for that.
+    /// Encoders with at least n larger ones; of equal ones the lower index counts as larger. Counts instead of sorting, since burn
+    /// sorts on the host, for which a step would wait.
     fn left_out(&self, a: Tensor<2>) -> Tensor<2, burn::tensor::Bool> {
         let encoders = a.dims()[1];
         let index = Tensor::<1, Int>::arange(0..encoders as i64, &a.device()).float();
@@ -82,7 +82,7 @@ impl Network {
         ahead.sum_dim(2).squeeze_dim::<2>(2).greater_equal_scalar(self.top_n as f32)
     }
 
-    /// After an update: τ inside its limits.
+    /// Clamps τ after an update.
     pub fn clamp_temperature(mut self) -> Self {
         let (least, greatest) = TEMPERATURE_LIMITS;
         let clamp = |t: Tensor<1>| Tensor::from_inner(t.inner().clamp(least, greatest)).require_grad();
@@ -111,7 +111,7 @@ impl TwoLayers {
     }
 }
 
-/// A layer with values by formula, uniform over ±1/√inputs as PyTorch's are.
+/// A layer with values by formula, uniform over ±1/√inputs like PyTorch's.
 fn linear(name: &str, inputs: usize, outputs: usize, bias: bool, device: &Device) -> Linear {
     let bound = 1.0 / (inputs as f64).sqrt();
     let bias = bias.then(|| Param::from_tensor(formula::tensor(&format!("{name}.bias"), [outputs], bound, device)));
