@@ -1,16 +1,18 @@
-//! One self-contained page about what was trained: of a run, a cross-validation, baselines or a sweep, or of several of
-//! them side by side. What a folder does not hold is named in it, with the command that would give it.
+//! The HTML report on runs, cross-validations, baselines and sweeps, alone or side by side, and its figures as files.
+//! Reads result folders only; knows nothing of the command line, of training and of devices.
+//!
+//! Parts that a folder lacks are listed with the command that creates them.
 
 mod calibration;
 mod chart;
 mod curves;
 mod encoders;
+mod evaluation;
 mod experiment;
 mod export;
 mod files;
 mod folder;
 mod importance;
-mod judged;
 mod labels;
 mod page;
 mod paper;
@@ -36,24 +38,27 @@ pub use folder::{Folder, Kind};
 pub use test_set::TestSet;
 
 use anyhow::Result;
+use evaluation::Evaluation;
 use experiment::Experiment;
-use judged::Judged;
 use labels::{Group, each_group};
 use maud::{Markup, html};
 use page::{Section, command, page};
 
-/// A page with what can be saved from it.
+/// A report with its figures and tables.
 pub struct Report {
+    /// The page, self-contained
     pub html: String,
+    /// Missing or unreadable parts of the folders
     pub missing: Vec<Missing>,
-    /// Every figure and table
+    /// All figures and tables of the page
     pub exhibits: Vec<Exhibit>,
 }
 
-/// `tests`: what `evaluate` found on labelled test clips; `command`: what was typed to make it.
+/// Creates the report of `folders`. `tests` are evaluations of labelled test clips; `command` is the command line that creates
+/// the report.
 ///
 /// # Errors
-/// Test clips of other classes than the folders'.
+/// Test clips with other classes than the folders.
 pub fn report(mut folders: Vec<Folder>, tests: &[TestSet], command: &str) -> Result<Report> {
     let own = folders.iter_mut().filter_map(|folder| folder.experiment.as_mut());
     own.enumerate().for_each(|(colour, experiment)| experiment.colour = colour);
@@ -65,13 +70,13 @@ pub fn report(mut folders: Vec<Folder>, tests: &[TestSet], command: &str) -> Res
 
 fn html(folders: &[Folder], tests: &[TestSet], command: &str) -> (String, Vec<Missing>) {
     let experiments: Vec<&Experiment> = folders.iter().filter_map(|folder| folder.experiment.as_ref()).collect();
-    let judged: Vec<Option<Judged>> = experiments.iter().map(|experiment| Judged::of(experiment)).collect();
+    let evaluated: Vec<Option<Evaluation>> = experiments.iter().map(|experiment| Evaluation::of(experiment)).collect();
     let groups = labels::groups(folders);
-    let known = |group: &Group| -> Vec<(&Experiment, &Judged)> {
-        let all = experiments.iter().zip(&judged).filter(|(experiment, _)| group.has(experiment));
-        all.filter_map(|(experiment, judged)| Some((*experiment, judged.as_ref()?))).collect()
+    let known = |group: &Group| -> Vec<(&Experiment, &Evaluation)> {
+        let all = experiments.iter().zip(&evaluated).filter(|(experiment, _)| group.has(experiment));
+        all.filter_map(|(experiment, evaluated)| Some((*experiment, evaluated.as_ref()?))).collect()
     };
-    // Published figures are of BlEmoRE's clips: beside those of another task they would mean nothing.
+    // Published results apply to BlEmoRE's labels only.
     let of_blemore =
         || groups.iter().filter(|group| group.is_blemore()).flat_map(|group| group.folders.iter().copied());
     let (beside_paper, lacking) = paper::section(&of_blemore().collect::<Vec<_>>());
@@ -80,7 +85,7 @@ fn html(folders: &[Folder], tests: &[TestSet], command: &str) -> (String, Vec<Mi
     let pairs = verdicts::pairs(folders, &experiments);
     let section = |id, title, body| Section { id, title, body };
     let mut sections = vec![
-        section("summary", "Summary", summary::section(folders, &groups, &experiments, &judged, &pairs, &missing)),
+        section("summary", "Summary", summary::section(folders, &groups, &experiments, &evaluated, &pairs, &missing)),
         section("scores", "Scores", each_group(&groups, scores::section)),
         section("test", "Test clips", test_set::section(tests)),
         section("comparisons", "Comparisons", verdicts::section(&pairs)),

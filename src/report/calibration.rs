@@ -1,4 +1,4 @@
-//! Whether scores mean what they say: how often clips with a score of about s show what was scored.
+//! Section "Calibration": observed frequencies against scores.
 
 use super::chart::{Anchor, Drawing, Frame, Ink, Scale, axes};
 use super::experiment::Experiment;
@@ -7,36 +7,37 @@ use crate::runs::ValidationClips;
 use crate::scoring::metrics::{Case, ECE_BINS, RankBy, Task, cases};
 use maud::{Markup, html};
 
-/// Bins of all scores; the largest ones have those of ECE.
+/// Number of bins for all scores; the largest scores use the bins of ECE.
 const BINS: usize = 10;
 const WIDTH: f64 = 360.0;
 const FRAME: Frame = Frame { left: 48.0, top: 26.0, right: 350.0, bottom: 250.0 };
-/// Height of the histogram below.
+/// Height of the histogram below, in pixels.
 const COUNTS: f64 = 46.0;
 
 /// Scores in bins of equal width from 0 to 1.
 struct Reliability {
-    /// How many there are, empty ones too
+    /// Number of bins, including empty ones
     bin_count: usize,
-    /// Those that hold any
+    /// Non-empty bins
     bins: Vec<Bin>,
+    /// Number of scores
     count: usize,
-    /// |score − observed|, mean over bins weighed by their count: of largest scores this is ECE
+    /// Mean of |score − observed| over bins, weighted by count; for the largest scores this is ECE
     distance: f64,
 }
 
 struct Bin {
-    /// From 0
+    /// Index of the bin
     place: usize,
     count: usize,
     /// Mean score
     score: f64,
-    /// Mean of what was observed
+    /// Mean observation
     observed: f64,
 }
 
 impl Reliability {
-    /// Of (score, observed) pairs, both in [0, 1].
+    /// Bins (score, observed) pairs, both in [0, 1].
     fn of(bin_count: usize, pairs: impl Iterator<Item = (f64, f64)>) -> Self {
         let mut sums = vec![(0, 0.0, 0.0); bin_count];
         for (score, observed) in pairs {
@@ -53,7 +54,7 @@ impl Reliability {
         Self { distance: errors.sum::<f64>() / (count as f64).max(1.0), count, bins, bin_count }
     }
 
-    /// Each clip's largest score, and whether that class is the label's largest, in the bins of ECE.
+    /// Bins each clip's largest score and whether its class is the largest of the label, in the bins of ECE.
     fn of_top<'a>(all: impl Iterator<Item = &'a ValidationClips>) -> Self {
         let cases = all.flat_map(|scored| cases(scored.scores.view(), scored.targets.view()));
         let pair = |case: Case| {
@@ -63,7 +64,7 @@ impl Reliability {
         Self::of(ECE_BINS, cases.filter_map(pair))
     }
 
-    /// Every score, and the share that the label gives the class.
+    /// Bins each score and the proportion of its class in the label.
     fn of_all<'a>(all: impl Iterator<Item = &'a ValidationClips>) -> Self {
         let wide = |x: &f32| f64::from(*x);
         Self::of(BINS, all.flat_map(move |scored| scored.scores.iter().map(wide).zip(scored.targets.iter().map(wide))))
@@ -77,35 +78,35 @@ pub fn section(experiments: &[&Experiment]) -> Markup {
     }
     let tops: Vec<_> = known.iter().map(|e| (e.colour, Reliability::of_top(e.scored()))).collect();
     let alls: Vec<_> = known.iter().map(|e| (e.colour, Reliability::of_all(e.scored()))).collect();
-    let told = |of: &dyn Fn(&Experiment) -> Option<String>| {
+    let text_of = |of: &dyn Fn(&Experiment) -> Option<String>| {
         let named = known.iter().filter_map(|experiment| Some((experiment, of(experiment)?)));
-        let told = named.map(|(e, text)| if experiments.len() > 1 { format!("{}: {text}", e.name) } else { text });
-        told.collect::<Vec<_>>().join("; ")
+        let texts = named.map(|(e, text)| if experiments.len() > 1 { format!("{}: {text}", e.name) } else { text });
+        texts.collect::<Vec<_>>().join("; ")
     };
-    let ece = told(&|experiment| Some(format!("ECE {}", experiment.spread(RankBy::Ece, false)?.text())));
-    let distances = told(&|experiment| {
+    let ece = text_of(&|experiment| Some(format!("ECE {}", experiment.spread(RankBy::Ece, false)?.text())));
+    let distances = text_of(&|experiment| {
         let (_, all) = alls.iter().find(|(colour, _)| *colour == experiment.colour)?;
-        Some(format!("mean distance from the diagonal {:.3} over {} scores", all.distance, all.count))
+        Some(format!("mean distance from the diagonal {:.3}, {} scores", all.distance, all.count))
     });
     let tasks: Vec<Task> = known.iter().map(|experiment| experiment.task()).collect();
     let (blemore, blends) = (tasks.iter().all(|task| task.blemore), tasks.iter().any(Task::has_blends));
     let (class, scores) =
         if blemore { ("emotion", "Scores of all emotions") } else { ("class", "Scores of all classes") };
     let top_caption = html! {
-        "Each clip's largest score against the share of clips whose label has that " (class) " as its largest, in " (ECE_BINS) " bins. "
-        @if blends { "Labels of blends are themselves below 1, so points above the diagonal are no fault. " }
+        "Largest score of each clip against the fraction of clips with that " (class) " as the largest of the label, in " (ECE_BINS) " bins. "
+        @if blends { "The largest value of a blend's label is below 1, so points above the diagonal are expected. " }
         @if !ece.is_empty() { (ece) " (mean over runs, as in the tables)." }
     };
     let all_caption = html! {
-        "Every " (class) "'s score against the mean share its label gives it: scores that mean what they say lie on the diagonal ("
+        "Score of every " (class) " against its mean proportion in the labels. Calibrated scores lie on the diagonal ("
         (distances) ")."
     };
     let key = || experiment_key(experiments, Ink::Line);
     html! {
         (legend(experiments))
         (Grid(vec![
-            figure("Largest score of a clip", top_caption, chart("Reliability of the largest score", "share that is right", &tops).with_key(key())),
-            figure(scores, all_caption, chart("Reliability of all scores", "share in the label", &alls).with_key(key())),
+            figure("Largest score of a clip", top_caption, chart("Reliability of the largest score", "fraction correct", &tops).with_key(key())),
+            figure(scores, all_caption, chart("Reliability of all scores", "proportion in the label", &alls).with_key(key())),
         ]))
     }
 }
@@ -135,14 +136,14 @@ fn chart(label: &str, what: &str, all: &[(usize, Reliability)]) -> Drawing {
         }
     }
     let below = ((FRAME.left + FRAME.right) / 2.0, floor + 16.0);
-    drawing.tick(Anchor::Middle, below, "score; below, how many have it");
+    drawing.tick(Anchor::Middle, below, "score (bottom: histogram)");
     drawing
 }
 
 fn tip(bin: &Bin, bin_count: usize) -> String {
     let [low, high] = [bin.place, bin.place + 1].map(|edge| edge as f64 / bin_count as f64);
     format!(
-        "scores {low:.2} to {high:.2}: {} of them\nmean score {:.3}\nobserved {:.3}",
+        "{} scores from {low:.2} to {high:.2}\nmean score {:.3}\nobserved {:.3}",
         bin.count, bin.score, bin.observed
     )
 }

@@ -1,6 +1,6 @@
 //! Charts as lists of shapes, see [`Drawing`].
 //!
-//! A chart is drawn about as wide as a phone, so that its text keeps its size; wider ones scroll within their figure.
+//! A chart is about as wide as a phone screen, so that its text is not scaled; wider charts scroll inside their figure.
 
 pub mod bars;
 pub mod boxes;
@@ -16,13 +16,13 @@ pub use drawing::Drawing;
 pub use ink::{Anchor, Ink};
 pub use scale::Scale;
 
-/// Width of a letter of an axis label, on average.
+/// Average width of a letter in an axis label, in pixels.
 const LETTER: f64 = 6.8;
 
-/// Longest label in letters; the rest shows on hovering.
-const LONGEST: usize = 28;
+/// Maximum letters of a label; the tooltip shows the full text.
+const MAX_LETTERS: usize = 28;
 
-/// The box within which values are drawn, in pixels.
+/// The plot area, in pixels.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
     pub left: f64,
@@ -31,7 +31,7 @@ pub struct Frame {
     pub bottom: f64,
 }
 
-/// Grid lines with their values: up the left side for `y`, along the bottom for `x`.
+/// Draws grid lines and tick labels: `y` on the left, `x` at the bottom; each with the axis title.
 pub fn axes(drawing: &mut Drawing, frame: Frame, x: Option<(&Scale, &str)>, y: Option<(&Scale, &str)>) {
     if let Some((y, name)) = y {
         for (value, text) in y.ticks() {
@@ -55,26 +55,26 @@ pub fn axes(drawing: &mut Drawing, frame: Frame, x: Option<(&Scale, &str)>, y: O
     }
 }
 
-/// Room that the longest of these labels takes.
-pub fn room<'a>(labels: impl IntoIterator<Item = &'a str>) -> f64 {
-    let longest = labels.into_iter().map(|label| label.chars().count().min(LONGEST)).max().unwrap_or(0);
-    12.0 + letters(longest)
+/// Returns the width of the longest label, in pixels.
+pub fn label_width<'a>(labels: impl IntoIterator<Item = &'a str>) -> f64 {
+    let letters_max = labels.into_iter().map(|label| label.chars().count().min(MAX_LETTERS)).max().unwrap_or(0);
+    12.0 + letters(letters_max)
 }
 
-/// Width of so many letters.
+/// Returns the width of `count` letters, in pixels.
 fn letters(count: usize) -> f64 {
     LETTER * count as f64
 }
 
-/// A label that fits into [`room`].
+/// Truncates a label to its maximum length.
 pub fn short(label: &str) -> String {
-    if label.chars().count() <= LONGEST {
+    if label.chars().count() <= MAX_LETTERS {
         return label.to_owned();
     }
-    label.chars().take(LONGEST - 1).chain(['…']).collect()
+    label.chars().take(MAX_LETTERS - 1).chain(['…']).collect()
 }
 
-/// Pixels with as many digits as can be seen.
+/// Formats pixels with one decimal.
 pub fn px(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)

@@ -1,19 +1,19 @@
-//! How training went: every epoch of every run thin, their mean thick.
+//! Section "Learning curves": every run as a thin line, the mean as a thick one.
 
 use super::chart::lines::{Line, Look, Panel, lines};
 use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
 use super::page::{Grid, capital, experiment_key, figure, legend};
-use super::run::Run;
+use super::run::ReportedRun;
 use crate::runs::EpochLog;
 use maud::{Markup, html};
 
-/// What is drawn of an epoch.
+/// A value that is drawn per epoch.
 struct Curve {
     title: &'static str,
     caption: &'static str,
     log: bool,
-    /// Drawn solid, and what is drawn dashed beside it
+    /// The solid line, and a dashed one for comparison
     solid: fn(&EpochLog) -> Option<f64>,
     dashed: Option<fn(&EpochLog) -> Option<f64>>,
 }
@@ -42,49 +42,49 @@ const CURVES: [Curve; 10] = [
     },
     Curve {
         title: "accuracy",
-        caption: "Share of validation clips whose largest score is that of the label's largest class.",
+        caption: "Fraction of validation clips whose predicted class (largest score) is the largest class of the label.",
         log: false,
         solid: |epoch| epoch.accuracy,
         dashed: None,
     },
     Curve {
         title: "UAR",
-        caption: "Mean over the classes of the share of their validation clips that are found.",
+        caption: "Unweighted average recall on the validation clips: mean recall over classes.",
         log: false,
         solid: |epoch| epoch.uar,
         dashed: None,
     },
     Curve {
         title: "learning rate",
-        caption: "Reduced when the validation loss stops falling.",
+        caption: "Reduced when the validation loss stops improving.",
         log: true,
         solid: |epoch| Some(epoch.lr),
         dashed: None,
     },
     Curve {
         title: "temperature τ",
-        caption: "Temperature of the gate's softmax: the lower, the sharper its weights.",
+        caption: "Temperature of the gate's softmax; lower values give sharper weights.",
         log: false,
         solid: |epoch| Some(f64::from(epoch.temperature)),
         dashed: None,
     },
     Curve {
         title: "encoders kept",
-        caption: "exp of the mean entropy of the weights over validation clips: n where all selected encoders weigh the same.",
+        caption: "exp(mean entropy of the weights) over validation clips; n if all selected encoders have equal weights.",
         log: false,
         solid: |epoch| epoch.gate.map(|gate| gate.encoders_kept),
         dashed: None,
     },
     Curve {
         title: "logit variance between clips",
-        caption: "Share of the variance of the gate's logits; at 0 the gate says the same for every clip.",
+        caption: "Fraction of the variance of the gate's logits that lies between clips; 0 if the gate gives every clip the same weights.",
         log: false,
         solid: |epoch| epoch.gate.map(|gate| gate.between_clips),
         dashed: None,
     },
     Curve {
         title: "domain loss",
-        caption: "Loss of the classifier that separates training from test clips; ln 2 = 0.693 is chance.",
+        caption: "Loss of the domain classifier (training vs. test clips); chance level is ln 2 = 0.693.",
         log: false,
         solid: |epoch| epoch.domain_loss,
         dashed: None,
@@ -92,7 +92,7 @@ const CURVES: [Curve; 10] = [
 ];
 
 pub fn section(experiments: &[&Experiment]) -> Markup {
-    // Without blends presence is accuracy.
+    // Without blends, presence equals accuracy.
     let blends = experiments.is_empty() || experiments.iter().any(|experiment| experiment.task().has_blends());
     let drawn = CURVES
         .iter()
@@ -102,15 +102,15 @@ pub fn section(experiments: &[&Experiment]) -> Markup {
     let runs: usize = experiments.iter().map(|e| e.runs.iter().filter(|run| !run.log.is_empty()).count()).sum();
     html! {
         @if !figures.is_empty() {
-            p { "Thin lines are single runs (" (runs) " in all), thick ones their mean, in which a finished run keeps its last value. \
-                 Training stops early when the validation loss no longer falls. Hover over a curve for its values." }
+            p { "Thin lines: single runs (" (runs) " in total). Thick lines: mean over runs, where a finished run keeps its last value. \
+                 Training stops early when the validation loss stops improving. Hover over a curve to see its values." }
             (legend(experiments))
             (Grid(figures))
         }
     }
 }
 
-/// `None` where no run has such a value, or all have the same at every epoch.
+/// Returns `None` if no run has the value, or the value is constant.
 fn draw(curve: &Curve, experiments: &[&Experiment]) -> Option<Drawing> {
     let mut all = Vec::new();
     for experiment in experiments {
@@ -152,7 +152,7 @@ fn of_experiment(
     singles.chain([average]).collect()
 }
 
-/// Over all runs. One that has finished holds its last value; beyond the end of one that has not, there is no mean.
+/// Returns the mean over runs. A finished run keeps its last value; the mean ends where an unfinished run ends.
 fn means(runs: &[Series]) -> Vec<(f64, f64)> {
     let mut epochs: Vec<f64> = runs.iter().flat_map(|run| &run.points).map(|(epoch, _)| *epoch).collect();
     epochs.sort_by(f64::total_cmp);
@@ -164,17 +164,17 @@ fn means(runs: &[Series]) -> Vec<(f64, f64)> {
     epochs.into_iter().filter_map(mean).collect()
 }
 
-/// One value of a run, epoch by epoch.
+/// One value of a run per epoch.
 struct Series {
-    /// (epoch, value), epochs rising; at least one
+    /// (epoch, value), at least one, in ascending order of epochs
     points: Vec<(f64, f64)>,
-    /// No epochs will follow
+    /// The run is finished
     finished: bool,
 }
 
 impl Series {
-    /// `None` where the run has no such value.
-    fn of(run: &Run, value: fn(&EpochLog) -> Option<f64>) -> Option<Self> {
+    /// Returns `None` if the run has no such value.
+    fn of(run: &ReportedRun, value: fn(&EpochLog) -> Option<f64>) -> Option<Self> {
         let points = run.log.iter().filter_map(|epoch| Some((f64::from(epoch.epoch), value(epoch)?)));
         let points: Vec<(f64, f64)> = points.collect();
         (!points.is_empty()).then(|| Self { points, finished: run.summary.is_some() })
@@ -184,7 +184,7 @@ impl Series {
         self.points[self.points.len() - 1].0
     }
 
-    /// The value at an epoch or, where it has none, the one before.
+    /// Returns the value at an epoch, or the last one before it.
     fn at(&self, epoch: f64) -> Option<f64> {
         let known = self.finished || epoch <= self.last_epoch();
         let (_, value) = self.points.iter().rev().find(|(at, _)| *at <= epoch).filter(|_| known)?;
@@ -194,7 +194,7 @@ impl Series {
 
 /// `0.412 (0.388 to 0.431, 5 runs)`
 fn tip(experiment: &Experiment, curve: &Curve, epoch: usize) -> Option<String> {
-    let told = |value: fn(&EpochLog) -> Option<f64>| -> Option<String> {
+    let text_of = |value: fn(&EpochLog) -> Option<f64>| -> Option<String> {
         let epoch = epoch as f64;
         let runs = experiment.runs.iter().filter_map(|run| Series::of(run, value));
         let known: Vec<(f64, bool)> = runs.filter_map(|run| Some((run.at(epoch)?, run.last_epoch() < epoch))).collect();
@@ -203,7 +203,7 @@ fn tip(experiment: &Experiment, curve: &Curve, epoch: usize) -> Option<String> {
         let text = |value: f64| if curve.log { format!("{value:.1e}") } else { format!("{value:.4}") };
         let ended = match known.iter().filter(|(_, ended)| *ended).count() {
             0 => String::new(),
-            ended => format!(", {ended} finished before"),
+            ended => format!(", {ended} finished earlier"),
         };
         match known.len() {
             0 => None,
@@ -214,8 +214,8 @@ fn tip(experiment: &Experiment, curve: &Curve, epoch: usize) -> Option<String> {
             }
         }
     };
-    let solid = told(curve.solid);
-    let dashed = curve.dashed.and_then(told).map(|text| format!("training {text}"));
+    let solid = text_of(curve.solid);
+    let dashed = curve.dashed.and_then(text_of).map(|text| format!("training {text}"));
     let parts: Vec<String> = [solid, dashed].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("{}: {}", experiment.name, parts.join("\n")))
 }

@@ -1,4 +1,4 @@
-//! What the gate does with the encoders, as figures 3 to 6 of the paper show it.
+//! Section "Encoders": fusion weights, as in figures 3 to 6 of the paper.
 
 use super::chart::Ink;
 use super::chart::bars::{Bar, bars};
@@ -11,18 +11,18 @@ use crate::data::Modality;
 use crate::host::ui::count;
 use maud::{Markup, html};
 
-/// Encoders in a figure; the table has them all.
+/// Maximum number of encoders in a figure; the table lists all.
 const DRAWN: usize = 40;
 
 pub fn section(experiments: &[&Experiment]) -> Markup {
-    // A single encoder has all the weight.
+    // A single encoder always has weight 1.
     each(experiments, |experiment| {
         let weights = experiment.weights.as_ref().filter(|weights| weights.encoders.len() > 1)?;
         Some(of_experiment(experiment, weights))
     })
 }
 
-/// Colour of a modality, by number.
+/// Returns the colour number of a modality.
 pub fn colour(modality: Modality) -> usize {
     match modality {
         Modality::Video => 0,
@@ -33,14 +33,14 @@ pub fn colour(modality: Modality) -> usize {
     }
 }
 
-/// The same for a drawing that is saved.
+/// Returns the key of a saved drawing: colours of modalities.
 fn key(importance: &[Importance]) -> Vec<(Ink, String)> {
     let all = Modality::distinct(importance.iter().map(|encoder| encoder.modality));
     let named = all.iter().map(|modality| (Ink::Bar(colour(*modality)), modality.to_string()));
     if all.len() > 1 { named.collect() } else { Vec::new() }
 }
 
-/// Which colour is which modality, of those that occur; nothing to say of a single one.
+/// Legend of the modalities; empty if there is only one.
 pub fn legend(modalities: impl Iterator<Item = Modality>) -> Markup {
     let all = Modality::distinct(modalities);
     if all.len() < 2 {
@@ -55,7 +55,7 @@ fn of_experiment(experiment: &Experiment, weights: &Weights) -> Markup {
     let drawn = &ranked[..ranked.len().min(DRAWN)];
     let (clips, blemore) = (experiment.clips(), experiment.task().blemore);
     let of = if drawn.len() < ranked.len() {
-        format!(" The {DRAWN} most important of {} encoders.", ranked.len())
+        format!(" Shown: the {DRAWN} most important of {} encoders.", ranked.len())
     } else {
         String::new()
     };
@@ -69,7 +69,7 @@ fn of_experiment(experiment: &Experiment, weights: &Weights) -> Markup {
             stability(weights, drawn, &of, blemore),
             distribution(drawn, ranked.len(), weights.kind(), &format!("{clips}.{of}"), blemore),
         ]))
-        @let caption = format!("Weights of every encoder over all clips of all runs: {}.", weights.kind().title());
+        @let caption = format!("Weight of every encoder over all clips of all runs ({}).", weights.kind().title());
         (folded("Every encoder as a table", table(&ranked, &caption)))
     }
 }
@@ -84,7 +84,7 @@ fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str, blemore
         value: group.mean,
         colour: colour(group.modality),
         tip: format!(
-            "{}: {}\nmean weight of one {:.4}\nall together {:.1} % of the weight\nkept for {:.1} % of the clips",
+            "{}: {}\nmean weight per encoder {:.4}\ntotal weight {:.1} %\nselected for {:.1} % of the clips",
             group.modality,
             count(group.encoders, "encoder"),
             group.mean,
@@ -96,8 +96,8 @@ fn by_modality(importance: &[Importance], kind: WeightKind, clips: &str, blemore
     let totals: Vec<String> =
         groups.iter().map(|group| format!("{} {:.1} %", group.modality, 100.0 * group.total)).collect();
     let caption = html! {
-        "Mean weight of one encoder of each group (" (kind.title()) "), over " (clips) "; dashed: 1/K, all alike. All weight together: " (totals.join(", ")) "."
-        (published(blemore, "visual encoders weigh most, audio encoders add less."))
+        "Mean weight per encoder of each modality (" (kind.title()) ") over " (clips) ". Dashed: 1/K (equal weights). Total weight: " (totals.join(", ")) "."
+        (published(blemore, "visual encoders have the largest weights, audio encoders smaller ones."))
     };
     let uniform = 1.0 / importance.len() as f64;
     figure(
@@ -119,7 +119,7 @@ fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str, blem
         value: encoder.selection_frequency,
         colour: colour(encoder.modality),
         tip: format!(
-            "{}\nkept for {:.1} % of the clips\nmean weight {:.4}",
+            "{}\nselected for {:.1} % of the clips\nmean weight {:.4}",
             encoder.name,
             100.0 * encoder.selection_frequency,
             encoder.mean
@@ -127,15 +127,15 @@ fn selection(drawn: &[Importance], share: Option<(usize, f64)>, from: &str, blem
     };
     let drawing: Vec<Bar> = by_frequency.iter().map(bar).collect();
     let caption = html! {
-        "Share of clips for which each encoder is among those kept, over " (from)
-        @if let Some((n, _)) = share { " With n = " (n) " kept, all alike would be at the dashed line." }
-        (published(blemore, "a few encoders are kept for most clips, the others ever less, gradually."))
+        "Fraction of clips for which each encoder is selected, over " (from)
+        @if let Some((n, _)) = share { " Dashed: n/K with n = " (n) " (uniform selection)." }
+        (published(blemore, "a few encoders are selected for most clips; the frequency of the others declines gradually."))
     };
     let reference = share.map(|(_, share)| (share, "n/K"));
     figure(
         &numbered(blemore, 4, "selection frequency"),
         caption,
-        bars("Selection frequency", "share of clips", &drawing, reference).with_key(key(drawn)),
+        bars("Selection frequency", "fraction of clips", &drawing, reference).with_key(key(drawn)),
     )
 }
 
@@ -148,15 +148,15 @@ fn distribution(drawn: &[Importance], k: usize, kind: WeightKind, from: &str, bl
             mean: encoder.mean,
             colour: colour(encoder.modality),
             tip: format!(
-                "{}\nmean {:.4} ± {:.4}\nmedian {median:.4}, middle half {p25:.4} to {p75:.4}\n5th to 95th percentile {p5:.4} to {p95:.4}\nleast {least:.4}, greatest {most:.4}",
+                "{}\nmean {:.4} ± {:.4}\nmedian {median:.4}, quartiles {p25:.4} to {p75:.4}\n5th to 95th percentile {p5:.4} to {p95:.4}\nminimum {least:.4}, maximum {most:.4}",
                 encoder.name, encoder.mean, encoder.std
             ),
         }
     };
     let drawing: Vec<Distribution> = drawn.iter().map(one).collect();
     let caption = html! {
-        "Of the " (kind.title()) ". Boxes span the middle half of the clips, whiskers the 5th to the 95th percentile; bar: median, ring: mean. Over " (from)
-        (published(blemore, "OpenFace is always high, emotion2vec high but broad, CLAP and HiCMAE low."))
+        "Distribution of the " (kind.title()) " over " (from) " Box: quartiles; whiskers: 5th and 95th percentile; bar: median; ring: mean."
+        (published(blemore, "OpenFace has consistently high weights, emotion2vec high but widely spread ones, CLAP and HiCMAE low ones."))
     };
     figure(
         &numbered(blemore, 6, "distribution of weights"),
@@ -166,7 +166,7 @@ fn distribution(drawn: &[Importance], k: usize, kind: WeightKind, from: &str, bl
 }
 
 fn stability(weights: &Weights, drawn: &[Importance], of: &str, blemore: bool) -> Markup {
-    // Between folds it takes two.
+    // Stability needs at least two runs.
     if weights.runs.len() < 2 {
         return html! {};
     }
@@ -186,16 +186,16 @@ fn stability(weights: &Weights, drawn: &[Importance], of: &str, blemore: bool) -
     let drawing = heatmap("Mean weight of every encoder in every run", &rows, &columns, (width, 18.0), cell);
     let correlations: Vec<f64> = analysis::stability(weights).iter().filter_map(|pair| pair.spearman).collect();
     let caption = html! {
-        "Mean " (weights.kind().title()) ", in percent, over each run's own validation clips." (of) " "
+        "Mean " (weights.kind().title()) " in percent, over the validation clips of each run." (of) " "
         @if let Some((mean, least)) = mean_and_least(&correlations) {
-            "Spearman's ρ of the encoders' ranks between two runs: mean " (format!("{mean:.2}")) ", lowest " (format!("{least:.2}")) "."
+            "Spearman's ρ of the encoder ranking between runs: mean " (format!("{mean:.2}")) ", minimum " (format!("{least:.2}")) "."
         }
-        (published(blemore, "the ranking is largely the same in all folds."))
+        (published(blemore, "the ranking is similar in all folds."))
     };
     figure(&numbered(blemore, 5, "importance by fold"), caption, drawing)
 }
 
-/// Without the seed where all have the same.
+/// Returns the names of the runs, without the seed if all have the same.
 fn run_names(weights: &Weights) -> Vec<String> {
     let names = || weights.runs.iter().map(|run| run.name.as_str());
     let seed = |name: &str| name.split_once(" fold").map(|(seed, _)| seed.to_owned());
@@ -212,7 +212,7 @@ fn run_names(weights: &Weights) -> Vec<String> {
         .collect()
 }
 
-/// `None` of no values.
+/// Returns mean and minimum, `None` for no values.
 pub fn mean_and_least(values: &[f64]) -> Option<(f64, f64)> {
     let least = values.iter().copied().min_by(f64::total_cmp)?;
     Some((values.iter().sum::<f64>() / values.len() as f64, least))

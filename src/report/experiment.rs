@@ -1,7 +1,7 @@
-//! What was trained and how it went: one run, or the runs of a cross-validation, as far as their folder can be read.
+//! A run or a cross-validation, with everything that can be read from its folder.
 
 use super::files::{self, Missing};
-use super::run::Run;
+use super::run::ReportedRun;
 use super::setting::Setting;
 use crate::analysis::{Analysis, RunWeights, Weights};
 use crate::config::DecodeConfig;
@@ -18,11 +18,11 @@ use crate::scoring::scores::{LabelScores, Row, Scores, Spread};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// A configuration that was trained.
+/// A trained configuration with its runs.
 pub struct Experiment {
-    /// By number, the same everywhere on the page
+    /// Colour number on the page
     pub colour: usize,
-    /// What tells it from the others in the report
+    /// Name in the report, unique
     pub name: String,
     pub path: PathBuf,
     pub command: Option<String>,
@@ -30,30 +30,30 @@ pub struct Experiment {
     pub device: Option<DeviceInfo>,
     pub seconds: Option<f64>,
     pub setting: Setting,
-    /// C names; empty where no file told them
+    /// C names; empty if unknown
     pub classes: Vec<String>,
     /// Index of the class that never blends
     pub neutral: Option<usize>,
-    /// Of a finished cross-validation
+    /// The pool, for a finished cross-validation
     pub data: Option<DataInfo>,
-    /// Seed by seed, fold by fold
-    pub runs: Vec<Run>,
-    /// What it reaches; `None` where no run can tell
+    /// Runs by seed, then fold
+    pub runs: Vec<ReportedRun>,
+    /// Scores; `None` if no run has any
     pub row: Option<Row>,
-    /// What is reached on the same clips without looking
+    /// Constant-prediction baselines on the same clips
     pub trivial: Vec<Row>,
-    /// Of all runs together, for a model that is trained on every clip
+    /// Thresholds searched on all validation clips, for a model trained on all clips
     pub thresholds: Option<Thresholds>,
-    /// Of a nested cross-validation
+    /// Optimism of selection, for a nested cross-validation
     pub nested: Option<Optimism>,
     pub weights: Option<Weights>,
     pub analysis: Option<Analysis>,
 }
 
 impl Experiment {
-    /// One run.
+    /// Reads a run.
     pub fn of_run(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Self {
-        let run = Run::read(path, "run", missing);
+        let run = ReportedRun::read(path, "run", missing);
         let mut experiment = Self::new(path, name, vec![run], missing);
         if let Some(summary) = &experiment.runs[0].summary {
             experiment.command = Some(summary.command.clone());
@@ -66,21 +66,23 @@ impl Experiment {
         experiment
     }
 
-    /// A cross-validation; `summary` is `None` where it has not ended or its summary cannot be read.
+    /// Reads a cross-validation; `summary` is `None` if it is unfinished or its summary is unreadable.
     pub fn of_cv(path: &Path, name: &str, summary: Option<CvSummary>, missing: &mut Vec<Missing>) -> Self {
         let folders = match &summary {
             Some(summary) => summary.runs.iter().map(|run| run.folder.clone()).collect(),
             None => files::run_folders(path),
         };
-        let mut runs: Vec<Run> =
-            folders.iter().map(|folder| Run::read(&path.join(folder), &files::run_name(folder), missing)).collect();
+        let mut runs: Vec<ReportedRun> = folders
+            .iter()
+            .map(|folder| ReportedRun::read(&path.join(folder), &files::run_name(folder), missing))
+            .collect();
         if let Some(summary) = &summary {
-            for (run, told) in runs.iter_mut().zip(&summary.runs) {
-                run.name = format!("seed {} fold {}", told.seed, told.fold);
-                run.fold = Some(told.fold);
-                run.seed = Some(told.seed);
-                run.official = Some(told.official);
-                run.honest = told.honest;
+            for (run, entry) in runs.iter_mut().zip(&summary.runs) {
+                run.name = format!("seed {} fold {}", entry.seed, entry.fold);
+                run.fold = Some(entry.fold);
+                run.seed = Some(entry.seed);
+                run.official = Some(entry.official);
+                run.honest = entry.honest;
             }
         }
         let mut experiment = Self::new(path, name, runs, missing);
@@ -103,14 +105,14 @@ impl Experiment {
         experiment
     }
 
-    /// With what the runs' own files tell.
-    fn new(path: &Path, name: &str, runs: Vec<Run>, missing: &mut Vec<Missing>) -> Self {
+    /// Returns an experiment with the contents of the runs' files.
+    fn new(path: &Path, name: &str, runs: Vec<ReportedRun>, missing: &mut Vec<Missing>) -> Self {
         let config = files::toml(&path.join("config.toml"));
         let mut config = config.unwrap_or_else(|why| {
             missing.push(Missing::new(format!("configuration of {name}"), why, None));
             toml::Table::new()
         });
-        // No key of the configuration, but two that differ in it were not trained alike.
+        // Not a configuration key, but experiments that differ in it were trained differently.
         if runs.iter().any(|run| run.nested) {
             config.insert("cv".into(), toml::Table::from_iter([("nested".to_owned(), true.into())]).into());
         }
@@ -140,10 +142,10 @@ impl Experiment {
         }
     }
 
-    /// What follows from all of it: scores and weights over the runs, the analysis, and what is missing of them.
+    /// Derives scores and weights over the runs, and reads the analysis; records missing parts.
     fn complete(&mut self, missing: &mut Vec<Missing>) {
         if self.row.is_none() {
-            let scores: Vec<Score> = self.runs.iter().filter_map(Run::score).collect();
+            let scores: Vec<Score> = self.runs.iter().filter_map(ReportedRun::score).collect();
             let official = (!scores.is_empty()).then(|| Scores::of(&scores, self.task().pairs > 0));
             self.row = official.map(|official| Row {
                 name: self.name.clone(),
@@ -163,17 +165,17 @@ impl Experiment {
             let labels = LabelScores::of(&scored.iter().map(measures).collect::<Vec<_>>());
             let trivial = cv::trivial(&scored, &self.classes);
             let whole = scored.len() == self.runs.len();
-            // Older versions tell of these neither accuracy nor UAR.
+            // Summaries of older versions lack accuracy and UAR of these baselines.
             if whole && self.trivial.iter().all(|row| row.labels.is_none()) || self.trivial.is_empty() {
                 self.trivial = trivial;
             }
-            // Summaries of older versions have none; what is left of a damaged folder would not be that of all runs.
+            // Summaries of older versions lack label scores. An incomplete folder does not represent all runs.
             if let Some(row) = self.row.as_mut().filter(|row| row.labels.is_none() && whole) {
                 row.labels = Some(labels);
             }
         }
         let k = self.setting.encoders.len();
-        let weights = |run: &Run| {
+        let weights = |run: &ReportedRun| {
             let scored = run.scored.as_ref()?;
             Some(RunWeights { name: run.name.clone(), w: scored.w.clone(), a: scored.a.clone() })
         };
@@ -182,8 +184,9 @@ impl Experiment {
             let encoders = self.setting.encoders.clone();
             self.weights = Some(Weights { encoders, runs, unfinished: Vec::new(), held_out: true });
         } else if !runs.is_empty() {
-            let why =
-                format!("the runs' weights are not those of {k} encoders: no model.safetensors tells their names");
+            let why = format!(
+                "found weights of another number of encoders than {k}, the number of names in model.safetensors"
+            );
             missing.push(Missing::new(format!("encoder weights of {}", self.name), why, None));
         }
         self.read_analysis(missing);
@@ -193,10 +196,8 @@ impl Experiment {
         let folder = self.path.join("analysis");
         let (why, damage) = match Analysis::read(&folder) {
             Ok(analysis) if analysis.cka.is_some() => return self.analysis = Some(analysis),
-            Ok(_) => ("the analysis was made without the pool".to_owned(), false),
-            Err(_) if !folder.exists() => {
-                ("it is computed from the models and the pool, which takes a command of its own".to_owned(), false)
-            }
+            Ok(_) => ("the analysis was run without --data".to_owned(), false),
+            Err(_) if !folder.exists() => ("not computed yet".to_owned(), false),
             Err(error) => (format!("{error:#}"), true),
         };
         let (data, reading) = self.pool_arguments();
@@ -206,16 +207,16 @@ impl Experiment {
         missing.push(Missing { damage, ..Missing::new(what, why, Some(remedy)) });
     }
 
-    /// The pool as it was named, DATA where nobody knows, and the options that it was read with, each after a space.
+    /// Returns the path of the pool (DATA if unknown) and the options that it was loaded with, each after a space.
     pub fn pool_arguments(&self) -> (String, String) {
         files::pool_arguments(&self.path, self.command.as_deref())
     }
 
-    /// What its labels can give: those of the training clips where a summary tells them, else those of the validation clips.
+    /// Returns the kind of labels: of the training clips if a summary records it, otherwise of the validation clips.
     pub fn task(&self) -> Task {
         let of_clips = || {
             let task = Task::of(&self.classes, self.scored().flat_map(|scored| &scored.truths));
-            // Where no clips can be read, the log tells whether there were pairs.
+            // Without readable clips, the log shows whether there were pairs.
             let logged = self.runs.iter().flat_map(|run| &run.log).any(|epoch| epoch.salience.is_some());
             let unread = self.scored().next().is_none() && logged;
             Task { pairs: task.pairs.max(usize::from(unread)), ..task }
@@ -223,27 +224,27 @@ impl Experiment {
         self.data.as_ref().map_or_else(of_clips, DataInfo::task)
     }
 
-    /// A metric over all runs, where its labels give it.
+    /// Returns a metric over all runs, `None` if it does not apply to the labels.
     pub fn spread(&self, metric: RankBy, honest: bool) -> Option<Spread> {
         self.row.as_ref()?.spread(metric, honest).filter(|_| metric.applies(&self.task()))
     }
 
-    /// How its scores are decoded.
+    /// Returns the decoding settings.
     pub fn decode(&self) -> DecodeConfig {
         self.setting.decode(self.task().has_blends())
     }
 
-    /// What the runs that can be read said about their validation clips.
+    /// Iterates over the readable validation clips of the runs.
     pub fn scored(&self) -> impl Iterator<Item = &ValidationClips> {
         self.runs.iter().filter_map(|run| run.scored.as_ref())
     }
 
-    /// Clips that were held out, each once.
+    /// Returns the number of distinct held-out clips.
     pub fn distinct_clips(&self) -> usize {
         self.scored().flat_map(|scored| &scored.names).collect::<HashSet<_>>().len()
     }
 
-    /// `2456 clips`, or `2456 clips × 3 seeds`: what figures over all runs are made from.
+    /// Returns the clips behind figures over all runs: `2456 clips` or `2456 clips × 3 seeds`.
     pub fn clips(&self) -> String {
         let all: usize = self.scored().map(|scored| scored.names.len()).sum();
         match (all, self.distinct_clips()) {
@@ -251,11 +252,11 @@ impl Experiment {
             (all, different) if all % different == 0 => {
                 format!("{} × {} seeds", count(different, "clip"), all / different)
             }
-            (all, different) => format!("{} of {}", count(all, "judgement"), count(different, "clip")),
+            (all, different) => format!("{} of {}", count(all, "prediction"), count(different, "clip")),
         }
     }
 
-    /// `5 folds`, `5 folds × 3 seeds` or `1 run`.
+    /// Returns `5 folds`, `5 folds × 3 seeds` or `1 run`.
     pub fn shape(&self) -> String {
         let folds: HashSet<_> = self.runs.iter().map(|run| run.fold).collect();
         match (self.runs.len(), folds.len()) {

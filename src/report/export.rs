@@ -1,7 +1,7 @@
-//! Figures and tables as files: SVG and PDF, CSV and LaTeX, under names that stay the same.
+//! Figures and tables as files: SVG and PDF, CSV and LaTeX, under stable names.
 //!
-//! `html!` turns everything into text at once. Figures and tables therefore note themselves here while a page is made, so that
-//! whatever is on a page can be saved without further code.
+//! `html!` renders to text immediately. Figures and tables therefore register here while the page is rendered, so that all of
+//! them can be saved.
 
 pub mod csv;
 mod font;
@@ -17,13 +17,14 @@ use std::cell::RefCell;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// A figure or a table of a page.
+/// A figure or a table of a report.
 pub struct Exhibit {
-    /// Of its files, without extension: `fig-importance-by-modality`, `table-scores`
+    /// File name without extension: `fig-importance-by-modality`, `table-scores`
     pub name: String,
-    pub content: Content,
+    pub(super) content: Content,
 }
 
+/// Contents of the files.
 pub enum Content {
     Figure(Drawing),
     Table { csv: String, latex: String },
@@ -31,7 +32,7 @@ pub enum Content {
 
 #[derive(Default)]
 struct Notes {
-    /// Part of the page that is being made, for the names
+    /// Part of the page that is being rendered, for the names
     part: Option<String>,
     exhibits: Vec<Exhibit>,
 }
@@ -40,14 +41,14 @@ thread_local! {
     static NOTES: RefCell<Notes> = RefCell::default();
 }
 
-/// Makes a page, and returns the figures and tables on it, too.
+/// Renders a page; returns it with its figures and tables.
 pub fn collect<T>(make: impl FnOnce() -> T) -> (T, Vec<Exhibit>) {
     NOTES.set(Notes::default());
     let made = make();
     (made, NOTES.take().exhibits)
 }
 
-/// Makes a part of a page; names of figures and tables in it end with the part's.
+/// Renders a part of a page; the names of its figures and tables end with `part`.
 pub fn within<T>(part: &str, make: impl FnOnce() -> T) -> T {
     let before = NOTES.with_borrow_mut(|notes| notes.part.replace(slug(part)));
     let made = make();
@@ -55,16 +56,16 @@ pub fn within<T>(part: &str, make: impl FnOnce() -> T) -> T {
     made
 }
 
-/// The same where there are several parts; a single one needs no name.
+/// Renders one of several parts as [`within`]; a single part adds no name.
 pub fn within_one_of<T>(parts: usize, part: &str, make: impl FnOnce() -> T) -> T {
     if parts > 1 { within(part, make) } else { make() }
 }
 
-/// Notes a figure or a table, and returns its name.
+/// Registers a figure or a table and returns its unique name.
 pub fn note(stem: &str, content: Content) -> String {
     NOTES.with_borrow_mut(|notes| {
         let name = match &notes.part {
-            // Titles of some figures begin with the part's name.
+            // Some titles already begin with the part's name.
             Some(part) if !stem.starts_with(&format!("fig-{part}-")) => format!("{stem}-{part}"),
             _ => stem.to_owned(),
         };
@@ -76,15 +77,15 @@ pub fn note(stem: &str, content: Content) -> String {
     })
 }
 
-/// `Figure 3: importance by modality` → `fig-importance-by-modality`: the paper's numbers are in titles beside BlEmoRE's labels
-/// only, and the same figure has the same name for all labels.
+/// Returns `fig-importance-by-modality` for `Figure 3: importance by modality`: only titles for BlEmoRE's labels have the
+/// paper's numbers, so names omit them.
 pub fn figure_stem(title: &str) -> String {
     let numbered = title.strip_prefix("Figure ").and_then(|rest| rest.split_once(": "));
     let numbered = numbered.filter(|(number, _)| number.parse::<usize>().is_ok());
     format!("fig-{}", slug(numbered.map_or(title, |(_, rest)| rest)))
 }
 
-/// Small letters, digits and hyphens.
+/// Reduces a text to lower-case letters, digits and hyphens.
 pub fn slug(text: &str) -> String {
     let plain: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
@@ -92,16 +93,18 @@ pub fn slug(text: &str) -> String {
     if words.is_empty() { "unnamed".into() } else { words.join("-") }
 }
 
-/// What was written, and what of it is not as on the page.
+/// The files of [`write`].
 pub struct Written {
+    /// Paths of the files
     pub files: Vec<PathBuf>,
+    /// Differences from the page
     pub warnings: Vec<String>,
 }
 
-/// Writes two files for each figure and table. `force`: replace files of these names.
+/// Writes two files for each figure and table; `force` overwrites existing files.
 ///
 /// # Errors
-/// One of the files exists and `force` is not given, then nothing is written; or one cannot be written.
+/// An existing file without `force` (nothing is written), or a file that cannot be written.
 pub fn write(exhibits: &[Exhibit], folder: &Path, force: bool) -> Result<Written> {
     let path = |exhibit: &Exhibit, extension: &str| folder.join(format!("{}.{extension}", exhibit.name));
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
@@ -114,7 +117,7 @@ pub fn write(exhibits: &[Exhibit], folder: &Path, force: bool) -> Result<Written
                     let unknown: String = pdf.unknown.iter().collect();
                     let path = path(exhibit, "pdf");
                     warnings.push(format!(
-                        "{}: characters that the standard PDF fonts lack are shown as \"?\": {unknown}; use the SVG instead",
+                        "{}: the standard PDF fonts lack {unknown}, shown as \"?\"; use the SVG file instead",
                         path.display()
                     ));
                 }
@@ -130,10 +133,7 @@ pub fn write(exhibits: &[Exhibit], folder: &Path, force: bool) -> Result<Written
     let existing: Vec<&PathBuf> = files.iter().map(|(path, _)| path).filter(|path| !force && path.exists()).collect();
     if let Some(first) = existing.first() {
         let others = if existing.len() > 1 { format!(" and {} more", existing.len() - 1) } else { String::new() };
-        bail!(
-            "{}{others}: found existing files, expected none of these names; add --force to replace them",
-            first.display()
-        );
+        bail!("{}{others}: found existing files, expected none; overwrite them with --force", first.display());
     }
     std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
     for (path, bytes) in &files {

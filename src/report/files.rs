@@ -1,4 +1,4 @@
-//! Small readers whose errors become lines of the report's list of what is missing.
+//! File readers whose errors become entries in the report's list of missing parts.
 
 use crate::data::Reading;
 use crate::host::ui;
@@ -7,41 +7,47 @@ use crate::sweep::folder::TrialFolder;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
-/// Something that a complete folder would have shown.
+/// A missing or unreadable part of the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
+    /// The part
     pub what: String,
+    /// The reason
     pub why: String,
-    /// The command that would give it
+    /// Command line that creates the part
     pub remedy: Option<String>,
-    /// Of a folder that is damaged or not finished; else nobody asked for it yet
+    /// Whether the folder is damaged or unfinished; otherwise the part is optional
     pub damage: bool,
 }
 
 impl Missing {
-    pub fn new(what: impl Into<String>, why: impl Into<String>, remedy: Option<String>) -> Self {
+    pub(super) fn new(what: impl Into<String>, why: impl Into<String>, remedy: Option<String>) -> Self {
         Self { what: what.into(), why: why.into(), remedy, damage: true }
     }
 
-    /// What further commands would add to a folder that is complete.
-    pub fn more(what: impl Into<String>, why: impl Into<String>, remedy: Option<String>) -> Self {
+    /// An optional part, which another command adds to a complete folder.
+    pub(super) fn more(what: impl Into<String>, why: impl Into<String>, remedy: Option<String>) -> Self {
         Self { damage: false, ..Self::new(what, why, remedy) }
     }
 }
 
+/// Reads a JSON file.
+///
 /// # Errors
-/// A line that says why there is none.
+/// The reason, in one line.
 pub fn json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
     let text = text(path)?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: not as expected: {error}", path.display()))
+    serde_json::from_str(&text).map_err(|error| format!("{}: unexpected contents: {error}", path.display()))
 }
 
+/// Reads a TOML file.
+///
 /// # Errors
-/// As [`json`].
+/// The reason, in one line.
 pub fn toml(path: &Path) -> Result<toml::Table, String> {
     text(path)?
         .parse()
-        .map_err(|error: toml::de::Error| format!("{}: not as expected: {}", path.display(), error.message()))
+        .map_err(|error: toml::de::Error| format!("{}: unexpected contents: {}", path.display(), error.message()))
 }
 
 fn text(path: &Path) -> Result<String, String> {
@@ -51,23 +57,23 @@ fn text(path: &Path) -> Result<String, String> {
     })
 }
 
-/// Run folders below a cross-validation, seed by seed, fold by fold.
+/// Returns the run folders of a cross-validation, by seed, then fold.
 pub fn run_folders(path: &Path) -> Vec<String> {
     runs::run_folders(path).into_iter().map(|(seed, fold)| runs::folder(seed, fold)).collect()
 }
 
-/// `seed-0/fold-1` as `seed 0 fold 1`.
+/// Returns `seed 0 fold 1` for `seed-0/fold-1`.
 pub fn run_name(folder: &str) -> String {
     folder.replace(['-', '/'], " ")
 }
 
-/// A path as one would type it.
+/// Quotes a path for a shell.
 pub fn shown(path: &Path) -> String {
     ui::quoted(&path.display().to_string())
 }
 
-/// The pool and the options that it was read with, each after a space: as the trial in this folder says, else as the command
-/// did; DATA where neither is known.
+/// Returns the path of the pool and the options that it was loaded with, each after a space: from the `trial.toml` in the folder,
+/// otherwise from the command line; DATA if unknown.
 pub fn pool_arguments(folder: &Path, command: Option<&str>) -> (String, String) {
     if let Ok(trial) = (TrialFolder { path: folder.to_owned() }).read() {
         return (shown(&trial.data), trial.reading().arguments());

@@ -1,4 +1,4 @@
-//! A folder that a command left, whatever its kind, and what is missing of it.
+//! A result folder of any kind, and its missing parts.
 
 use super::experiment::Experiment;
 use super::files::{self, Missing};
@@ -15,52 +15,57 @@ use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
+/// The command that wrote a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// `train`
     Run,
+    /// `cv`
     Cv,
+    /// `baselines`
     Baselines,
+    /// `sweep`
     Sweep,
 }
 
-/// One of the folders that a report is made from.
+/// A result folder, as far as it can be read.
 pub struct Folder {
-    /// Its last part, or all of its path where two would be called the same
+    /// Unique name in the report: the last part of the path, or the whole path
     pub name: String,
     pub path: PathBuf,
     pub kind: Kind,
-    /// The run or the cross-validation; of a sweep its best trial
+    /// The run or cross-validation; for a sweep, its best trial
     pub experiment: Option<Experiment>,
-    /// What baselines and trials reach
+    /// Scores of baselines or trials
     pub methods: Vec<Method>,
-    /// Of a sweep, in its order
+    /// Trials of a sweep, by number
     pub trials: Vec<Trial>,
-    /// Of a sweep: which trials lie within noise of the best
+    /// Trials of a sweep within noise of the best
     pub noise: Option<String>,
-    /// Of a sweep: what ranks its trials
+    /// Ranking metric of a sweep
     pub rank_by: Option<RankBy>,
-    /// Of baselines: their out-of-fold scores by name
+    /// Out-of-fold scores of baselines, by name
     pub baselines: Vec<(String, System)>,
     pub command: Option<String>,
     pub versions: Option<Versions>,
     pub device: Option<DeviceInfo>,
     pub seconds: Option<f64>,
     pub missing: Vec<Missing>,
-    /// What its labels can give, where a file tells
+    /// Kind of labels; `None` if unknown
     pub task: Option<Task>,
-    /// C names; empty where no file tells
+    /// C names; empty if unknown
     pub classes: Vec<String>,
 }
 
 impl Folder {
-    /// Reads what can be read.
+    /// Reads a folder; missing parts are recorded, not errors.
     ///
     /// # Errors
-    /// There is no such folder, or nothing in it that a report could show.
+    /// No such folder, or one without anything to report.
     pub fn read(path: &Path, name: &str) -> Result<Self> {
         ensure!(
             path.is_dir(),
-            "{}: found no such folder, expected that of a run, cv, baselines or sweep",
+            "{}: found no such folder, expected the folder of a run, cv, baselines or sweep; correct the path",
             path.display()
         );
         let summary: Result<Value, String> = files::json(&path.join("summary.json"));
@@ -78,7 +83,7 @@ impl Folder {
         if !folder.experiment.as_ref().is_some_and(shows) && folder.methods.is_empty() {
             let why: Vec<_> = folder.missing.iter().map(|missing| missing.why.as_str()).collect();
             bail!(
-                "{}: found nothing that can be read, expected at least one epoch or score ({})",
+                "{}: found no readable results, expected at least one epoch or score ({}); train again, or pass another folder",
                 path.display(),
                 why.join("; ")
             );
@@ -86,11 +91,11 @@ impl Folder {
         Ok(folder)
     }
 
-    /// By what `summary.json` says of itself, else by what else is there.
+    /// Returns the kind recorded in `summary.json`, otherwise guesses it from the files present.
     fn kind(path: &Path, summary: Option<&Value>) -> Result<Kind> {
-        let told = summary.map(|summary| summary["kind"].as_str());
+        let recorded = summary.map(|summary| summary["kind"].as_str());
         let has = |name: &str| path.join(name).exists();
-        Ok(match told {
+        Ok(match recorded {
             Some(Some("cv")) => Kind::Cv,
             Some(Some("baselines")) => Kind::Baselines,
             Some(Some("sweep")) => Kind::Sweep,
@@ -100,7 +105,7 @@ impl Folder {
             Some(None) if summary.is_some_and(|summary| summary["selection"] != Value::Null) => Kind::Run,
             _ if has("baselines.csv") => Kind::Baselines,
             _ => bail!(
-                "{}: found none of the files of a run, cv, baselines or sweep; give a folder that blendfuse wrote",
+                "{}: found no files of a run, cv, baselines or sweep; pass a folder written by blendfuse",
                 path.display()
             ),
         })
@@ -136,10 +141,10 @@ impl Folder {
                 let experiment = Experiment::of_cv(&self.path, &self.name, None, &mut missing);
                 let (data, reading) = experiment.pool_arguments();
                 let again = format!("blendfuse cv --data {data} --out {}{reading}", files::shown(&self.path));
-                let what = format!("honest scores, and folds that have not ended, of {}", self.name);
+                let what = format!("honest scores and unfinished folds of {}", self.name);
                 self.missing.push(Missing::new(
                     what,
-                    format!("{why}; the cross-validation may not have ended"),
+                    format!("{why}; the cross-validation may be unfinished"),
                     Some(again),
                 ));
                 self.missing.extend(missing);
@@ -151,15 +156,15 @@ impl Folder {
 
     fn read_baselines(&mut self) {
         match files::json::<Baselines>(&self.path.join("summary.json")) {
-            Ok(told) => {
-                self.read_out_of_fold(&told);
-                self.methods = told.rows.into_iter().map(|row| Method { row, setting: None }).collect();
-                self.task = Some(told.data.task());
-                self.classes = told.data.classes;
-                self.command = Some(told.command);
-                self.versions = Some(told.versions);
-                self.device = Some(told.device);
-                self.seconds = Some(told.seconds);
+            Ok(summary) => {
+                self.read_out_of_fold(&summary);
+                self.methods = summary.rows.into_iter().map(|row| Method { row, setting: None }).collect();
+                self.task = Some(summary.data.task());
+                self.classes = summary.data.classes;
+                self.command = Some(summary.command);
+                self.versions = Some(summary.versions);
+                self.device = Some(summary.device);
+                self.seconds = Some(summary.seconds);
             }
             Err(why) => {
                 let again = format!("blendfuse baselines --data DATA --out {}", files::shown(&self.path));
@@ -168,42 +173,42 @@ impl Folder {
         }
     }
 
-    /// What the baselines scored, to compare experiments with.
-    fn read_out_of_fold(&mut self, told: &Baselines) {
+    /// Reads the out-of-fold scores of the baselines, for comparisons with experiments.
+    fn read_out_of_fold(&mut self, summary: &Baselines) {
         let uniform = self.path.join("uniform");
         let decode = files::toml(&uniform.join("config.toml")).ok().and_then(|config| config.get("decode").cloned());
         let decode = decode.and_then(|table| table.try_into::<DecodeConfig>().ok()).unwrap_or_default();
-        let decode = decode.resolved(told.data.task().has_blends());
+        let decode = decode.resolved(summary.data.task().has_blends());
         let path = self.path.join("out_of_fold.npz");
-        match out_of_fold::read(&path, &told.data.classes, told.data.neutral, &decode) {
+        match out_of_fold::read(&path, &summary.data.classes, summary.data.neutral, &decode) {
             Ok(systems) => self.baselines = systems,
             Err(error) => {
                 let what = format!("comparison with the classifiers of {}", self.name);
-                self.missing.push(Missing::more(what, format!("{error:#}"), Some(told.command.clone())));
+                self.missing.push(Missing::more(what, format!("{error:#}"), Some(summary.command.clone())));
             }
         }
-        // Without it, it is missing like any other cross-validation's part.
+        // An unreadable one is skipped here; it is reported like any other cross-validation.
         if let Ok(system) = System::read(&uniform) {
             self.baselines.push(("uniform fusion".into(), system));
         }
     }
 
     fn read_sweep(&mut self) {
-        let told = sweep::read(&self.path, &self.name, &mut self.missing);
-        self.methods = told.trials.iter().filter_map(|trial| trial.method.clone()).collect();
-        if let Some(best) = sweep::best(&told.trials, told.leading()) {
-            let name = format!("{}: {}", self.name, best.told.name);
+        let sweep = sweep::read(&self.path, &self.name, &mut self.missing);
+        self.methods = sweep.trials.iter().filter_map(|trial| trial.method.clone()).collect();
+        if let Some(best) = sweep::best(&sweep.trials, sweep.leading()) {
+            let name = format!("{}: {}", self.name, best.summary.name);
             let summary = files::json(&best.path.join("summary.json")).ok();
             self.experiment = Some(Experiment::of_cv(&best.path, &name, summary, &mut self.missing));
         }
-        self.rank_by = Some(told.leading());
-        self.trials = told.trials;
-        self.noise = told.noise;
-        (self.command, self.versions) = (told.command, told.versions);
-        (self.device, self.seconds) = (told.device, told.seconds);
+        self.rank_by = Some(sweep.leading());
+        self.trials = sweep.trials;
+        self.noise = sweep.noise;
+        (self.command, self.versions) = (sweep.command, sweep.versions);
+        (self.device, self.seconds) = (sweep.device, sweep.seconds);
     }
 
-    /// A run's and a cross-validation's own summary tells of the folder too.
+    /// Copies the properties of the experiment that also describe the folder.
     fn take_from_experiment(&mut self) {
         let Some(experiment) = &self.experiment else { return };
         if !experiment.classes.is_empty() {
@@ -216,7 +221,7 @@ impl Folder {
         }
     }
 
-    /// Every method with its setting where it is known: the trained one, baselines and trials.
+    /// Returns all methods: the trained one, baselines and trials.
     pub fn all_methods(&self) -> Vec<Method> {
         let own = self.experiment.as_ref().filter(|_| self.kind != Kind::Sweep);
         let own = own.and_then(|e| Some(Method { row: e.row.clone()?, setting: Some(e.setting.clone()) }));
@@ -225,7 +230,8 @@ impl Folder {
 }
 
 impl Kind {
-    pub fn word(self) -> &'static str {
+    /// Name of the kind in the report.
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Run => "run",
             Self::Cv => "cross-validation",

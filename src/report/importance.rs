@@ -1,4 +1,4 @@
-//! What encoders contribute beside what the gate weighs them: permutation, masking and linear probes.
+//! Section "Importance": permutation, masking and linear probes beside the gate weights.
 
 use super::chart::scatter::{Point, scatter};
 use super::encoders::{colour, legend};
@@ -10,8 +10,8 @@ use crate::data::EncoderInfo;
 use crate::scoring::scores::Spread;
 use maud::{Markup, html};
 
-/// Spearman's ρ between gate weight and permutation below which the page warns of gate weights.
-const AGREES: f64 = 0.5;
+/// Minimum Spearman's ρ between gate weight and permutation; below it, the page warns.
+const MIN_AGREEMENT: f64 = 0.5;
 
 pub fn section(experiments: &[&Experiment]) -> Markup {
     each(experiments, |experiment| {
@@ -24,26 +24,26 @@ fn of_experiment(analysis: &Analysis, contributions: &Contributions) -> Markup {
     let metric = contributions.metric();
     let runs = analysis.runs.len();
     let caption = format!(
-        "Importance of every encoder, over {} validation clips of {runs} run{}. Score: {metric}. Positive losses: the model \
-         needs the encoder.",
+        "Importance of every encoder over {} validation clips of {runs} run{}. Score: {metric}. Positive values: the model \
+         depends on the encoder.",
         analysis.clips,
         if runs == 1 { "" } else { "s" }
     );
     let families = format!(
-        "Families of near-duplicates, permuted and masked together: CKA of standardised features of at least {} in a \
-         chain of pairs.",
+        "Families of near-duplicates, permuted and masked together (single linkage, CKA of standardised features >= \
+         {}).",
         contributions.family_cka
     );
     html! {
         p {
-            "Gate weight: mean " (analysis.weight.title()) ". Selected: share of clips that keep the encoder. "
+            "Gate weight: mean " (analysis.weight.title()) ". Selected: fraction of clips for which the encoder is selected. "
             @if let Some(base) = contributions.base {
-                "Permuted: features exchanged between clips, " (contributions.repeats) " times per run; masked: w = 0, the gate \
-                 renormalised over the others; both against a score of " (format!("{:.3}", base.score)) " and a loss of "
-                (format!("{:.4}", base.loss)) @if contributions.rank_by.needs_thresholds() { ", thresholds fixed to each run's" } ". "
+                "Permuted: features shuffled across clips, " (contributions.repeats) " times per run. Masked: w = 0, the gate \
+                 renormalised over the other encoders. Both relative to a score of " (format!("{:.3}", base.score)) " and a loss of "
+                (format!("{:.4}", base.loss)) @if contributions.rank_by.needs_thresholds() { ", with the thresholds of each run" } ". "
             }
             @if contributions.encoders.iter().any(|encoder| encoder.probe.is_some()) {
-                "Linear probe: ridge regression on that encoder alone, fitted on the training clips; R² of its soft targets on the \
+                "Linear probe: ridge regression on one encoder, fitted on the training clips; R² of the soft labels of the \
                  validation clips."
             }
         }
@@ -57,18 +57,18 @@ fn of_experiment(analysis: &Analysis, contributions: &Contributions) -> Markup {
     }
 }
 
-/// Where the gate and permutation rank the encoders differently.
+/// Warning if gate weights and permutation rank the encoders differently.
 fn disagreement(contributions: &Contributions) -> Option<String> {
     let rho = contributions.agreement_of("permuted_loss")?.gate_weight?;
-    (rho < AGREES).then(|| {
+    (rho < MIN_AGREEMENT).then(|| {
         format!(
-            "gate weights and loss added by permutation have Spearman's ρ = {rho:.2}. A high gate weight does not show that the \
-             model needs an encoder; rely on permutation."
+            "Spearman's ρ between gate weights and the loss added by permutation is {rho:.2}. A high gate weight does not imply that \
+             the model depends on an encoder; use the permutation importance."
         )
     })
 }
 
-/// Most important first; `analysis` tells modalities.
+/// Table of `all`, largest gate weight first; `analysis` provides modalities.
 fn table<'a>(
     name: &'a str,
     contributions: &Contributions,
@@ -109,7 +109,7 @@ fn table<'a>(
     }
 }
 
-/// Empty where nothing was permuted.
+/// Gate weight against permutation; empty if nothing was permuted.
 fn cloud(analysis: &Analysis, contributions: &Contributions) -> Markup {
     let point = |(encoder, info): (&Contribution, &EncoderInfo)| {
         let loss = encoder.permuted?.loss;
@@ -126,7 +126,7 @@ fn cloud(analysis: &Analysis, contributions: &Contributions) -> Markup {
     let points: Vec<Point> = contributions.encoders.iter().zip(&analysis.encoders).filter_map(point).collect();
     let rho = contributions.agreement_of("permuted_loss").and_then(|agreement| agreement.gate_weight);
     let caption = html! {
-        "Mean gate weight of every encoder, and the loss added where it is permuted. "
+        "Mean gate weight of every encoder against the loss added by its permutation. "
         @if let Some(rho) = rho { "Spearman's ρ = " (format!("{rho:.2}")) ". " }
         (legend(analysis.encoders.iter().map(|encoder| encoder.modality)))
     };
@@ -138,12 +138,12 @@ fn agreement(contributions: &Contributions) -> Table<'static> {
     let planted = contributions.agreement.iter().any(|agreement| agreement.planted.is_some());
     let caption = match planted {
         true => {
-            "Agreement of the measures: Spearman's ρ over the encoders; planted reliability is known of synthetic pools."
+            "Agreement of the measures: Spearman's ρ over encoders. Planted reliability: ground truth of a synthetic pool."
         }
-        false => "Agreement of the measures with the gate weight: Spearman's ρ over the encoders.",
+        false => "Agreement of the measures with the gate weight: Spearman's ρ over encoders.",
     };
-    // That the gate weight agrees with itself says nothing.
-    let told = contributions.agreement.iter().filter(|agreement| planted || agreement.measure != "gate_weight");
+    // The agreement of the gate weight with itself is trivial.
+    let shown = contributions.agreement.iter().filter(|agreement| planted || agreement.measure != "gate_weight");
     let row = |agreement: &Agreement| {
         let measure = Cell::Text(agreement.measure.replace('_', " "));
         Row::from(vec![measure, Cell::number(agreement.gate_weight), Cell::number(agreement.planted)])
@@ -153,6 +153,6 @@ fn agreement(contributions: &Contributions) -> Table<'static> {
         caption,
         groups: &[],
         columns: &["measure", "with gate weight", "with planted reliability"],
-        rows: told.map(row).collect(),
+        rows: shown.map(row).collect(),
     }
 }

@@ -1,4 +1,4 @@
-//! Which folders have the same labels: only their scores stand on one axis and in one order.
+//! Groups of folders with the same labels; only scores within a group are comparable.
 
 use super::experiment::Experiment;
 use super::export;
@@ -6,25 +6,28 @@ use super::folder::Folder;
 use crate::scoring::metrics::Task;
 use maud::{Markup, html};
 
-/// Folders of the same classes, all with or all without blends of two.
+/// Folders with the same classes, all with or all without two-class blends.
 pub struct Group<'a> {
     pub folders: Vec<&'a Folder>,
     pub experiments: Vec<&'a Experiment>,
-    /// What the labels of all of them can give; `None` where no file tells any
+    /// Kind of labels; `None` if unknown
     pub task: Option<Task>,
     classes: usize,
 }
 
-/// In the order of their first folders; a folder of unknown labels stands with the first one.
+/// Sorted class names, and whether there are two-class blends; `None` if unknown.
+type Labels<'a> = Option<(Vec<&'a String>, bool)>;
+
+/// Groups folders by their labels, in the order of their first folders; folders of unknown labels join the first group.
 pub fn groups(folders: &[Folder]) -> Vec<Group<'_>> {
-    let mut groups: Vec<(Option<(Vec<&String>, bool)>, Group)> = Vec::new();
+    let mut groups: Vec<(Labels, Group)> = Vec::new();
     for folder in folders {
         let key = folder.task.map(|task| {
             let mut classes: Vec<&String> = folder.classes.iter().collect();
             classes.sort();
             (classes, task.pairs > 0)
         });
-        let same = |other: &Option<_>| key.is_none() || other.is_none() || *other == key;
+        let same = |other: &Labels| key.is_none() || other.is_none() || *other == key;
         let place = groups.iter().position(|(other, _)| same(other)).unwrap_or_else(|| {
             groups.push((None, Group { folders: Vec::new(), experiments: Vec::new(), task: None, classes: 0 }));
             groups.len() - 1
@@ -39,13 +42,13 @@ pub fn groups(folders: &[Folder]) -> Vec<Group<'_>> {
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-/// What two sets of labels can give together.
+/// Merges two kinds of labels.
 fn both(a: Task, b: Task) -> Task {
     Task { blemore: a.blemore || b.blemore, pairs: a.pairs.max(b.pairs), larger: a.larger.max(b.larger) }
 }
 
 impl Group<'_> {
-    /// `cv, baselines (10 classes, one per clip)`
+    /// Returns `cv, baselines (10 classes, one per clip)`.
     pub fn name(&self) -> String {
         let labels = match self.task {
             None => "unknown labels".into(),
@@ -60,18 +63,18 @@ impl Group<'_> {
         self.folders.iter().map(|folder| folder.name.as_str()).collect()
     }
 
-    /// Unknown labels are taken for BlEmoRE's.
+    /// Returns true for BlEmoRE's labels and for unknown ones.
     pub fn is_blemore(&self) -> bool {
         self.task.is_none_or(|task| task.blemore)
     }
 
-    /// The experiment is one of these folders'.
+    /// Returns true if the experiment belongs to a folder of the group.
     pub fn has(&self, experiment: &Experiment) -> bool {
         self.experiments.iter().any(|own| std::ptr::eq(*own, experiment))
     }
 }
 
-/// Part of the page about scores: group by group, each under its name where there are several.
+/// Renders a part of the page for each group, under its name if there are several.
 pub fn each_group(groups: &[Group], part: impl Fn(&Group) -> Markup) -> Markup {
     if let [one] = groups {
         return part(one);
@@ -84,13 +87,12 @@ pub fn each_group(groups: &[Group], part: impl Fn(&Group) -> Markup) -> Markup {
     }
 }
 
-/// What to know of several groups.
+/// Warning if there is more than one group.
 pub fn warning(groups: &[Group]) -> Markup {
     let names: Vec<String> = groups.iter().map(Group::name).collect();
     html! {
         @if names.len() > 1 {
-            p.alert { b { "Not comparable, other labels: " } (names.join("; ")) ". Each is scored by the metrics of its own labels and shown apart; a score of \
-                       one says nothing about a score of another." }
+            p.alert { b { "Different labels, not comparable: " } (names.join("; ")) ". Each group is shown separately, with the metrics of its own labels." }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What every part of the page is made of: sections, figures, tables, code to copy.
+//! Building blocks of the page: sections, figures, tables, legends, commands.
 
 use super::chart::{Drawing, Ink};
 use super::experiment::Experiment;
@@ -7,14 +7,14 @@ use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
 pub use super::table::{Cell, Row, Table};
 
-/// A part of the page with its place in the table of contents.
+/// A section of the page with its entry in the table of contents.
 pub struct Section {
     pub id: &'static str,
     pub title: &'static str,
     pub body: Markup,
 }
 
-/// The whole page, with its style and its few lines of script inside.
+/// Renders the whole page, with style sheet and script inlined.
 pub fn page(title: &str, lead: &str, sections: &[Section]) -> String {
     let page = html! {
         (DOCTYPE)
@@ -51,7 +51,7 @@ pub fn page(title: &str, lead: &str, sections: &[Section]) -> String {
     page.into_string()
 }
 
-/// A drawing under what it shows, with a link that saves it; nothing of an empty one.
+/// Renders a drawing under title and caption, with a link that saves it; empty for an empty drawing.
 pub fn figure(title: &str, caption: impl Render, drawing: Drawing) -> Markup {
     if drawing.is_empty() {
         return html! {};
@@ -66,7 +66,7 @@ pub fn figure(title: &str, caption: impl Render, drawing: Drawing) -> Markup {
     }
 }
 
-/// Figures side by side as far as there is room.
+/// Figures side by side.
 pub struct Grid(pub Vec<Markup>);
 
 impl Render for Grid {
@@ -75,7 +75,7 @@ impl Render for Grid {
     }
 }
 
-/// The same, for wider figures.
+/// Wide figures side by side.
 pub struct WideGrid(pub Vec<Markup>);
 
 impl Render for WideGrid {
@@ -84,21 +84,22 @@ impl Render for WideGrid {
     }
 }
 
-/// Title of a figure that the paper has, too: with its number there beside BlEmoRE's labels only.
+/// Returns the title of a figure that is also in the paper, with the paper's number for BlEmoRE's labels.
 pub fn numbered(blemore: bool, number: usize, title: &str) -> String {
     if blemore { format!("Figure {number}: {title}") } else { capital(title) }
 }
 
+/// Capitalises the first letter, which is ASCII.
 pub fn capital(title: &str) -> String {
     title[..1].to_uppercase() + &title[1..]
 }
 
-/// What the paper found, beside a figure of BlEmoRE's labels; nothing beside those of another task.
+/// Renders the paper's finding, for BlEmoRE's labels only.
 pub fn published(blemore: bool, text: &str) -> Markup {
     html! { @if blemore { span.paper { "Published: " (text) } } }
 }
 
-/// Which colour is which experiment; nothing to say of a single one.
+/// Legend of the experiments; empty if there is only one.
 pub fn legend(experiments: &[&Experiment]) -> Markup {
     html! {
         @if experiments.len() > 1 {
@@ -107,13 +108,13 @@ pub fn legend(experiments: &[&Experiment]) -> Markup {
     }
 }
 
-/// The same for a drawing that is saved.
+/// Returns the key of a saved drawing: colours of experiments.
 pub fn experiment_key(experiments: &[&Experiment], ink: fn(usize) -> Ink) -> Vec<(Ink, String)> {
     let named = experiments.iter().map(|experiment| (ink(experiment.colour), experiment.name.clone()));
     if experiments.len() > 1 { named.collect() } else { Vec::new() }
 }
 
-/// Part of the page about one experiment: its name stands above where there are several.
+/// Renders a part of the page for each experiment, under its name if there are several.
 pub fn each(experiments: &[&Experiment], part: impl Fn(&Experiment) -> Option<Markup>) -> Markup {
     html! {
         @for experiment in experiments {
@@ -126,17 +127,17 @@ pub fn each(experiments: &[&Experiment], part: impl Fn(&Experiment) -> Option<Ma
     }
 }
 
-/// A table that is folded away until asked for.
+/// Renders a collapsed block.
 pub fn folded(what: &str, body: impl Render) -> Markup {
     html! { details { summary { (what) } (body) } }
 }
 
-/// A command with a button that copies it.
+/// Renders a command with a copy button.
 pub fn command(text: &str) -> Markup {
     html! { div.command { pre { code { (text) } } button.copy type="button" { "copy" } } }
 }
 
-/// `3 min 20 s`
+/// Formats a duration as `3 min 20 s`.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {

@@ -1,4 +1,4 @@
-//! The paper's tables I, II and V and figure 2 for this data, beside the published figures.
+//! Section "Comparison with the paper": tables I, II and V and figure 2 for this data, beside the published values.
 
 use super::chart::Ink;
 use super::chart::lines::{Line, Look, Panel, lines};
@@ -11,10 +11,10 @@ use crate::scoring::metrics::RankBy;
 use crate::scoring::scores::Spread;
 use maud::{Markup, html};
 
-/// Keys in which methods may differ that are compared all the same: how, not what, is computed, and with which numbers.
-const NEUTRAL: [&str; 3] = ["train.seed", "engine.precision", "engine.features"];
+/// Keys in which compared methods may differ: they change how results are computed, not the method.
+const IGNORED_KEYS: [&str; 3] = ["train.seed", "engine.precision", "engine.features"];
 
-/// The tables, and what the folders, all of BlEmoRE's labels, do not hold for them.
+/// Renders the tables; returns the parts that the folders, all with BlEmoRE's labels, lack.
 pub fn section(folders: &[&Folder]) -> (Markup, Vec<Missing>) {
     let mut missing = Vec::new();
     if folders.is_empty() {
@@ -27,20 +27,24 @@ pub fn section(folders: &[&Folder]) -> (Markup, Vec<Missing>) {
     let ablation = ablation(&methods);
     if ablation.is_none() {
         let remedy = format!("blendfuse sweep --data {data} --out ablation --spec ablation{reading}");
-        lacks("Table II (ablations)", "no two of the ablations are among the folders", remedy);
+        lacks("Table II (ablations)", "found fewer than two of the ablations in the folders", remedy);
     }
     let by_n = by_n(&methods);
     if by_n.is_none() {
         let remedy = format!("blendfuse sweep --data {data} --out top_n --spec top_n{reading}");
-        lacks("Figure 2 and table V (score by top n)", "no two values of model.top_n are among the folders", remedy);
+        lacks(
+            "Figure 2 and table V (score by top n)",
+            "found fewer than two values of model.top_n in the folders",
+            remedy,
+        );
     }
     if !folders.iter().any(|folder| folder.kind == Kind::Baselines) {
         let remedy = format!("blendfuse baselines --data {data} --out baselines{reading}");
-        lacks("Baselines in table I", "no folder of baselines was given", remedy);
+        lacks("Baselines in table I", "found no baselines folder", remedy);
     }
     let body = html! {
-        p { "Published figures are for the paper's 36 encoders and, in table I, for the challenge's test clips, whose labels are not public; \
-             the figures of this data are for clips held out in training. They show whether the same steps help, not which pool is better." }
+        p { "Published values: the paper's 36 encoders and, in table I, the challenge's test clips, whose labels are not public. \
+             This data: held-out training clips. Compare trends, not absolute values." }
         (main_table(folders))
         @if let Some(table) = &ablation { (table) }
         @if let Some(table) = &by_n { (table) }
@@ -72,7 +76,7 @@ fn main_table(folders: &[&Folder]) -> Markup {
     let rows = MAIN.iter().map(published).chain(of_main_table(folders).iter().map(own)).collect();
     let table = Table {
         name: "main-results",
-        caption: "Published on the test clips first, this data on held-out clips after; –: not known, or not in the paper's text.",
+        caption: "Published results on the test clips, then this data on held-out clips; –: unknown, or not in the paper's text.",
         groups: &[("", 4), ("official", 3), ("honest", 1)],
         columns: &["method", "encoders", "adaptation", "top n", "presence", "salience", "mean", "mean"],
         rows,
@@ -80,7 +84,7 @@ fn main_table(folders: &[&Folder]) -> Markup {
     html! { h3 { "Table I: main results" } (table) }
 }
 
-/// All but a sweep's trials, and of those the best of each kind that the table tells apart.
+/// Returns all methods; of a sweep, only the best trial of each kind that the table distinguishes.
 fn of_main_table(folders: &[&Folder]) -> Vec<Method> {
     let mut all: Vec<Method> = Vec::new();
     for folder in folders {
@@ -112,13 +116,13 @@ fn of_main_table(folders: &[&Folder]) -> Vec<Method> {
     all
 }
 
-/// Methods that are the same but for these keys, those of the largest such group by `count`.
+/// Returns the largest group of methods that differ in `keys` only, each with its `place`.
 fn group<'a, T: PartialEq>(
     methods: &'a [Method],
     keys: &[&str],
     place: impl Fn(&Setting) -> Option<T>,
 ) -> Vec<(T, &'a Method)> {
-    let keys = [keys, &NEUTRAL].concat();
+    let keys = [keys, &IGNORED_KEYS].concat();
     let mut best: Vec<(T, &Method)> = Vec::new();
     for first in methods.iter().filter_map(|method| method.setting.as_ref()) {
         let mut members: Vec<(T, &Method)> = Vec::new();
@@ -138,7 +142,7 @@ fn group<'a, T: PartialEq>(
     best
 }
 
-/// `None` where fewer than two of the three are there.
+/// Table II; `None` with fewer than two of the ablations.
 fn ablation(methods: &[Method]) -> Option<Markup> {
     let place = |setting: &Setting| match (setting.has_gate()?, setting.has_two_heads()?) {
         (true, true) => Some(0),
@@ -171,7 +175,7 @@ fn ablation(methods: &[Method]) -> Option<Markup> {
     Some(html! { h3 { "Table II: ablations" } (table) })
 }
 
-/// `None` where fewer than two values of n are there.
+/// Figure 2 and table V; `None` with fewer than two values of n.
 fn by_n(methods: &[Method]) -> Option<Markup> {
     let mut found = group(methods, &["model.top_n"], |setting| setting.has_gate()?.then(|| setting.n())?);
     if found.len() < 2 {
@@ -215,7 +219,7 @@ fn by_n(methods: &[Method]) -> Option<Markup> {
     let all = [Line { points: published, colour: 5, look: Look::Marked }, line(&official, 0), line(&honest, 1)];
     let panel = Panel { title: "mean score", x: "encoders kept, % of all", log: false, tips, whiskers };
     let caption = html! {
-        "Mean score in cross-validation by the share of encoders kept per clip, over " (found[0].1.row.runs) " runs each: "
+        "Mean score in cross-validation against the percentage of encoders kept per clip, " (found[0].1.row.runs) " runs each: "
         i.chip.full.s0 {} "official ± std, " i.chip.full.s1 {} "honest, " i.chip.full.s5 {} "published (36 encoders)."
     };
     let key = [(Ink::Line(0), "official ± std"), (Ink::Line(1), "honest"), (Ink::Line(5), "published")];

@@ -1,6 +1,6 @@
-//! Figures of the paper (arXiv 2605.21417) and of the challenge's (arXiv 2601.13225), to set beside one's own.
+//! Published results of the paper (arXiv 2605.21417) and of the challenge (arXiv 2601.13225).
 
-/// A line of table I, on the challenge's test clips.
+/// A row of table I, on the challenge's test clips.
 pub struct Published {
     pub method: &'static str,
     pub encoders: &'static str,
@@ -37,8 +37,7 @@ pub const MAIN: [Published; 10] = [
     paper(true, true, [Some(0.423), None, None]),
 ];
 
-/// Table II: mean score in cross-validation of the full model, of uniform weights instead of the gate, and of these with a
-/// single head.
+/// Table II: mean score in cross-validation.
 pub const ABLATION: [(&str, f64); 3] =
     [("full model", 0.323), ("uniform weights instead of the gate", 0.224), ("uniform weights and one head", 0.209)];
 

@@ -1,4 +1,4 @@
-//! One run folder, as far as it can be read.
+//! A run folder, as far as it can be read.
 
 use super::files::{self, Missing};
 use crate::data::FoldChoice;
@@ -9,7 +9,8 @@ use crate::scoring::metrics::Score;
 use crate::train::Trainer;
 use std::path::{Path, PathBuf};
 
-pub struct Run {
+/// The contents of a run folder.
+pub struct ReportedRun {
     /// `seed 0 fold 1`
     pub name: String,
     pub path: PathBuf,
@@ -17,17 +18,17 @@ pub struct Run {
     pub fold: Option<u32>,
     pub log: Vec<EpochLog>,
     pub summary: Option<RunSummary>,
-    /// Thresholds searched on the clips that are scored; of an unfinished run they are not known
+    /// Scores with thresholds searched on the scored clips; `None` for an unfinished run
     pub official: Option<Judgement>,
-    /// Thresholds from the other folds
+    /// Scores with thresholds from the other folds
     pub honest: Option<Judgement>,
-    /// Epoch and the honest thresholds were chosen on another fold
+    /// Whether epoch and honest thresholds were chosen on another fold than the scored one
     pub nested: bool,
     pub scored: Option<ValidationClips>,
 }
 
-impl Run {
-    /// Reads what is there; what is not goes to `missing`.
+impl ReportedRun {
+    /// Reads a run folder and appends missing parts to `missing`.
     pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Self {
         let mut miss =
             |what: &str, why: String, remedy| missing.push(Missing::new(format!("{what} of {name}"), why, remedy));
@@ -35,7 +36,7 @@ impl Run {
         let summary: Option<RunSummary> = match files::json(&path.join("summary.json")) {
             Ok(summary) => Some(summary),
             Err(why) => {
-                miss("summary and final scores", format!("{why}; the run may not have ended"), Some(resume.clone()));
+                miss("summary and final scores", format!("{why}; the run may be unfinished"), Some(resume.clone()));
                 None
             }
         };
@@ -56,14 +57,14 @@ impl Run {
             Ok(scored) => Some(scored),
             Err(error) if held_out => {
                 let again = summary.as_ref().map_or(resume, |summary| summary.command.clone());
-                miss("clip by clip scores and encoder weights", format!("{error:#}"), Some(again));
+                miss("scores and encoder weights per clip", format!("{error:#}"), Some(again));
                 None
             }
             Err(_) => {
-                let why = "it was trained on all clips, none were held out".to_owned();
+                let why = "trained on all clips; none were held out".to_owned();
                 let again =
                     format!("blendfuse cv --data DATA --out CV --config {}", files::shown(&path.join("config.toml")));
-                missing.push(Missing::more(format!("scores of {name} on clips it has not seen"), why, Some(again)));
+                missing.push(Missing::more(format!("scores of {name} on held-out clips"), why, Some(again)));
                 None
             }
         };
@@ -82,7 +83,7 @@ impl Run {
         Self { name, path: path.to_owned(), seed, fold, log, summary, official, honest, nested, scored }
     }
 
-    /// By the official rule: of an unfinished run that of its best epoch, unless another fold than the scored one chooses it.
+    /// Returns the official score; for an unfinished run that is not nested, that of the best epoch so far.
     pub fn score(&self) -> Option<Score> {
         let best = self.log.iter().rev().find(|epoch| epoch.best && !self.nested);
         let so_far = || Some(Score { presence: best?.presence?, salience: best?.salience.unwrap_or(0.0) });

@@ -1,10 +1,10 @@
-//! What every run reaches.
+//! Scores of every run.
 
 use super::chart::Ink;
 use super::chart::dots::{self, Mark, dots};
 use super::experiment::Experiment;
 use super::page::{Cell, Row, Table, figure, folded};
-use super::run::Run;
+use super::run::ReportedRun;
 use crate::scoring::judge::Judgement;
 use crate::scoring::metrics::{Measures, RankBy, Score, cases};
 use crate::scoring::scores::LabelScores;
@@ -16,7 +16,7 @@ type Metric = (&'static str, fn(&Score) -> f64);
 const METRICS: [Metric; 3] =
     [("presence", |score| score.presence), ("salience", |score| score.salience), ("mean", Score::mean)];
 
-/// Every fold's scores on one axis; nothing to see of a single run.
+/// Chart of the scores of every run; `None` for a single run.
 pub fn by_run(experiment: &Experiment) -> Option<Markup> {
     let colour = experiment.colour;
     let runs: Vec<_> = experiment.runs.iter().filter(|run| run.official.is_some()).collect();
@@ -27,7 +27,7 @@ pub fn by_run(experiment: &Experiment) -> Option<Markup> {
     }
     for (metric, value) in METRICS.into_iter().filter(|_| experiment.task().pairs > 0) {
         for (kind, filled) in [("official", true), ("honest", false)] {
-            let of = |run: &&Run| {
+            let of = |run: &&ReportedRun| {
                 let judgement = if filled { run.official } else { run.honest }?;
                 let at = value(&judgement.score());
                 Some(Mark {
@@ -53,7 +53,7 @@ pub fn by_run(experiment: &Experiment) -> Option<Markup> {
     }))
 }
 
-/// Accuracy and UAR of every run.
+/// Returns accuracy and UAR of every run.
 fn of_labels(experiment: &Experiment) -> Vec<dots::Line> {
     let measured: Vec<(&str, Measures)> = experiment
         .runs
@@ -76,9 +76,9 @@ fn of_labels(experiment: &Experiment) -> Vec<dots::Line> {
     [RankBy::Accuracy, RankBy::Uar].map(line).into()
 }
 
-/// Runs of labels without blends, whose thresholds decide nothing.
+/// Table of runs with labels without blends, for which thresholds are unused.
 fn label_table(experiment: &Experiment) -> Markup {
-    let cells = |run: &Run| {
+    let cells = |run: &ReportedRun| {
         let measures = run
             .scored
             .as_ref()
@@ -93,16 +93,17 @@ fn label_table(experiment: &Experiment) -> Markup {
     };
     let rows: Vec<Row> = experiment.runs.iter().map(cells).collect();
     let columns = [&["run", "clips", "epochs", "best epoch"][..], &LabelScores::METRICS.map(RankBy::title)].concat();
-    let caption = "Every run: validation clips, epochs trained, the epoch that was kept, and scores.";
+    let caption = "Every run: validation clips, epochs trained, best epoch, and scores.";
     folded("Every run as a table", Table { name: "runs", caption, groups: &[], columns: &columns, rows })
 }
 
+/// Table of all runs.
 pub fn table(experiment: &Experiment) -> Option<Markup> {
     if !experiment.task().has_blends() && experiment.scored().next().is_some() {
         return Some(label_table(experiment));
     }
     let pairs = experiment.task().pairs > 0;
-    let cells = |run: &Run| {
+    let cells = |run: &ReportedRun| {
         let judged = |judgement: Option<Judgement>| {
             let thresholds = judgement.map(|judgement| judgement.thresholds);
             [
@@ -124,6 +125,6 @@ pub fn table(experiment: &Experiment) -> Option<Markup> {
     let judged = ["α", "β", "presence", "salience", "mean"];
     let columns = [&["run", "clips", "epochs", "best epoch"][..], &judged, &judged].concat();
     let groups = [("", 4), ("official", 5), ("honest", 5)];
-    let caption = "Every run: validation clips, epochs trained, the epoch that was kept, thresholds and scores.";
+    let caption = "Every run: validation clips, epochs trained, best epoch, thresholds and scores.";
     Some(folded("Every run as a table", Table { name: "runs", caption, groups: &groups, columns: &columns, rows }))
 }

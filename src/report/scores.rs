@@ -1,4 +1,4 @@
-//! What is reached, on the same labels: every method by the metrics that these give, and every run.
+//! Section "Scores": all methods and runs with the same labels.
 
 use super::chart::dots::{self, Mark, dots};
 use super::chart::{Drawing, Ink};
@@ -14,7 +14,7 @@ use crate::scoring::scores::{LabelScores, Scores, Spread};
 use maud::{Markup, html};
 use std::cmp::Ordering;
 
-/// Methods in the chart; the table has them all.
+/// Maximum number of methods in the chart; the table lists all.
 const DRAWN: usize = 40;
 
 pub fn section(group: &Group) -> Markup {
@@ -31,23 +31,23 @@ pub fn section(group: &Group) -> Markup {
         .collect();
     html! {
         @if !by.needs_thresholds() { p {
-            "Accuracy is the share of clips whose largest score is that of the label's largest class, UAR the mean over the classes of the \
-             share of their clips that are found; log loss and ECE (calibration error of the largest score, 15 bins) are better when lower. \
-             Spread is the sample standard deviation over runs."
+            "Accuracy is the fraction of clips whose predicted class (largest score) is the largest class of the label; UAR is the mean recall \
+             over classes. Lower log loss and ECE (calibration error of the largest score, 15 bins) are better. \
+             ± is the sample standard deviation over runs."
         } }
         @if let Some(task) = task.filter(|task| task.larger > 0) { p { (larger_note(task)) "." } }
         @if has_pairs { p {
-            "Presence is the share of clips whose set of " (if task.is_none_or(|task| task.blemore) { "emotions" } else { "classes" }) " is found, salience the share of blends whose ratio is found too; the score is their mean. \
-             The " b { "official" } " protocol searches its two thresholds on the very clips that it scores; the " b { "honest" }
-            " one takes them from the other folds. Spread is the sample standard deviation over runs."
+            "Presence is the fraction of clips whose set of " (if task.is_none_or(|task| task.blemore) { "emotions" } else { "classes" }) " is predicted exactly; salience is the fraction of blends whose ratio is also correct. The score is their mean. \
+             The " b { "official" } " protocol searches its two thresholds on the scored clips; the " b { "honest" }
+            " protocol searches them on the other folds. ± is the sample standard deviation over runs."
         } }
         @for experiment in experiments { @if let Some(optimism) = &experiment.nested { p {
-            b { (experiment.name) } " is nested: the clips that score it had no part in training, and epoch and thresholds (the honest ones) were chosen on \
-             another fold. Score on the fold that chose minus score on the untouched fold, mean over runs: " (optimism.text()) "."
+            b { (experiment.name) } " is nested: the scored clips were used neither for training nor for selection; epoch and honest thresholds were chosen on \
+             another fold. Optimism of selection (score on that fold minus score on the scored fold, mean over runs): " (optimism.text()) "."
         } } }
         (WideGrid([figure("Scores of all methods", caption(&methods, by), chart(&methods, by))].into_iter().chain(runs).collect()))
         @if !unknown.is_empty() { p.note {
-            "No " (by.title()) " is known of " (unknown.join(", ")) ": unfinished, or a folder of an older version, which did not measure it."
+            "No " (by.title()) " for " (unknown.join(", ")) ": unfinished, or written by an older version that did not measure it."
         } }
         @if by.needs_thresholds() { (table(&methods, folders.len() > 1)) }
         @if methods.iter().any(|named| named.method.row.labels.is_some()) { (label_table(&methods, folders.len() > 1)) }
@@ -57,23 +57,23 @@ pub fn section(group: &Group) -> Markup {
     }
 }
 
-/// A method, whether it is one of the report's own, and what folder it is from.
+/// A method, its folder, and whether it is emphasised.
 struct Named {
     method: Method,
     strong: bool,
     from: String,
-    /// What its labels can give
+    /// Kind of labels
     task: Option<Task>,
 }
 
 impl Named {
-    /// A metric, where the labels give it.
+    /// Returns a metric, `None` if it does not apply to the labels.
     fn spread(&self, metric: RankBy, honest: bool) -> Option<Spread> {
         self.method.row.spread(metric, honest).filter(|_| self.task.is_none_or(|task| metric.applies(&task)))
     }
 }
 
-/// The experiments, then what stands beside them, then what is reached without looking: each once.
+/// Returns the experiments, then other methods and constant-prediction baselines, without duplicates.
 fn methods(folders: &[&Folder], by: RankBy) -> Vec<Named> {
     let mut all = Vec::new();
     for folder in folders {
@@ -91,7 +91,7 @@ fn methods(folders: &[&Folder], by: RankBy) -> Vec<Named> {
             }
         }
     }
-    // One's own in their order, the others from the best down.
+    // Experiments in their order, then the others, best first.
     let mean = |named: &Named| named.spread(by, false).map_or(f64::NEG_INFINITY, |spread| by.merit(spread.mean));
     all.sort_by(|a, b| {
         b.strong.cmp(&a.strong).then(if a.strong { Ordering::Equal } else { mean(b).total_cmp(&mean(a)) })
@@ -101,9 +101,9 @@ fn methods(folders: &[&Folder], by: RankBy) -> Vec<Named> {
 
 fn caption(methods: &[Named], by: RankBy) -> Markup {
     html! {
-        @if by.needs_thresholds() { i.chip.full.s0 {} "official, " i.chip.hollow.s1 {} "honest; whiskers " } @else { "Whiskers " }
-        "are one standard deviation over runs. "
-        @if methods.len() > DRAWN { "The first " (DRAWN) " of " (methods.len()) " methods; the table has all." }
+        @if by.needs_thresholds() { i.chip.full.s0 {} "official, " i.chip.hollow.s1 {} "honest. " }
+        "Whiskers: one standard deviation over runs. "
+        @if methods.len() > DRAWN { "Shown: " (DRAWN) " of " (methods.len()) " methods; the table lists all." }
     }
 }
 
@@ -146,7 +146,7 @@ fn chart(methods: &[Named], by: RankBy) -> Drawing {
         .with_key(key.into_iter().filter(|_| is_honest))
 }
 
-/// `from`: say which folder each is from.
+/// Table of presence, salience and their mean; `from` adds a column with the folder.
 fn table(methods: &[Named], from: bool) -> Markup {
     let cells = |named: &Named| {
         let row = &named.method.row;
@@ -164,7 +164,7 @@ fn table(methods: &[Named], from: bool) -> Markup {
     html! { (Table { name: "scores", caption: "Mean ± standard deviation over runs.", groups: &groups, columns: &columns, rows }) }
 }
 
-/// Metrics of the largest class; `from` as above.
+/// Table of the metrics of the largest class; `from` as in [`table`].
 fn label_table(methods: &[Named], from: bool) -> Markup {
     let cells = |named: &Named| {
         let row = &named.method.row;
@@ -177,6 +177,6 @@ fn label_table(methods: &[Named], from: bool) -> Markup {
     let columns = [first, &LabelScores::METRICS.map(RankBy::title)].concat();
     let rows = methods.iter().map(cells).collect();
     let caption =
-        "Metrics of the largest class, mean ± standard deviation over runs; log loss and ECE are better when lower.";
+        "Metrics of the largest class, mean ± standard deviation over runs. Lower log loss and ECE are better.";
     html! { (Table { name: "label-scores", caption, groups: &[], columns: &columns, rows }) }
 }

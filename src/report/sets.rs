@@ -1,31 +1,31 @@
-//! Which emotions are told apart: per set, per ratio, and the confusion matrix.
+//! Section "Emotions" or "Classes": scores per set of classes and per ratio, and the confusion matrix.
 
 use super::chart::dots::{self, Mark, dots};
 use super::chart::heatmap::{self, heatmap};
 use super::chart::{Drawing, Ink};
+use super::evaluation::{Evaluation, Part};
 use super::experiment::Experiment;
-use super::judged::{Judged, Part};
 use super::page::{Cell, Row, Table, WideGrid, each, figure, folded, legend};
 use crate::scoring::metrics::{self, Task};
 use maud::{Markup, html};
 
-/// Experiments with their decisions.
-type Known<'a> = [(&'a Experiment, &'a Judged)];
+/// Experiments with their evaluations.
+type Known<'a> = [(&'a Experiment, &'a Evaluation)];
 
-/// `known`: those of the experiments that have decisions.
+/// Renders the section; `known` are the experiments with evaluations.
 pub fn section(experiments: &[&Experiment], known: &Known) -> Markup {
     if known.is_empty() {
         return html! {};
     }
-    let parts = |of: fn(&Judged, &[String]) -> Vec<Part>| -> Vec<(&Experiment, Vec<Part>)> {
-        known.iter().map(|(experiment, judged)| (*experiment, of(judged, &experiment.classes))).collect()
+    let parts = |of: fn(&Evaluation, &[String]) -> Vec<Part>| -> Vec<(&Experiment, Vec<Part>)> {
+        known.iter().map(|(experiment, evaluated)| (*experiment, of(evaluated, &experiment.classes))).collect()
     };
-    let (sets, ratios) = (parts(Judged::by_set), parts(Judged::by_ratio));
+    let (sets, ratios) = (parts(Evaluation::by_set), parts(Evaluation::by_ratio));
     let tasks: Vec<Task> = known.iter().map(|(experiment, _)| experiment.task()).collect();
     let blends = tasks.iter().any(Task::has_blends);
     let caption = html! {
-        @if blends { i.chip.full.s5 {} "presence, " i.chip.hollow.s5 {} "salience (blends only), official thresholds. From " }
-        @else { "Share of each class's clips whose largest score is that of the class. From " }
+        @if blends { i.chip.full.s5 {} "presence, " i.chip.hollow.s5 {} "salience (blends only), official thresholds. " }
+        @else { "Fraction of each class's clips for which the class has the largest score. " }
         (clips(known)) "."
     };
     let by_set = match (blends, tasks.iter().all(|task| task.blemore)) {
@@ -33,9 +33,10 @@ pub fn section(experiments: &[&Experiment], known: &Known) -> Markup {
         (true, true) => "Accuracy by set of emotions",
         (true, false) => "Accuracy by set of classes",
     };
-    let confusions = known.iter().map(|(experiment, judged)| confusion(experiment, judged, experiments.len() > 1));
+    let confusions =
+        known.iter().map(|(experiment, evaluated)| confusion(experiment, evaluated, experiments.len() > 1));
     let by_set = figure(by_set, &caption, chart(by_set, &sets));
-    let of_blends = html! { (caption) " First and second one in the order of the classes." };
+    let of_blends = html! { (caption) " Ratios are in class order." };
     let has_ratios = ratios.iter().any(|(_, parts)| !parts.is_empty());
     let by_ratio =
         has_ratios.then(|| figure("Accuracy of blends by ratio", of_blends, chart("Accuracy by ratio", &ratios)));
@@ -44,16 +45,16 @@ pub fn section(experiments: &[&Experiment], known: &Known) -> Markup {
         (legend(experiments))
         (WideGrid(figures))
         (each(experiments, |experiment| {
-            let (_, judged) = known.iter().find(|(known, _)| std::ptr::eq(*known, experiment))?;
-            Some(tables(experiment, judged))
+            let (_, evaluated) = known.iter().find(|(known, _)| std::ptr::eq(*known, experiment))?;
+            Some(tables(experiment, evaluated))
         }))
     }
 }
 
 fn clips(known: &Known) -> String {
-    let mut told: Vec<String> = known.iter().map(|(experiment, _)| experiment.clips()).collect();
-    told.dedup();
-    told.join(" and ")
+    let mut clips: Vec<String> = known.iter().map(|(experiment, _)| experiment.clips()).collect();
+    clips.dedup();
+    clips.join(" and ")
 }
 
 fn chart(label: &str, all: &[(&Experiment, Vec<Part>)]) -> Drawing {
@@ -87,11 +88,11 @@ fn chart(label: &str, all: &[(&Experiment, Vec<Part>)]) -> Drawing {
     let several = all.iter().filter(|_| all.len() > 1);
     let experiments = several.map(|(experiment, _)| (Ink::Bar(experiment.colour), experiment.name.clone()));
     let key = experiments.chain(metrics.into_iter().filter(|_| is_blend));
-    dots(label, "share of clips", &lines).with_key(key)
+    dots(label, "fraction of clips", &lines).with_key(key)
 }
 
-fn confusion(experiment: &Experiment, judged: &Judged, named: bool) -> Markup {
-    let confusion = judged.confusion(&experiment.classes);
+fn confusion(experiment: &Experiment, evaluated: &Evaluation, named: bool) -> Markup {
+    let confusion = evaluated.confusion(&experiment.classes);
     let totals: Vec<usize> = confusion.counts.iter().map(|row| row.iter().sum()).collect();
     let cell = |i: usize, j: usize| {
         let (count, total) = (confusion.counts[i][j], totals[i]);
@@ -106,7 +107,7 @@ fn confusion(experiment: &Experiment, judged: &Judged, named: bool) -> Markup {
     };
     let drawing = heatmap("Confusion matrix", &confusion.truths, &confusion.predicted, (26.0, 22.0), cell);
     let title = if named { format!("{}: confusion matrix", experiment.name) } else { "Confusion matrix".into() };
-    let score = judged.score();
+    let score = evaluated.score();
     let task = experiment.task();
     let set = if task.has_blends() { "set" } else { "class" };
     let figures = match (task.has_blends(), task.pairs) {
@@ -118,14 +119,14 @@ fn confusion(experiment: &Experiment, judged: &Judged, named: bool) -> Markup {
         }
     };
     let caption = format!(
-        "Rows: true {set} over {}; columns: predicted {set}; values in percent of the row, correct cells framed. \
-         All clips: {figures}.",
+        "Rows: true {set}; columns: predicted {set}; values in percent of the row; correct cells are framed. \
+         {}: {figures}.",
         experiment.clips()
     );
     figure(&title, caption, drawing)
 }
 
-fn tables(experiment: &Experiment, judged: &Judged) -> Markup {
+fn tables(experiment: &Experiment, evaluated: &Evaluation) -> Markup {
     let row = |part: &Part| {
         let honest = part.honest;
         let salience = |score: metrics::Score| if part.blend { Cell::Number(score.salience) } else { Cell::None };
@@ -149,7 +150,7 @@ fn tables(experiment: &Experiment, judged: &Judged) -> Markup {
         columns: &columns,
         rows: parts.iter().map(row).collect(),
     };
-    let classes = metrics::per_class(&judged.official, &judged.truths, &experiment.classes);
+    let classes = metrics::per_class(&evaluated.official, &evaluated.truths, &experiment.classes);
     let class = |report: metrics::ClassReport| {
         let figures = [report.precision, report.recall, report.f1].map(Cell::Number);
         let first = [Cell::Text(report.class), Cell::Count(report.support)];
@@ -157,8 +158,8 @@ fn tables(experiment: &Experiment, judged: &Judged) -> Markup {
     };
     let task = experiment.task();
     let (word, caption) = match (task.has_blends(), task.blemore) {
-        (true, true) => ("emotion", "Every emotion, alone or in a blend, by official thresholds."),
-        (true, false) => ("class", "Every class, alone or in a blend, by official thresholds."),
+        (true, true) => ("emotion", "Every emotion, alone or in a blend, with official thresholds."),
+        (true, false) => ("class", "Every class, alone or in a blend, with official thresholds."),
         (false, _) => ("class", "Every class."),
     };
     let classes = Table {
@@ -178,8 +179,8 @@ fn tables(experiment: &Experiment, judged: &Judged) -> Markup {
     folded(
         title,
         html! {
-            (table("sets", by_set, judged.by_set(&experiment.classes)))
-            (table("ratios", "Blends by ratio.", judged.by_ratio(&experiment.classes)))
+            (table("sets", by_set, evaluated.by_set(&experiment.classes)))
+            (table("ratios", "Blends by ratio.", evaluated.by_ratio(&experiment.classes)))
             (classes)
         },
     )

@@ -1,4 +1,4 @@
-//! What was trained, as far as the paper's tables tell methods apart.
+//! Trained configurations, and the properties by which the paper's tables distinguish methods.
 
 use crate::config::{DecodeConfig, TopN};
 use crate::data::EncoderInfo;
@@ -6,16 +6,16 @@ use crate::data::Modality;
 use crate::scoring::scores::Row;
 use toml::{Table, Value};
 
-/// A configuration and the encoders it was applied to.
+/// A trained configuration and its encoders.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setting {
-    /// `config.toml`; a table, so that keys of other versions do no harm
+    /// `config.toml`, as a table that may hold keys of other versions
     pub config: Table,
-    /// K; empty where no file told them
+    /// K encoders; empty if unknown
     pub encoders: Vec<EncoderInfo>,
 }
 
-/// A line of a table, and what was trained for it where that is known.
+/// A method: its scores, and its configuration if known.
 #[derive(Clone, Debug)]
 pub struct Method {
     pub row: Row,
@@ -23,7 +23,7 @@ pub struct Method {
 }
 
 impl Setting {
-    /// `model.top_n` and the like.
+    /// Returns the value of a key such as `model.top_n`.
     pub fn get(&self, key: &str) -> Option<&Value> {
         let (section, name) = key.split_once('.')?;
         self.config.get(section)?.get(name)
@@ -33,36 +33,39 @@ impl Setting {
         self.get(key)?.as_str()
     }
 
-    /// Encoders kept per clip.
+    /// Returns the number of encoders kept per clip.
     pub fn n(&self) -> Option<usize> {
         let k = self.encoders.len();
         TopN::try_from(self.get("model.top_n")?.clone()).ok()?.resolve(k).ok().filter(|_| k > 0)
     }
 
-    /// The gate keeps some and leaves others out.
+    /// Returns true if the gate selects fewer than all encoders.
     pub fn selects(&self) -> Option<bool> {
         Some(self.has_gate()? && self.n()? < self.encoders.len())
     }
 
+    /// Returns true if a gate weights the encoders.
     pub fn has_gate(&self) -> Option<bool> {
         self.word("model.attention").map(|attention| attention == "gate")
     }
 
+    /// Returns true if presence and salience have separate heads.
     pub fn has_two_heads(&self) -> Option<bool> {
         self.word("model.heads").map(|heads| heads == "dual")
     }
 
+    /// Returns true if domain adaptation is enabled.
     pub fn adapts(&self) -> Option<bool> {
         self.get("adaptation.enabled")?.as_bool()
     }
 
-    /// How scores are decoded; `blends`: a training label has two or more positive classes.
+    /// Returns the decoding settings; `blends`: a training label has two or more positive classes.
     pub fn decode(&self, blends: bool) -> DecodeConfig {
-        let told = self.config.get("decode").cloned().and_then(|table| table.try_into::<DecodeConfig>().ok());
-        told.unwrap_or_default().resolved(blends)
+        let decode = self.config.get("decode").cloned().and_then(|table| table.try_into::<DecodeConfig>().ok());
+        decode.unwrap_or_default().resolved(blends)
     }
 
-    /// `22 video, 13 audio, 1 multimodal`; the name of a single one; how many where their modalities are not known
+    /// Returns `22 video, 13 audio, 1 multimodal`, the name of a single encoder, or their number if the modalities are unknown.
     pub fn pool(&self) -> String {
         let modalities = Modality::distinct(self.encoders.iter().map(|encoder| encoder.modality));
         let count = |modality| self.encoders.iter().filter(|encoder| encoder.modality == modality).count();
@@ -76,21 +79,21 @@ impl Setting {
         }
     }
 
-    /// Every key with its value, sections in their order.
+    /// Returns all keys and values, in the order of the sections.
     pub fn flat(&self) -> Vec<(String, String)> {
         let mut flat = Vec::new();
         walk(&self.config, "", &mut flat);
         flat
     }
 
-    /// All but these keys, and the encoders: what two methods share that differ in these keys alone.
+    /// Returns all other keys and values, and the encoders: equal for methods that differ in `keys` only.
     pub fn without(&self, keys: &[&str]) -> (Vec<(String, String)>, &[EncoderInfo]) {
         let kept = self.flat().into_iter().filter(|(key, _)| !keys.contains(&key.as_str()));
         (kept.collect(), &self.encoders)
     }
 }
 
-/// No file says of what kind any of them is.
+/// Returns true if no modality is known.
 pub fn modalities_unknown(encoders: &[EncoderInfo]) -> bool {
     encoders.iter().all(|encoder| encoder.modality == Modality::Unknown)
 }
@@ -100,7 +103,7 @@ fn walk(table: &Table, section: &str, flat: &mut Vec<(String, String)>) {
         let key = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
         match value {
             Value::Table(inner) => walk(inner, &key, flat),
-            // An f32 such as 3e-4 is more digits as TOML than were ever meant.
+            // Formats an f32 such as 3e-4 without the digits of its f64 value.
             Value::Float(value) => flat.push((key, format!("{}", *value as f32))),
             Value::String(word) => flat.push((key, word.clone())),
             value => flat.push((key, value.to_string())),

@@ -1,4 +1,4 @@
-//! What it was made with: configuration, data, device, versions, and the commands that make it again.
+//! Section "Setup": commands, device, versions, configuration and data.
 
 use super::experiment::Experiment;
 use super::folder::Folder;
@@ -7,7 +7,7 @@ use super::setting::{Setting, modalities_unknown};
 use crate::config::Config;
 use maud::{Markup, html};
 
-/// `own`: the command that made this page.
+/// Renders the section; `own` is the command line that created the report.
 pub fn section(folders: &[Folder], experiments: &[&Experiment], own: &str) -> Markup {
     html! {
         h3 { "Commands to reproduce" }
@@ -18,7 +18,7 @@ pub fn section(folders: &[Folder], experiments: &[&Experiment], own: &str) -> Ma
                 None => p.note { "Command not recorded." },
             }
         }
-        p { "This page" }
+        p { "This report" }
         (command(own))
         (environment(folders))
         @if !experiments.is_empty() { h3 { "Configuration" } (configuration(experiments)) }
@@ -81,7 +81,7 @@ fn configuration(experiments: &[&Experiment]) -> Markup {
     };
     let mut rows: Vec<Row> = keys.iter().map(row).collect();
     let changed = rows.iter().filter(|row| row.strong).count();
-    // Those that were changed first; the rest keeps its order.
+    // Changed keys first; the order is otherwise kept.
     rows.sort_by_key(|row| !row.strong);
     let names: Vec<&str> = ["key", "default"].into_iter().chain(experiments.iter().map(|e| e.name.as_str())).collect();
     let rest = rows.split_off(changed);
@@ -95,11 +95,11 @@ fn configuration(experiments: &[&Experiment]) -> Markup {
 
 fn data(experiment: &Experiment) -> Option<Markup> {
     let encoders = &experiment.setting.encoders;
-    let told = experiment.data.as_ref();
+    let data = experiment.data.as_ref();
     let task = experiment.task();
     let (fold_columns, fold_caption) = match task.has_blends() {
-        true => (&["fold", "clips", "blends"][..], "Clips of each fold, and how many of them are blends."),
-        false => (&["fold", "clips"][..], "Clips of each fold."),
+        true => (&["fold", "clips", "blends"][..], "Clips and blends per fold."),
+        false => (&["fold", "clips"][..], "Clips per fold."),
     };
     let classes = if task.blemore { "emotions" } else { "classes" };
     let fold = |fold: &crate::data::FoldInfo| {
@@ -113,7 +113,7 @@ fn data(experiment: &Experiment) -> Option<Markup> {
             Cell::Count(encoder.width),
         ])
     };
-    let folds = told.map(|data| Table {
+    let folds = data.map(|data| Table {
         name: "folds",
         caption: fold_caption,
         groups: &[],
@@ -127,9 +127,9 @@ fn data(experiment: &Experiment) -> Option<Markup> {
         columns: &["encoder", "modality", "width"],
         rows: encoders.iter().map(encoder).collect(),
     };
-    let name = told.map(|data| data.name.as_str());
+    let name = data.map(|data| data.name.as_str());
     (!encoders.is_empty()).then(|| {
-        folded("The data", html! {
+        folded("Data", html! {
             p {
                 @if let Some(name) = name { "Pool " code { (name) } ": " }
                 (encoders.len()) " encoders" @if !modalities_unknown(encoders) { " (" (experiment.setting.pool()) ")" } ", " (experiment.classes.len()) " " (classes) " (" (experiment.classes.join(", ")) ")"

@@ -1,4 +1,4 @@
-//! Experiments side by side, each by the metrics that its labels give.
+//! Table of several experiments, each with the metrics that apply to its labels.
 
 use super::experiment::Experiment;
 use super::page::{Cell, Row, Table, legend};
@@ -6,13 +6,13 @@ use crate::scoring::metrics::RankBy;
 use crate::scoring::scores::LabelScores;
 use maud::{Markup, html};
 
-/// The two metrics of BlEmoRE and their mean.
+/// BlEmoRE's two metrics and their mean.
 pub const OF_BLENDS: [RankBy; 3] = [RankBy::Presence, RankBy::Salience, RankBy::Mean];
 
-/// `mixed`: they have different labels, so that no column orders all of them.
+/// Renders the table; `mixed`: labels differ, so that no column ranks all experiments.
 pub fn side_by_side(experiments: &[&Experiment], mixed: bool) -> Markup {
     let by_mean = |experiment: &&Experiment| experiment.task().leading() == RankBy::Mean;
-    // Beside the two metrics of BlEmoRE those of the largest class are for the tables below.
+    // With BlEmoRE's metrics, those of the largest class are left to the tables below.
     let all_by_mean = experiments.iter().all(by_mean);
     let of_labels = if all_by_mean { &[RankBy::Ece][..] } else { &LabelScores::METRICS };
     let row = |experiment: &&Experiment| {
@@ -25,7 +25,7 @@ pub fn side_by_side(experiments: &[&Experiment], mixed: bool) -> Markup {
         let n = experiment.setting.n().map_or(Cell::None, Cell::Count);
         let mut row = vec![Cell::Text(experiment.name.clone()), leading];
         let mut figures = [cells(of_labels, false), cells(&OF_BLENDS, false), cells(&OF_BLENDS, true)];
-        // What all of them have comes first.
+        // Metrics shared by all experiments come first.
         figures.rotate_left(usize::from(all_by_mean));
         row.extend(figures.into_iter().flatten());
         row.extend([shape, encoders, n]);
@@ -40,19 +40,19 @@ pub fn side_by_side(experiments: &[&Experiment], mixed: bool) -> Markup {
     let groups: Vec<(&str, usize)> = parts.iter().map(|(name, columns)| (*name, columns.len())).collect();
     let caption = match mixed {
         true => {
-            "Mean ± standard deviation over runs; –: the labels do not give this metric. Only rows of the same labels can be compared. Log \
-             loss and ECE are better when lower."
+            "Mean ± standard deviation over runs; –: the metric does not apply to the labels. Compare rows with the same labels only. \
+             Lower log loss and ECE are better."
         }
         false if of_labels.len() == 1 => {
-            "Mean ± standard deviation over runs; ECE: calibration error of the largest score, lower is better."
+            "Mean ± standard deviation over runs. ECE: calibration error of the largest score; lower is better."
         }
-        false => "Mean ± standard deviation over runs; log loss and ECE are better when lower.",
+        false => "Mean ± standard deviation over runs. Lower log loss and ECE are better.",
     };
     let rows = experiments.iter().map(row).collect();
     html! { (legend(experiments)) (Table { name: "summary", caption, groups: &groups, columns: &columns, rows }) }
 }
 
-/// `UAR 0.920 ± 0.073`; of scores by thresholds the honest one where there is one
+/// Returns `UAR 0.920 ± 0.073`; the honest score if available.
 fn leading(experiment: &Experiment) -> String {
     let metric = experiment.task().leading();
     let honest = experiment.spread(metric, true).filter(|_| metric.needs_thresholds());

@@ -1,4 +1,4 @@
-//! Do encoders say the same, and does the gate keep such ones together, as figures 7 and 8 of the paper show it.
+//! Section "Similarity": CKA of encoders, and CKA against co-selection, as in figures 7 and 8 of the paper.
 
 use super::chart::Ink;
 use super::chart::heatmap::{self, heatmap};
@@ -10,11 +10,11 @@ use crate::analysis::{Analysis, EncoderPair};
 use crate::data::Modality;
 use maud::{Markup, html};
 
-/// Encoders in a matrix or a cloud of pairs; `analyze` writes all of them.
+/// Maximum number of encoders in a figure; `analyze` writes all.
 const DRAWN: usize = 60;
 
-/// Encoders in a matrix whose values are written into their cells.
-const WRITTEN: usize = 12;
+/// Maximum number of encoders in a matrix with values in its cells.
+const MAX_WITH_VALUES: usize = 12;
 
 /// Colour of pairs across modalities.
 const MIXED: usize = 3;
@@ -31,14 +31,14 @@ fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Markup {
     let drawn = drawn(analysis);
     let names: Vec<String> = drawn.iter().map(|&k| analysis.encoders[k].name.clone()).collect();
     html! {
-        // A large matrix takes the whole width.
-        @if drawn.len() > WRITTEN { (matrix(analysis, cka, &drawn, &names, blemore, &clips)) (WideGrid(vec![cloud(analysis, &names, blemore, &clips)])) }
+        // A large matrix uses the whole width.
+        @if drawn.len() > MAX_WITH_VALUES { (matrix(analysis, cka, &drawn, &names, blemore, &clips)) (WideGrid(vec![cloud(analysis, &names, blemore, &clips)])) }
         @else { (WideGrid(vec![matrix(analysis, cka, &drawn, &names, blemore, &clips), cloud(analysis, &names, blemore, &clips)])) }
         (folded("Most similar pairs as a table", pairs(analysis)))
     }
 }
 
-/// In the pool's order by modality; of many encoders the most important ones.
+/// Returns the most important encoders, by modality, then in the pool's order.
 fn drawn(analysis: &Analysis) -> Vec<usize> {
     let mut order: Vec<usize> =
         (0..analysis.encoders.len()).filter(|&k| analysis.importance[k].rank <= DRAWN).collect();
@@ -58,9 +58,9 @@ fn matrix(
         let (a, b) = (drawn[i], drawn[j]);
         heatmap::Cell {
             shade: cka[a][b],
-            text: if drawn.len() <= WRITTEN { format!("{:.2}", cka[a][b]) } else { String::new() },
+            text: if drawn.len() <= MAX_WITH_VALUES { format!("{:.2}", cka[a][b]) } else { String::new() },
             tip: format!(
-                "{}\n{}\nCKA {:.3}\nkept together for {:.1} % of the clips",
+                "{}\n{}\nCKA {:.3}\nselected together for {:.1} % of the clips",
                 names[i],
                 names[j],
                 cka[a][b],
@@ -69,11 +69,11 @@ fn matrix(
             framed: false,
         }
     };
-    let size = if drawn.len() <= WRITTEN { (32.0, 26.0) } else { (16.0, 15.0) };
+    let size = if drawn.len() <= MAX_WITH_VALUES { (32.0, 26.0) } else { (16.0, 15.0) };
     let caption = html! {
-        "Linear CKA between the projected embeddings of every two encoders, from 0 (nothing in common, faint) to 1 (the same up to \
-         rotation and scale), mean over " (analysis.runs.len()) " models, each on its own clips (" (clips) " in all)."
-        (published(blemore, "clusters within families of encoders; video and audio have little in common."))
+        "Linear CKA between the projected embeddings of two encoders, from 0 (unrelated) to 1 (equal up to \
+         rotation and scale), mean over " (analysis.runs.len()) " models, each on its own validation clips (" (clips) " in total)."
+        (published(blemore, "clusters within families of encoders; low similarity between video and audio."))
     };
     let title = numbered(blemore, 7, "similarity of encoders");
     figure(&title, caption, heatmap("CKA between encoders", names, names, size, cell))
@@ -88,7 +88,7 @@ fn cloud(analysis: &Analysis, names: &[String], blemore: bool, clips: &str) -> M
             y: pair.co_selection,
             colour: same.map_or(MIXED, colour),
             tip: format!(
-                "{}\n{}\nCKA {:.3}\nkept together for {:.1} % of the clips",
+                "{}\n{}\nCKA {:.3}\nselected together for {:.1} % of the clips",
                 pair.a,
                 pair.b,
                 pair.cka?,
@@ -99,35 +99,35 @@ fn cloud(analysis: &Analysis, names: &[String], blemore: bool, clips: &str) -> M
     let shown = analysis.pairs.iter().filter(|pair| names.contains(&pair.a) && names.contains(&pair.b));
     let points: Vec<Point> = shown.filter_map(point).collect();
     let key = pair_key(analysis, &points);
-    let told = |r: Option<f64>| r.map_or("undefined".to_owned(), |r| format!("{r:.2}"));
+    let text = |r: Option<f64>| r.map_or("undefined".to_owned(), |r| format!("{r:.2}"));
     let caption = html! {
-        (points.len()) " pairs of encoders: how alike they are, and for what share of " (clips) " both are kept. "
+        (points.len()) " pairs of encoders: CKA against the fraction of " (clips) " for which both are selected. "
         @if let Some(correlation) = &analysis.correlation {
-            "Correlation: Pearson's r = " (told(correlation.pearson)) ", Spearman's ρ = " (told(correlation.spearman)) ". "
+            "Correlation: Pearson's r = " (text(correlation.pearson)) ", Spearman's ρ = " (text(correlation.spearman)) ". "
         }
         @for (i, (ink, name)) in key.iter().enumerate() {
             @if i > 0 { ", " }
             i class=(format!("chip full {}", ink.class())) {} (name)
         }
-        (published(blemore, "a falling trend, alike encoders are rarely kept together."))
+        (published(blemore, "a negative trend: similar encoders are rarely selected together."))
     };
     let drawing = scatter("CKA against co-selection", ("CKA", "kept together"), &points, trend(&points)).with_key(key);
     figure(&numbered(blemore, 8, "similarity and co-selection"), caption, drawing)
 }
 
-/// Colours of pairs: within each modality, and between two; nothing to say of a single modality.
+/// Returns the colours of pairs within each modality and across two; empty for a single modality.
 fn pair_key(analysis: &Analysis, points: &[Point]) -> Vec<(Ink, String)> {
     let modalities = Modality::distinct(analysis.encoders.iter().map(|encoder| encoder.modality));
     if modalities.len() < 2 {
         return Vec::new();
     }
     let within = modalities.iter().map(|modality| (colour(*modality), format!("both {modality}")));
-    let all = within.chain([(MIXED, "of two modalities".to_owned())]);
+    let all = within.chain([(MIXED, "two modalities".to_owned())]);
     let drawn = all.filter(|(colour, _)| points.iter().any(|point| point.colour == *colour));
     drawn.map(|(colour, name)| (Ink::Point(colour), name)).collect()
 }
 
-/// Least squares; `None` where all points have the same x.
+/// Returns intercept and slope of the least-squares line; `None` if all x are equal.
 fn trend(points: &[Point]) -> Option<(f64, f64)> {
     let n = points.len() as f64;
     let (x, y) = (points.iter().map(|p| p.x).sum::<f64>() / n, points.iter().map(|p| p.y).sum::<f64>() / n);
@@ -149,7 +149,7 @@ fn pairs(analysis: &Analysis) -> Table<'static> {
     };
     Table {
         name: "most-similar-pairs",
-        caption: "The 30 pairs of highest CKA; analysis/ in the folder has all as csv.",
+        caption: "The 30 pairs with the highest CKA; analysis/pairs.csv in the folder lists all.",
         groups: &[],
         columns: &["encoder", "encoder", "CKA", "kept together"],
         rows: all.iter().take(30).map(row).collect(),

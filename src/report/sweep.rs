@@ -1,4 +1,4 @@
-//! A sweep's folder: its trials, each a cross-validation of its own, run or not.
+//! The folder of a sweep and its trials.
 
 use super::files::{self, Missing};
 use super::setting::{Method, Setting};
@@ -10,35 +10,35 @@ use crate::sweep::settings::Settings;
 use crate::sweep::summary::{SweepSummary, TrialStatus, TrialSummary, figure};
 use std::path::{Path, PathBuf};
 
-/// One trial.
+/// A trial, whether run or not.
 pub struct Trial {
-    pub told: TrialSummary,
+    pub summary: TrialSummary,
     pub path: PathBuf,
     pub method: Option<Method>,
 }
 
-/// What is known of a sweep.
+/// The contents of a sweep's folder, as far as they can be read.
 #[derive(Default)]
 pub struct Sweep {
     pub command: Option<String>,
     pub versions: Option<Versions>,
     pub device: Option<DeviceInfo>,
     pub seconds: Option<f64>,
-    /// Which trials lie within noise of the best
+    /// Trials within noise of the best
     pub noise: Option<String>,
-    /// What the summary says, else what leads for the labels of the first trial that tells them
+    /// Ranking metric of the summary, otherwise the leading metric of the first finished trial
     pub rank_by: Option<RankBy>,
     pub trials: Vec<Trial>,
 }
 
 impl Sweep {
-    /// What ranks the trials.
+    /// Returns the ranking metric.
     pub fn leading(&self) -> RankBy {
         self.rank_by.unwrap_or(RankBy::Mean)
     }
 }
 
-/// Reads the summary and each trial's own folder; where there is no summary, the folders alone.
+/// Reads the summary and the folders of the trials; without a summary, the folders only.
 pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Sweep {
     let (data, reading) = files::pool_arguments(&path.join("trials/0000"), None);
     let again = format!(
@@ -47,19 +47,19 @@ pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Sweep {
         files::shown(&path.join("sweep.toml"))
     );
     let sweep = match files::json::<SweepSummary>(&path.join("summary.json")) {
-        Ok(told) => Sweep {
-            noise: noise(&told),
-            rank_by: Some(rank_by(&told)),
-            command: Some(told.command),
-            versions: Some(told.versions),
-            device: told.device,
-            seconds: Some(told.seconds),
-            trials: told.trials.into_iter().map(|told| trial(path, told)).collect(),
+        Ok(summary) => Sweep {
+            noise: noise(&summary),
+            rank_by: Some(rank_by(&summary)),
+            command: Some(summary.command),
+            versions: Some(summary.versions),
+            device: summary.device,
+            seconds: Some(summary.seconds),
+            trials: summary.trials.into_iter().map(|summary| trial(path, summary)).collect(),
         },
         Err(why) => {
             missing.push(Missing::new(
                 format!("summary of {name}"),
-                format!("{why}; the sweep may not have ended"),
+                format!("{why}; the sweep may be unfinished"),
                 Some(again.clone()),
             ));
             let trials = without_summary(path);
@@ -69,42 +69,42 @@ pub fn read(path: &Path, name: &str, missing: &mut Vec<Missing>) -> Sweep {
         }
     };
     for trial in sweep.trials.iter().filter(|trial| trial.method.is_none()) {
-        let why = trial.told.error.clone().unwrap_or_else(|| format!("the trial is {}", trial.told.status));
+        let why = trial.summary.error.clone().unwrap_or_else(|| format!("the trial is {}", trial.summary.status));
         let again = sweep.command.clone().unwrap_or_else(|| again.clone());
-        missing.push(Missing::new(format!("trial {} of {name}", trial.told.name), why, Some(again)));
+        missing.push(Missing::new(format!("trial {} of {name}", trial.summary.name), why, Some(again)));
     }
     sweep
 }
 
-/// What ranked the trials. Older versions ranked by the mean whatever the labels; without blends that was half of presence.
-fn rank_by(told: &SweepSummary) -> RankBy {
-    let by = told.rank_by();
-    if by == RankBy::Mean && told.data.task().pairs == 0 { RankBy::Presence } else { by }
+/// Returns the metric that ranked the trials. Older versions always ranked by the mean, which is half of presence without blends.
+fn rank_by(summary: &SweepSummary) -> RankBy {
+    let by = summary.rank_by();
+    if by == RankBy::Mean && summary.data.task().pairs == 0 { RankBy::Presence } else { by }
 }
 
-/// Which other trials lie within noise of the best, and by what test.
-fn noise(told: &SweepSummary) -> Option<String> {
-    let test = told.noise()?.split_once(": ")?.1.to_owned();
-    let name = |id: &usize| told.trials.iter().find(|trial| trial.id == *id).map(|trial| trial.name.as_str());
-    let others: Vec<&str> = told.within_noise.iter().skip(1).filter_map(name).collect();
+/// Returns the other trials within noise of the best, and the test.
+fn noise(summary: &SweepSummary) -> Option<String> {
+    let test = summary.noise()?.split_once(": ")?.1.to_owned();
+    let name = |id: &usize| summary.trials.iter().find(|trial| trial.id == *id).map(|trial| trial.name.as_str());
+    let others: Vec<&str> = summary.within_noise.iter().skip(1).filter_map(name).collect();
     let others = if others.is_empty() { "no other trial".into() } else { others.join(", ") };
     Some(format!("{others} ({test})"))
 }
 
-/// The trial that the leaderboard has first.
+/// Returns the first trial of the leaderboard.
 pub fn best(trials: &[Trial], by: RankBy) -> Option<&Trial> {
     let done = trials.iter().filter_map(|trial| Some((trial, figure(&trial.method.as_ref()?.row, by))));
-    // Of equal ones the first: `max_by` keeps the last.
+    // Reversed, since `max_by` returns the last of equal elements.
     done.rev().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(trial, _)| trial)
 }
 
-fn trial(path: &Path, told: TrialSummary) -> Trial {
-    let path = path.join("trials").join(format!("{:04}", told.id));
-    let method = told.row.clone().map(|row| {
-        let summary: Option<CvSummary> = files::json(&path.join("summary.json")).ok();
-        Method { setting: summary.and_then(|summary| setting(&path, summary)), row }
+fn trial(path: &Path, summary: TrialSummary) -> Trial {
+    let path = path.join("trials").join(format!("{:04}", summary.id));
+    let method = summary.row.clone().map(|row| {
+        let cv: Option<CvSummary> = files::json(&path.join("summary.json")).ok();
+        Method { setting: cv.and_then(|cv| setting(&path, cv)), row }
     });
-    Trial { told, path, method }
+    Trial { summary, path, method }
 }
 
 fn without_summary(path: &Path) -> Vec<Trial> {
@@ -115,25 +115,25 @@ fn without_summary(path: &Path) -> Vec<Trial> {
 }
 
 fn from_folder(id: usize, path: PathBuf) -> Trial {
-    let told = files::toml(&path.join("trial.toml")).unwrap_or_default();
+    let file = files::toml(&path.join("trial.toml")).unwrap_or_default();
     let folder = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = told.get("name").and_then(toml::Value::as_str).map_or(folder, str::to_owned);
-    let summary: Option<CvSummary> = files::json(&path.join("summary.json")).ok();
+    let name = file.get("name").and_then(toml::Value::as_str).map_or(folder, str::to_owned);
+    let cv: Option<CvSummary> = files::json(&path.join("summary.json")).ok();
     let error = std::fs::read_to_string(path.join("error.txt")).ok().map(|text| text.trim().to_owned());
-    let status = match (&summary, &error) {
+    let status = match (&cv, &error) {
         (Some(_), _) => TrialStatus::Done,
         (None, Some(_)) => TrialStatus::Failed,
         (None, None) => TrialStatus::Pending,
     };
-    let (row, seconds) = summary.as_ref().map(|summary| (summary.row(&name), summary.seconds)).unzip();
-    let told =
+    let (row, seconds) = cv.as_ref().map(|cv| (cv.row(&name), cv.seconds)).unzip();
+    let summary =
         TrialSummary { id, name, set: Settings::new(), status, error, row: row.clone(), against_best: None, seconds };
-    let setting = summary.and_then(|summary| setting(&path, summary));
-    Trial { told, path, method: row.map(|row| Method { row, setting }) }
+    let setting = cv.and_then(|cv| setting(&path, cv));
+    Trial { summary, path, method: row.map(|row| Method { row, setting }) }
 }
 
-/// Of a trial that ended.
-fn setting(path: &Path, summary: CvSummary) -> Option<Setting> {
+/// Returns the setting of a finished trial.
+fn setting(path: &Path, cv: CvSummary) -> Option<Setting> {
     let config = files::toml(&path.join("config.toml")).ok()?;
-    Some(Setting { config, encoders: summary.data.encoders })
+    Some(Setting { config, encoders: cv.data.encoders })
 }

@@ -1,20 +1,21 @@
-//! A table, described once: it sorts on the page (table/html.rs) and is saved as CSV and LaTeX (export/).
+//! Tables: shown and sorted on the page (table/html.rs), saved as CSV and LaTeX (export/).
 
 mod html;
 
 use crate::scoring::scores::Spread;
 
-/// A table of more rows shows only its first [`SHOWN`] until asked for all.
+/// A table with more rows is collapsed to its first [`SHOWN`].
 pub const LONG: usize = 10;
+/// Rows of a collapsed table.
 pub const SHOWN: usize = 8;
 
-/// What stands in a table, and by what it is sorted.
+/// A cell and its sort key.
 pub enum Cell {
     Text(String),
     Count(usize),
-    /// To three decimals
+    /// Three decimals
     Number(f64),
-    /// To five decimals
+    /// Five decimals
     Precise(f64),
     Spread(Spread),
     None,
@@ -29,13 +30,14 @@ impl Cell {
         value.map_or(Self::None, Self::Spread)
     }
 
+    /// Returns the sort key, `None` for text.
     pub fn key(&self) -> Option<f64> {
         match self {
             Self::Text(_) => None,
             Self::Count(value) => Some(*value as f64),
             Self::Number(value) | Self::Precise(value) => Some(*value),
             Self::Spread(spread) => Some(spread.mean),
-            // Below everything that has a value.
+            // Sorts below all values.
             Self::None => Some(-1e9),
         }
     }
@@ -60,23 +62,27 @@ impl Cell {
     }
 }
 
-/// A difference that rounds to nothing has no sign.
+/// Removes the sign of a number that rounds to zero.
 fn without_minus_zero(text: String) -> String {
     if text == "-0.000" { "0.000".into() } else { text }
 }
 
+/// A table of the page.
 pub struct Table<'a> {
-    /// Of its files, after `table-`: `scores`, `runs`
+    /// File name after `table-`: `scores`, `runs`
     pub name: &'a str,
     pub caption: &'a str,
-    /// Names over several columns: (name, columns); none where empty
+    /// Headers that span columns: (name, columns)
     pub groups: &'a [(&'a str, usize)],
     pub columns: &'a [&'a str],
     pub rows: Vec<Row>,
 }
 
+/// A row of a table.
 pub struct Row {
+    /// One per column
     pub cells: Vec<Cell>,
+    /// Emphasised, and never hidden
     pub strong: bool,
 }
 
@@ -86,9 +92,9 @@ impl From<Vec<Cell>> for Row {
     }
 }
 
-/// A column that has values, with the name above it.
+/// A column with at least one value.
 pub struct Column<'a> {
-    /// Place within a row
+    /// Index in a row
     pub place: usize,
     pub group: &'a str,
     pub name: &'a str,
@@ -96,7 +102,7 @@ pub struct Column<'a> {
 }
 
 impl Table<'_> {
-    /// All but columns without any value.
+    /// Returns the columns with at least one value.
     pub fn shown(&self) -> Vec<Column<'_>> {
         let mut groups = self.groups.iter().flat_map(|(name, columns)| std::iter::repeat_n(*name, *columns));
         let mut columns = Vec::new();
@@ -111,7 +117,7 @@ impl Table<'_> {
     }
 }
 
-/// Neighbours of the same group: (name, columns); none where there are no groups.
+/// Returns headers that span columns: (name, columns); empty without groups.
 pub fn groups<'a>(columns: &[Column<'a>]) -> Vec<(&'a str, usize)> {
     let mut groups: Vec<(&str, usize)> = Vec::new();
     for column in columns {

@@ -1,4 +1,4 @@
-//! Labelled test clips, as `blendfuse evaluate --json` scored them: a set of their own, never part of what is validated on.
+//! Section "Test clips": evaluations of labelled test clips by `blendfuse evaluate --json`.
 
 use super::experiment::Experiment;
 use super::page::{Cell, Row, Table, folded};
@@ -9,10 +9,10 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use std::path::Path;
 
-/// What `evaluate` wrote about one set of predictions.
+/// An evaluation of predictions for test clips.
 #[derive(Deserialize)]
 pub struct TestSet {
-    /// The file's stem
+    /// Stem of the file
     #[serde(skip)]
     name: String,
     task: Task,
@@ -42,12 +42,12 @@ struct Class {
 }
 
 impl TestSet {
-    /// Reads what `blendfuse evaluate --json` printed into a file.
+    /// Reads the output of `blendfuse evaluate --json`.
     ///
     /// # Errors
-    /// A file of another kind, or of training clips.
+    /// A file of another kind, or an evaluation of training clips.
     pub fn read(path: &Path) -> Result<Self> {
-        let remedy = "give a file that `blendfuse evaluate --json` printed";
+        let remedy = "pass the output of `blendfuse evaluate --json`";
         let read: Self = read_json(path, "an evaluation", remedy)?;
         ensure!(
             read.split != "train",
@@ -57,20 +57,20 @@ impl TestSet {
         Ok(Self { name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), ..read })
     }
 
-    /// Checks that it is of the classes of a folder that is reported.
+    /// Checks that the classes are those of a reported experiment.
     ///
     /// # Errors
-    /// Names both.
+    /// Other classes.
     pub(super) fn check(&self, experiments: &[&Experiment]) -> Result<()> {
         let own: Vec<&String> = self.classes.iter().map(|class| &class.class).collect();
         let known = || experiments.iter().filter(|experiment| !experiment.classes.is_empty());
         let is_own = |experiment: &&&Experiment| experiment.classes.iter().eq(own.iter().copied());
         if let Some(experiment) = known().next().filter(|_| !known().any(|experiment| is_own(&experiment))) {
             anyhow::bail!(
-                "{}: found scores of classes {own:?}, but {} has {:?}; give an evaluation of its own predictions",
+                "{}: found scores of classes {own:?}, expected {:?} as in {}; pass an evaluation of its own predictions",
                 self.name,
-                experiment.name,
-                experiment.classes
+                experiment.classes,
+                experiment.name
             );
         }
         Ok(())
@@ -95,7 +95,7 @@ pub fn section(sets: &[TestSet]) -> Markup {
         }
     }
     let columns = [&["predictions", "clips", "without prediction"][..], &RankBy::ALL.map(RankBy::title)].concat();
-    let caption = "Labelled test clips; log loss and ECE are better when lower.";
+    let caption = "Labelled test clips. Lower log loss and ECE are better.";
     let classes = sets.iter().flat_map(|set| {
         set.classes.iter().map(|class| {
             let figures = [class.precision, class.recall, class.f1].map(Cell::Number);
@@ -111,8 +111,8 @@ pub fn section(sets: &[TestSet]) -> Markup {
         rows: classes.collect(),
     };
     html! {
-        p { "Test clips take no part in training, in the choice of the epoch or in the search of thresholds, and in no other figure of this \
-             page. A clip without a prediction counts as wrong." }
+        p { "Test clips are used neither for training nor for selecting epoch or thresholds, and appear in no other section. \
+             A clip without a prediction counts as wrong." }
         (Table { name: "test", caption, groups: &[], columns: &columns, rows })
         (folded("Every class of the test clips as a table", classes))
     }

@@ -1,4 +1,4 @@
-//! Which differences hold: any two experiments, and each with its best baseline, by a paired test on what both have.
+//! Section "Comparisons": paired tests of two experiments, and of each experiment with the best baseline.
 
 use super::experiment::Experiment;
 use super::folder::Folder;
@@ -8,24 +8,24 @@ use crate::scoring::verdicts::{Comparison, FoldScores, System, adjust, compare, 
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
-/// Keys in which experiments may differ without being another method.
+/// The key in which runs of the same method differ.
 const SEED: &str = "train.seed";
 
-/// Settings named in a sentence.
+/// Maximum number of settings named in a sentence.
 const NAMED: usize = 6;
 
-/// Two that are compared, or why they are not.
+/// Two methods with their comparison, or the reason why they are not comparable.
 pub struct Pair {
     a: String,
     b: String,
     outcome: Result<Comparison, String>,
-    /// Settings that differ; of a baseline none are known
+    /// Settings that differ; empty for a baseline
     differing: Vec<String>,
-    /// How a baseline was chosen
+    /// Choice of the baseline
     chosen: Option<String>,
 }
 
-/// All pairs that a page shows, with Holm's correction over all of them.
+/// Returns all pairs of a report, with Holm's correction over them.
 pub fn pairs(folders: &[Folder], experiments: &[&Experiment]) -> Vec<Pair> {
     let systems: Vec<Result<System, String>> = experiments.iter().map(|experiment| system(experiment)).collect();
     let mut pairs = Vec::new();
@@ -42,7 +42,7 @@ pub fn pairs(folders: &[Folder], experiments: &[&Experiment]) -> Vec<Pair> {
     }
     for folder in folders.iter().filter(|folder| !folder.baselines.is_empty()) {
         for (experiment, system) in experiments.iter().zip(&systems) {
-            // Baselines on other labels are no baselines of it.
+            // Skips baselines on other labels.
             let same = |system: &System| folder.baselines.iter().any(|(_, other)| other.classes == system.classes);
             if let Some(system) = system.as_ref().ok().filter(|system| same(system)) {
                 pairs.push(with_best(folder, experiment, system));
@@ -53,22 +53,22 @@ pub fn pairs(folders: &[Folder], experiments: &[&Experiment]) -> Vec<Pair> {
     pairs
 }
 
-/// Out-of-fold scores of an experiment.
+/// Returns the out-of-fold scores of an experiment.
 fn system(experiment: &Experiment) -> Result<System, String> {
-    let of_run = |run: &super::run::Run| {
+    let of_run = |run: &super::run::ReportedRun| {
         let chosen = run.honest.filter(|_| run.nested).map(|honest| honest.thresholds);
         Some(FoldScores { chosen, ..FoldScores::of(run.seed?, run.fold?, run.scored.as_ref()?) })
     };
     let runs: Vec<FoldScores> = experiment.runs.iter().filter_map(of_run).collect();
     let named = runs.iter().all(|run| run.scores.ncols() == experiment.classes.len());
     if runs.is_empty() || !named {
-        return Err("no run of it has readable scores of clips that it held out".into());
+        return Err("no run has readable scores of held-out clips".into());
     }
     let (classes, neutral) = (experiment.classes.clone(), experiment.neutral);
     Ok(System { classes, neutral, decode: experiment.decode(), runs })
 }
 
-/// An experiment with the baseline that has the best score on the very clips that both have.
+/// Compares an experiment with the baseline that scores best on their common clips.
 fn with_best(folder: &Folder, experiment: &Experiment, system: &System) -> Pair {
     let metric = system.leading();
     let mut compared = Vec::new();
@@ -95,33 +95,34 @@ fn with_best(folder: &Folder, experiment: &Experiment, system: &System) -> Pair 
             }
         }
         None => {
-            let outcome = Err(why.unwrap_or_else(|| "no baseline has scores of clips that it held out".into()));
+            let outcome = Err(why.unwrap_or_else(|| "no baseline has scores of held-out clips".into()));
             Pair { a: folder.name.clone(), b, outcome, differing: Vec::new(), chosen: None }
         }
     }
 }
 
-/// `model.top_n (8, 22)`, `encoders`
+/// Returns differing settings such as `model.top_n (8, 22)`.
 fn differing(a: &Setting, b: &Setting) -> Vec<String> {
     let (of_a, of_b) = (a.flat(), b.flat());
     let value = |flat: &[(String, String)], key: &str| {
         flat.iter().find(|(name, _)| name == key).map_or("–".into(), |(_, value)| value.clone())
     };
     let keys: BTreeSet<&String> = of_a.iter().chain(&of_b).map(|(key, _)| key).filter(|key| *key != SEED).collect();
-    let told = keys.into_iter().filter_map(|key| {
+    let settings = keys.into_iter().filter_map(|key| {
         let (a, b) = (value(&of_a, key), value(&of_b, key));
         (a != b).then(|| format!("{key} ({a}, {b})"))
     });
     let encoders = (a.encoders != b.encoders).then(|| format!("encoders ({}, {})", a.encoders.len(), b.encoders.len()));
-    told.chain(encoders).collect()
+    settings.chain(encoders).collect()
 }
 
 impl Pair {
+    /// Returns true if the difference is significant.
     pub fn is_shown(&self) -> bool {
         self.outcome.as_ref().is_ok_and(Comparison::is_shown)
     }
 
-    /// What the test says, in a sentence or two.
+    /// Describes the result of the test.
     pub fn sentence(&self) -> Markup {
         let comparison = match &self.outcome {
             Ok(comparison) => comparison,
@@ -134,7 +135,7 @@ impl Pair {
                 b { (self.b) } " has the " (if better { "better" } else { "worse" }) " " (title) ": " (b) " against " (a) " of " b { (self.a) }
             },
             (false, _) => html! {
-                "No difference is shown between " b { (self.b) } " and " b { (self.a) } ": " (title) " " (b) " against " (a)
+                "No significant difference between " b { (self.b) } " and " b { (self.a) } ": " (title) " " (b) " against " (a)
             },
         };
         html! {
@@ -148,7 +149,7 @@ impl Pair {
     }
 }
 
-/// All of them as a table; nothing where there is none.
+/// Renders the comparisons as a table and sentences.
 pub fn section(pairs: &[Pair]) -> Markup {
     let compared: Vec<(&Pair, &Comparison)> =
         pairs.iter().filter_map(|pair| Some((pair, pair.outcome.as_ref().ok()?))).collect();
@@ -172,7 +173,7 @@ pub fn section(pairs: &[Pair]) -> Markup {
     };
     let table = Table {
         name: "comparisons",
-        caption: "Paired permutation tests on out-of-fold predictions; scores are those of all clips that both have.",
+        caption: "Paired permutation tests on out-of-fold predictions; scores over the clips that both have.",
         groups: &[("", 3), ("score", 2), ("difference", 2), ("p", 2), ("", 2)],
         columns: &[
             "this",
@@ -194,10 +195,10 @@ pub fn section(pairs: &[Pair]) -> Markup {
     html! {
         @if !compared.is_empty() {
             p {
-                "A test swaps the predictions of the two in whole groups of clips, with the same swaps for all seeds, and asks how often chance gives a difference as \
-                 large. p is two-sided" @if compared.len() > 1 { "; Holm's correction is over the " (compared.len()) " comparisons of this page" } ". A difference counts as shown below 0.05. \
-                 Both are scored on the folds and seeds that both have" @if thresholds { ", with thresholds from the other folds" } ". Intervals are for other \
-                 groups of clips, not for other seeds."
+                "Each test swaps the predictions of the two methods for whole groups of clips, with the same swaps for all seeds. p (two-sided) is the probability of a \
+                 difference at least as large by chance" @if compared.len() > 1 { ", with Holm's correction over the " (compared.len()) " comparisons of this report" } ". A difference is shown if p < 0.05. \
+                 Scores use the folds and seeds that both have" @if thresholds { ", with thresholds from the other folds" } ". Intervals account for the choice of groups of \
+                 clips, not of seeds."
             }
             (table)
         }

@@ -25,10 +25,10 @@ fn experiments_of_different_tasks_are_not_compared() {
     work.ok("report words blends --out report.html --figures figures");
     let page = work.text("report.html");
     let told = "words (6 classes, one per clip); blends (BlEmoRE's emotions and blends)";
-    assert!(page.contains(&format!("Not comparable, other labels: </b>{told}")), "no warning");
+    assert!(page.contains(&format!("Different labels, not comparable: </b>{told}")), "no warning");
 
     // name, leading score, five metrics of the largest class, then official and honest presence, salience, mean
-    let caption = "Only rows of the same labels can be compared.";
+    let caption = "Compare rows with the same labels only.";
     let (words, blends) = (row(&page, caption, "words"), row(&page, caption, "blends"));
     let [of_words, of_blends] = ["words", "blends"].map(|name| work.json(&format!("{name}/summary.json")));
     let text = |spread: &serde_json::Value| {
@@ -67,7 +67,7 @@ fn experiments_of_different_tasks_are_not_compared() {
     let json = work.ok("evaluate --predictions p.json --scores s.npz --metadata pool/labels.csv --json").stdout;
     work.write("test.json", &json);
     work.ok("report words blends --test test.json --out report.html");
-    assert_eq!(row(&work.text("report.html"), "Labelled test clips;", "test").len(), 8, "no column of blends");
+    assert_eq!(row(&work.text("report.html"), "Labelled test clips.", "test").len(), 8, "no column of blends");
 }
 
 /// Older versions wrote half of presence as a mean, and no metrics of the largest class.
@@ -99,7 +99,7 @@ fn folders_of_older_versions_have_no_halved_mean() {
     assert!(!page.contains(">salience<") && !page.contains(">mean<"), "no such column");
     let uar = &new["labels"]["uar"];
     let uar = format!("{:.3} ± {:.3}", uar["mean"].as_f64().unwrap(), uar["std"].as_f64().unwrap());
-    assert_eq!(row(&page, "over runs; log loss and ECE", "cv")[2], uar);
+    assert_eq!(row(&page, "over runs. Lower log loss and ECE", "cv")[2], uar);
     for entry in fs::read_dir(work.path("figures")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -108,7 +108,7 @@ fn folders_of_older_versions_have_no_halved_mean() {
             assert!(!fs::read_to_string(&path).unwrap().contains("mean,"), "{}", path.display());
         }
     }
-    assert!(page.contains("and its presence, which ranks them"), "an older sweep ranked by half of it");
+    assert!(page.contains("and its presence, the ranking metric"), "an older sweep ranked by half of it");
 }
 
 /// As an older version wrote it.

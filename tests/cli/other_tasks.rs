@@ -117,7 +117,7 @@ fn one_class_per_clip_leads_with_accuracy_and_uar() {
     let names =
         ["importance-by-fold", "similarity-of-encoders"].map(|name| work.path(&format!("figures/fig-{name}.svg")));
     assert!(names.iter().all(|path| path.exists()), "{names:?}");
-    assert!(page.contains("UAR (mean recall of the classes)") && page.contains("macro F1"));
+    assert!(page.contains("UAR (mean recall over classes)") && page.contains("macro F1"));
     let words = [
         "Table I",
         "Beside the paper",
@@ -166,7 +166,7 @@ fn the_report_scores_labelled_test_clips_apart() {
     work.write("training.json", &training.stdout);
     work.fails("report run --test training.json --out x.html", &["training.json: found scores of training clips"]);
     work.write("other.json", &evaluation.stdout.replace("\"three\"", "\"drei\""));
-    work.fails("report run --test other.json --out x.html", &["other: found scores of classes", "drei", "run has"]);
+    work.fails("report run --test other.json --out x.html", &["other: found scores of classes", "drei", "as in run"]);
     work.fails("report run --test run/summary.json --out x.html", &["run/summary.json", "evaluate --json"]);
 }
 
@@ -217,5 +217,7 @@ fn clips_of_three_classes_are_counted() {
     let page = work.ok("report cv --out report.html");
     assert_eq!(page.code, 0);
     let page = fs::read_to_string(work.path("report.html")).unwrap();
-    assert!(page.contains("243 clips with three or more") && page.contains("whose set of classes is found"));
+    assert!(
+        page.contains("243 clips with three or more") && page.contains("whose set of classes is predicted exactly")
+    );
 }

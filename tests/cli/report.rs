@@ -80,7 +80,7 @@ fn figures_of_a_cross_validation_are_those_of_its_files() {
     }
 
     let weights = Weights::read(&work.path("cv")).unwrap();
-    let table = page.table("Weights of every encoder");
+    let table = page.table("Weight of every encoder over");
     for encoder in analysis::importance(&weights) {
         let row = &table[encoder.rank - 1];
         let expected = [
@@ -96,7 +96,7 @@ fn figures_of_a_cross_validation_are_those_of_its_files() {
     assert!(page.text.contains(&format!("Pearson's r = {:.2}", correlation.pearson.unwrap())));
 
     let distance = distance(&work, &summary);
-    assert!(page.text.contains(&format!("mean distance from the diagonal {distance:.3} over {} scores", 90 * 6)));
+    assert!(page.text.contains(&format!("mean distance from the diagonal {distance:.3}, {} scores", 90 * 6)));
     // One number is called ECE: card, tables and figure have it.
     let ece = ece(&work, &summary);
     let tables = page.table("Metrics of the largest class")[0][6].clone();
@@ -324,7 +324,7 @@ fn two_cross_validations_side_by_side() {
     work.ok("report one/cv two/cv --out report.html");
     let page = Page::read(&work, "report.html");
     assert!(page.text.contains("<h1>one/cv · two/cv</h1>"), "two of the same name are told apart");
-    let table = page.table("Mean ± standard deviation over runs; ECE");
+    let table = page.table("Mean ± standard deviation over runs. ECE");
     assert_eq!((&table[0][3], &table[1][3]), (&a.official.mean.unwrap().text(), &b.official.mean.unwrap().text()));
     assert!(!page.text.contains("Not comparable"));
     // The second has less noise: a paired test over 90 clips, no groups being known, tells them apart.
@@ -407,7 +407,7 @@ fn baselines_stand_beside_a_cross_validation() {
     let names: Vec<String> =
         page.table("Mean ± standard deviation over runs.").into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 4, "the trivial ones stand there once: {names:?}");
-    assert!(page.table("Published on the test clips first").iter().any(|row| row[0] == "imagebind, linear"));
+    assert!(page.table("Published results on the test clips").iter().any(|row| row[0] == "imagebind, linear"));
     assert!(!page.missing().contains("Baselines"));
     work.ok("report baselines --out alone.html");
     assert!(Page::read(&work, "alone.html").text.contains("imagebind, linear"));
@@ -428,11 +428,11 @@ fn what_is_missing_is_named_and_the_rest_reported() {
     let said = work.ok("report cv --out report.html");
     let page = Page::read(&work, "report.html");
     for part in [
-        "honest scores, and folds that have not ended, of cv",
+        "honest scores and unfinished folds of cv",
         "summary and final scores of seed 0 fold 0",
         "part of the learning curves of seed 0 fold 0",
-        "clip by clip scores and encoder weights of seed 0 fold 1",
-        "clip by clip scores and encoder weights of seed 0 fold 2",
+        "scores and encoder weights per clip of seed 0 fold 1",
+        "scores and encoder weights per clip of seed 0 fold 2",
     ] {
         assert!(page.missing().contains(part) && said.stderr.contains(part), "{part}\n{}", said.stderr);
     }
@@ -445,12 +445,12 @@ fn what_is_missing_is_named_and_the_rest_reported() {
     ] {
         assert!(page.missing().contains(command), "{command}");
     }
-    assert!(page.text.contains("Not complete") && page.text.contains("Accuracy") | page.text.contains("Figure 4"));
+    assert!(page.text.contains("Incomplete: ") && page.text.contains("Accuracy") | page.text.contains("Figure 4"));
     assert_eq!(page.table("Every run: validation clips").len(), 3);
 
     work.write("cv/summary.json", "{ \"kind\": \"cv\", ");
     work.ok("report cv --out report.html");
-    assert!(Page::read(&work, "report.html").missing().contains("summary.json: not as expected"));
+    assert!(Page::read(&work, "report.html").missing().contains("summary.json: unexpected contents"));
     work.write("cv/analysis/analysis.json", "[]");
     work.ok("report cv --out report.html");
     assert!(Page::read(&work, "report.html").missing().contains("(CKA) of cv (figures 7 and 8)"));
@@ -461,16 +461,13 @@ fn a_folder_with_nothing_to_report_is_an_error() {
     let work = Workspace::empty();
     work.fails("report nowhere --out report.html", &["nowhere: found no such folder"]);
     fs::create_dir(work.path("empty")).unwrap();
-    work.fails("report empty --out report.html", &["empty: found none of the files"]);
+    work.fails("report empty --out report.html", &["empty: found no files"]);
     work.write("broken/metrics.jsonl", "{");
     work.write("broken/summary.json", "{");
     work.write("broken/validation.npz", "PK");
-    work.fails(
-        "report broken --out report.html",
-        &["broken: found nothing that can be read", "line 1 is not an epoch"],
-    );
+    work.fails("report broken --out report.html", &["broken: found no readable results", "found no epoch on line 1"]);
     Plan::small().write(&work.path("cv"));
-    work.fails("report cv broken --out report.html", &["broken: found nothing"]);
+    work.fails("report cv broken --out report.html", &["broken: found no readable results"]);
     work.fails("report cv --out nowhere/report.html", &["nowhere/report.html: cannot be written"]);
     assert_eq!(work.run("report --out report.html").code, 2);
     assert_eq!(work.run("report cv").code, 2);
@@ -506,7 +503,7 @@ fn real_runs() {
     )));
     let said = work.ok("report all --out all.html");
     assert!(!said.stderr.contains("warning"), "nothing is wrong with a run on all clips: {}", said.stderr);
-    assert!(Page::read(&work, "all.html").missing().contains("it was trained on all clips"));
+    assert!(Page::read(&work, "all.html").missing().contains("trained on all clips; none were held out"));
 
     // A run that was stopped.
     fs::remove_file(work.path("run/summary.json")).unwrap();

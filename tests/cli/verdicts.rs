@@ -183,7 +183,7 @@ fn a_sweep_tells_which_trials_are_within_noise_and_how_to_go_on() {
     work.ok(&format!("{} --device cpu", command.strip_prefix("blendfuse ").unwrap()));
     assert_eq!(work.json("final/summary.json")["selection"], "all");
     work.ok("report s --out s.html");
-    assert!(work.text("s.html").contains("Within noise of it: "));
+    assert!(work.text("s.html").contains("Within noise of the best: "));
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_report_claims_only_what_a_test_shows() {
         work.text("page.html")
     };
     let page = report("a b");
-    assert!(page.contains("No difference is shown between <b>b</b> and <b>a</b>"), "the same runs");
+    assert!(page.contains("No significant difference between <b>b</b> and <b>a</b>"), "the same runs");
     assert!(page.contains("+0.000, p = 1.000"), "no interval of a difference that is always 0");
     // On fold 1 alone, which both have.
     let page = report("a none");

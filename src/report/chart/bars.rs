@@ -1,24 +1,25 @@
-//! Named values as bars.
+//! Bar charts.
 
-use super::{Anchor, Drawing, Frame, Ink, Scale, axes, room, short};
+use super::{Anchor, Drawing, Frame, Ink, Scale, axes, label_width, short};
 
 const LINE: f64 = 18.0;
 const PLOT: f64 = 220.0;
 
+/// A named value.
 pub struct Bar {
     pub label: String,
     pub value: f64,
-    /// Colour, by number
+    /// Colour number
     pub colour: usize,
     pub tip: String,
 }
 
-/// `axis`: what the values are; they begin at 0. `reference`: a value to compare with, and its name.
+/// Draws bars from 0; `axis` is the axis title, `reference` a reference value and its name.
 pub fn bars(label: &str, axis: &str, bars: &[Bar], reference: Option<(f64, &str)>) -> Drawing {
     if bars.is_empty() {
         return Drawing::default();
     }
-    let left = room(bars.iter().map(|bar| bar.label.as_str()));
+    let left = label_width(bars.iter().map(|bar| bar.label.as_str()));
     let top = if reference.is_some() { 22.0 } else { 4.0 };
     let bottom = top + 4.0 + LINE * bars.len() as f64;
     let frame = Frame { left, top, right: left + PLOT, bottom };
@@ -28,7 +29,7 @@ pub fn bars(label: &str, axis: &str, bars: &[Bar], reference: Option<(f64, &str)
     axes(&mut drawing, frame, Some((&x, axis)), None);
     for (i, bar) in bars.iter().enumerate() {
         let y = top + 4.0 + LINE * i as f64;
-        // From 0, to the left where it is below.
+        // Negative values extend to the left of 0.
         let (from, to) = (x.at(bar.value.min(0.0)), x.at(bar.value.max(0.0)));
         drawing.text(Ink::Name { strong: false }, (left - 8.0, y + 11.0), short(&bar.label)).tip(&bar.tip);
         drawing.rect(Ink::Bar(bar.colour), (from, y), (to - from, LINE - 4.0)).tip(&bar.tip);

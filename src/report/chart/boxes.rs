@@ -1,26 +1,27 @@
-//! Distributions as boxes: whiskers from the 5th to the 95th percentile, box over the middle half, median and mean.
+//! Box plots: whiskers at the 5th and 95th percentile, box at the quartiles, median and mean.
 
-use super::{Anchor, Drawing, Frame, Ink, Scale, axes, room, short};
+use super::{Anchor, Drawing, Frame, Ink, Scale, axes, label_width, short};
 
 const LINE: f64 = 18.0;
 const PLOT: f64 = 220.0;
 
+/// A named distribution.
 pub struct Distribution {
     pub label: String,
-    /// Least, 5 %, 25 %, 50 %, 75 %, 95 %, greatest
+    /// Minimum, 5 %, 25 %, 50 %, 75 %, 95 %, maximum
     pub quantiles: [f64; 7],
     pub mean: f64,
-    /// Colour, by number
+    /// Colour number
     pub colour: usize,
     pub tip: String,
 }
 
-/// `axis`: what the values are; they begin at 0.
+/// Draws box plots on an axis from 0; `axis` is the axis title, `reference` a reference value and its name.
 pub fn boxes(label: &str, axis: &str, all: &[Distribution], reference: Option<(f64, &str)>) -> Drawing {
     if all.is_empty() {
         return Drawing::default();
     }
-    let left = room(all.iter().map(|one| one.label.as_str()));
+    let left = label_width(all.iter().map(|one| one.label.as_str()));
     let top = if reference.is_some() { 22.0 } else { 4.0 };
     let bottom = top + 4.0 + LINE * all.len() as f64;
     let frame = Frame { left, top, right: left + PLOT, bottom };

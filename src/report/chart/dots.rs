@@ -1,6 +1,6 @@
-//! Named lines with marks on one common axis: scores of methods, of folds, of emotion sets.
+//! Dot plots: named lines with marks on a common axis.
 
-use super::{Drawing, Frame, Ink, Scale, axes, room, short};
+use super::{Drawing, Frame, Ink, Scale, axes, label_width, short};
 
 const LINE: f64 = 20.0;
 const PLOT: f64 = 220.0;
@@ -8,36 +8,37 @@ const PLOT: f64 = 220.0;
 /// A line of the chart.
 pub struct Line {
     pub label: String,
-    /// Set off from the others
+    /// Emphasised
     pub strong: bool,
     pub marks: Vec<Mark>,
 }
 
+/// A value on a line.
 pub struct Mark {
     pub value: f64,
-    /// Half the length of its whisker
+    /// Half the length of the whisker
     pub deviation: Option<f64>,
-    /// Colour, by number
+    /// Colour number
     pub colour: usize,
-    /// Filled, or an outline
+    /// Filled or outlined
     pub filled: bool,
     pub tip: String,
 }
 
 impl Mark {
-    /// Of its whisker; no share is below 0 or above 1.
+    /// Returns the ends of the whisker, clamped to [0, 1].
     fn ends(&self) -> [f64; 2] {
         let deviation = self.deviation.unwrap_or(0.0);
         [(self.value - deviation).max(0.0), (self.value + deviation).min(self.value.max(1.0))]
     }
 }
 
-/// `axis`: what the values are, which are at most 1. The axis begins at 0 unless all of them are in the upper half.
+/// Draws values of at most 1; `axis` is the axis title. The axis starts at 0 unless all values lie in its upper half.
 pub fn dots(label: &str, axis: &str, lines: &[Line]) -> Drawing {
     if lines.iter().all(|line| line.marks.is_empty()) {
         return Drawing::default();
     }
-    let left = room(lines.iter().map(|line| line.label.as_str()));
+    let left = label_width(lines.iter().map(|line| line.label.as_str()));
     let bottom = 8.0 + LINE * lines.len() as f64;
     let frame = Frame { left, top: 4.0, right: left + PLOT, bottom };
     let ends = || lines.iter().flat_map(|line| &line.marks).flat_map(Mark::ends);
@@ -56,7 +57,7 @@ pub fn dots(label: &str, axis: &str, lines: &[Line]) -> Drawing {
     drawing
 }
 
-/// A few marks lie one below the other, so that whiskers do not hide each other; many share the line.
+/// Returns the vertical offset of a mark: few marks are stacked, so that whiskers do not overlap; many share the line.
 fn offset(mark: usize, count: usize) -> f64 {
     if count <= 4 { 4.0 * (mark as f64 - (count - 1) as f64 / 2.0) } else { 0.0 }
 }

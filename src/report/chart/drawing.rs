@@ -1,11 +1,11 @@
-//! A chart as a list of shapes: the one description that becomes SVG on the page, an SVG file and a PDF.
+//! Drawings: lists of shapes, rendered as SVG on the page, as SVG files and as PDF.
 
 use super::ink::{Anchor, Ink};
 use super::{letters, px};
 use maud::{Markup, Render, html};
 use std::borrow::Cow;
 
-/// Of a key in pixels: height of a line, width of a sign, space between two entries and at the left.
+/// Layout of a key in pixels: line height, width of a sign, space between entries, left margin.
 const LINE: f64 = 18.0;
 const SIGN: f64 = 22.0;
 const GAP: f64 = 14.0;
@@ -16,13 +16,13 @@ pub type At = (f64, f64);
 
 #[derive(Clone, Default)]
 pub struct Drawing {
-    /// What it shows, in words
+    /// Description for screen readers
     pub label: String,
     pub width: f64,
     pub height: f64,
-    /// From the back to the front
+    /// From back to front
     pub shapes: Vec<Shape>,
-    /// What colours and marks mean: below the drawing in a file; the page says it in captions and legends
+    /// Key of colours and marks, shown in files; the page has captions and legends
     pub key: Vec<(Ink, String)>,
 }
 
@@ -30,7 +30,7 @@ pub struct Drawing {
 pub struct Shape {
     pub form: Form,
     pub ink: Ink,
-    /// Values to hover over
+    /// Tooltip
     pub tip: Option<String>,
 }
 
@@ -41,9 +41,9 @@ pub enum Form {
     Rect(At, At),
     /// Centre and radius
     Circle(At, f64),
-    /// Lines through points; one after the other where there are gaps
+    /// Polylines, one per part between gaps
     Curve(Vec<Vec<At>>),
-    /// Where it is anchored on the baseline; degrees clockwise
+    /// Anchor on the baseline; degrees clockwise
     Text(At, f64, String),
 }
 
@@ -56,7 +56,7 @@ impl Drawing {
         Self { key: key.into_iter().collect(), ..self }
     }
 
-    /// The drawing with its key below it, as in a file.
+    /// Returns the drawing with its key below it, as in files.
     pub fn keyed(&self) -> Cow<'_, Self> {
         if self.key.is_empty() {
             return Cow::Borrowed(self);
@@ -80,7 +80,7 @@ impl Drawing {
         Cow::Owned(keyed)
     }
 
-    /// True of a drawing that shows no values.
+    /// Returns true if the drawing shows no values.
     pub fn is_empty(&self) -> bool {
         self.shapes.is_empty()
     }
@@ -97,7 +97,7 @@ impl Drawing {
         self.add(ink, Form::Circle(centre, radius))
     }
 
-    /// A point that is no number leaves a gap.
+    /// Adds a curve; NaN leaves a gap.
     pub fn curve(&mut self, ink: Ink, points: impl IntoIterator<Item = At>) -> &mut Shape {
         let points: Vec<At> = points.into_iter().collect();
         let parts = points.split(|(x, y)| !(x.is_finite() && y.is_finite()));
@@ -112,7 +112,7 @@ impl Drawing {
         self.add(ink, Form::Text(at, degrees, text.into()))
     }
 
-    /// A tick's or axis's text.
+    /// Adds the text of a tick or an axis.
     pub fn tick(&mut self, anchor: Anchor, at: At, text: impl Into<String>) -> &mut Shape {
         self.text(Ink::Tick(anchor), at, text)
     }
@@ -129,7 +129,7 @@ impl Shape {
     }
 }
 
-/// `M x y L x y …`
+/// Returns an SVG path, `M x y L x y …`.
 pub fn path(parts: &[Vec<At>]) -> String {
     let mut path = String::new();
     for part in parts {
@@ -140,7 +140,7 @@ pub fn path(parts: &[Vec<At>]) -> String {
     path
 }
 
-/// On the page: colours come from the page's style sheet, tips from its script.
+/// Renders the drawing for the page, whose style sheet sets colours and whose script shows tooltips.
 impl Render for Drawing {
     fn render(&self) -> Markup {
         let style = format!("min-width:{}px;max-width:{}px", px(0.77 * self.width), px(1.25 * self.width));

@@ -1,21 +1,21 @@
-//! Matrices as shaded cells.
+//! Heat maps.
 
-use super::{Anchor, Drawing, Ink, room, short};
+use super::{Anchor, Drawing, Ink, label_width, short};
 
-/// From this shade on, text is set in the colour that stands out from the darkest one.
+/// Cells with at least this shade have light text.
 const DARK: f64 = 0.7;
 
 pub struct Cell {
     /// 0 to 1
     pub shade: f64,
-    /// Written into the cell
+    /// Text in the cell
     pub text: String,
     pub tip: String,
-    /// Framed, as where truth and answer agree
+    /// Framed, such as correct predictions
     pub framed: bool,
 }
 
-/// Rows down, columns across; `size`: (width, height) of a cell in pixels.
+/// Draws a heat map; `size` is (width, height) of a cell in pixels.
 pub fn heatmap(
     label: &str,
     rows: &[String],
@@ -26,10 +26,10 @@ pub fn heatmap(
     if rows.is_empty() || columns.is_empty() {
         return Drawing::default();
     }
-    let left = room(rows.iter().map(String::as_str));
-    // Names of columns lean to the right by 60°.
-    let top = 8.0 + 0.87 * room(columns.iter().map(String::as_str));
-    let over = 0.5 * room(columns.iter().map(String::as_str));
+    let left = label_width(rows.iter().map(String::as_str));
+    // Column names are rotated by 60°.
+    let top = 8.0 + 0.87 * label_width(columns.iter().map(String::as_str));
+    let over = 0.5 * label_width(columns.iter().map(String::as_str));
     let (width, height) = (left + size.0 * columns.len() as f64 + over, top + size.1 * rows.len() as f64 + 4.0);
     let mut drawing = Drawing::new(label, width, height);
     for (j, name) in columns.iter().enumerate() {

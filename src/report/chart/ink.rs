@@ -1,6 +1,6 @@
-//! How a shape is drawn: by a class of `page.css` on the page, by its own style in a file that stands alone.
+//! Styles of shapes: a class of `page.css` on the page, explicit attributes in files.
 
-/// Colours of the light theme by number, as `--c0` to `--c5` in `page.css`.
+/// Colours of the light theme by number, equal to `--c0` to `--c5` in `page.css`.
 pub const PALETTE: [&str; 6] = ["#0067a5", "#b84a00", "#00765a", "#9a3f7d", "#7a5c00", "#505a66"];
 pub const PAPER: &str = "#ffffff";
 pub const TEXT: &str = "#1a1d21";
@@ -9,17 +9,17 @@ pub const EDGE: &str = "#d5d9df";
 pub const HEAT: &str = "#00497a";
 pub const ON_HEAT: &str = "#ffffff";
 
-/// What a shape stands for. Numbers are colours.
+/// The role of a shape. Numbers are colour numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ink {
     /// Line at a tick
     Grid,
-    /// Dotted line from a name to its marks
+    /// Dotted line between a name and its marks
     Guide,
-    /// Value to compare with
+    /// Reference value
     Reference,
     Median,
-    /// Invisible area to point at
+    /// Invisible area with a tooltip
     Strip,
     Whisker(usize),
     Line(usize),
@@ -42,7 +42,7 @@ pub enum Ink {
     Name {
         strong: bool,
     },
-    /// Value within a cell
+    /// Text in a cell
     Value {
         on_dark: bool,
     },
@@ -74,7 +74,7 @@ pub struct Stroke {
     pub round: bool,
 }
 
-/// How a text is set.
+/// The font of a text.
 #[derive(Clone, Copy, Debug)]
 pub struct Font {
     /// Pixels
@@ -84,7 +84,7 @@ pub struct Font {
 }
 
 impl Ink {
-    /// Classes of `page.css`.
+    /// Returns the classes in `page.css`.
     pub fn class(&self) -> String {
         let coloured = |name: &str, colour: usize| format!("{name} s{colour}");
         match *self {
@@ -112,7 +112,7 @@ impl Ink {
         }
     }
 
-    /// The same as the class in the light theme; `None` of what is only there to be pointed at.
+    /// Returns the style of the class in the light theme; `None` for invisible shapes.
     pub fn style(&self) -> Option<Style> {
         let fill = |colour, opacity| Some(Style { fill: Some((colour, opacity)), stroke: None });
         let stroke = |colour, width, dash| {
@@ -150,7 +150,7 @@ impl Ink {
         }
     }
 
-    /// Of a text.
+    /// Returns the font of a text.
     pub fn font(&self) -> Font {
         let font = |size, bold, anchor| Font { size, bold, anchor };
         match *self {
@@ -179,6 +179,6 @@ mod tests {
         for (name, colour) in named.into_iter().map(|(name, colour)| (name.to_owned(), colour)).chain(numbered) {
             assert!(css.contains(&format!("--{name}: light-dark({colour},")), "{name}: {colour}");
         }
-        assert!(css.contains(".s0, .s6 {") && css.contains(".s5, .s11 {"), "six colours, then again");
+        assert!(css.contains(".s0, .s6 {") && css.contains(".s5, .s11 {"), "colours repeat after six");
     }
 }

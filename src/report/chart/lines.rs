@@ -8,9 +8,9 @@ const FRAME: Frame = Frame { left: 48.0, top: 26.0, right: 350.0, bottom: 180.0 
 
 /// One curve.
 pub struct Line {
-    /// (x, y), x rising; a y that is no number leaves a gap
+    /// (x, y) in ascending order of x; NaN leaves a gap
     pub points: Vec<(f64, f64)>,
-    /// Colour, by number
+    /// Colour number
     pub colour: usize,
     pub look: Look,
 }
@@ -20,21 +20,21 @@ pub enum Look {
     /// One of many
     Thin,
     ThinDashed,
-    /// The one to look at
+    /// Emphasised
     Thick,
     Dashed,
     /// With a mark at every point
     Marked,
 }
 
-/// What stands around the curves.
+/// Axes and tooltips of a line chart.
 pub struct Panel<'a> {
     pub title: &'a str,
     pub x: &'a str,
     pub log: bool,
-    /// (x, text) to hover over
+    /// Tooltips: (x, text)
     pub tips: Vec<(f64, String)>,
-    /// Standard deviation about a point: (x, y, deviation, colour)
+    /// Standard deviation of a point: (x, y, deviation, colour)
     pub whiskers: Vec<(f64, f64, f64, usize)>,
 }
 
@@ -81,7 +81,7 @@ fn ink(line: &Line) -> Ink {
     }
 }
 
-/// Invisible columns, one per x, each half-way to its neighbours.
+/// Adds invisible columns with tooltips, one per x.
 fn strips(drawing: &mut Drawing, x: &Scale, tips: &[(f64, String)]) {
     let at: Vec<f64> = tips.iter().map(|(value, _)| x.at(*value)).collect();
     let edge = |i: usize| match i {

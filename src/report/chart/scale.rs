@@ -1,9 +1,9 @@
-//! From values to positions on an axis, with round ticks.
+//! Scales: map values to positions on an axis, with round ticks.
 
-/// Ticks that are aimed at; there may be one or two more or less.
+/// Approximate number of ticks.
 const TICKS: f64 = 5.0;
 
-/// An axis: values from `low` to `high` lie at `from` to `to` pixels. Both ends have ticks.
+/// Maps values from `low` to `high` to pixels `from` to `to`. Both ends have ticks.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
     low: f64,
@@ -17,34 +17,34 @@ pub struct Scale {
 enum Spacing {
     /// Distance between ticks
     Even(f64),
-    /// Values lie by their logarithm, ticks at these digits of each power of ten
+    /// Logarithmic, with ticks at these digits of each power of ten
     Log(&'static [f64]),
 }
 
 impl Scale {
-    /// From `low` to `high` exactly.
+    /// Returns a linear scale from `low` to `high`.
     pub fn exact(low: f64, high: f64, from: f64, to: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         Self { low, high, from, to, spacing: Spacing::Even(step(low, high)) }
     }
 
-    /// From `low` to `high` exactly, with ticks at whole numbers only.
+    /// Returns a linear scale from `low` to `high` with integer ticks.
     pub fn whole(low: f64, high: f64, from: f64, to: f64) -> Self {
         let scale = Self::exact(low, high, from, to);
         Self { spacing: Spacing::Even(step(scale.low, scale.high).max(1.0)), ..scale }
     }
 
-    /// Over all finite values, ends rounded out to ticks.
+    /// Returns a linear scale over all finite values, extended to ticks.
     pub fn over(values: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Self {
         let (low, high) = bounds(values);
         let slack = if high > low { 0.0 } else { 0.05 * high.abs().max(0.1) };
         let step = step(low - slack, high + slack);
-        // A hair above a tick is that tick.
+        // Tolerates rounding error at ticks.
         let (low, high) = (((low - slack) / step + 1e-9).floor() * step, ((high + slack) / step - 1e-9).ceil() * step);
         Self { low, high: high.max(low + step), from, to, spacing: Spacing::Even(step) }
     }
 
-    /// Over all finite values above 0, by their logarithm, ends rounded out to ticks.
+    /// Returns a logarithmic scale over all finite values above 0, extended to ticks.
     pub fn log_over(values: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Self {
         let (low, high) = bounds(values.into_iter().filter(|value| *value > 0.0));
         let low = if low > 0.0 { low } else { high / 10.0 };
@@ -52,7 +52,7 @@ impl Scale {
             let ticks = log_ticks(low, high, digits);
             let below = ticks.iter().copied().rev().find(|tick| *tick <= low * (1.0 + 1e-9)).expect("a power below");
             let above = ticks.iter().copied().find(|tick| *tick >= high * (1.0 - 1e-9)).expect("a power above");
-            // Of one value that is a tick: up to the next one.
+            // A single value at a tick extends to the next tick.
             let above = if above > below {
                 above
             } else {
@@ -64,7 +64,7 @@ impl Scale {
         if fine.ticks().len() > 7 { over(&[1.0]) } else { fine }
     }
 
-    /// Pixels.
+    /// Returns the position of a value in pixels.
     pub fn at(&self, value: f64) -> f64 {
         let line = |value: f64| match self.spacing {
             Spacing::Even(_) => value,
@@ -74,7 +74,7 @@ impl Scale {
         self.from + share * (self.to - self.from)
     }
 
-    /// Values on the axis, and how they are written: round ones, and both ends.
+    /// Returns the ticks with their labels: round values, and both ends.
     pub fn ticks(&self) -> Vec<(f64, String)> {
         let step = match self.spacing {
             Spacing::Even(step) => step,
@@ -87,17 +87,17 @@ impl Scale {
         let decimals = (-(step * 1.001).log10().floor()).max(0.0) as usize;
         let (first, last) = ((self.low / step - 1e-9).ceil() as i64, (self.high / step + 1e-9).floor() as i64);
         let round = (first..=last).map(|i| i as f64 * step);
-        // Round values that would run into an end make room for it.
+        // Drops round values that would overlap an end.
         let is_free = |tick: &f64| (tick - self.low).min(self.high - tick) > 0.6 * step;
         let ticks = [self.low].into_iter().chain(round.filter(is_free)).chain([self.high]);
         ticks.map(|tick| (tick, format!("{:.decimals$}", tick + 0.0))).collect()
     }
 }
 
-/// These digits of each power of ten, from one power below `low` to one above `high`; rising.
+/// Returns the digits of each power of ten from one below `low` to one above `high`, ascending.
 fn log_ticks(low: f64, high: f64, digits: &[f64]) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32 - 1, high.log10().ceil() as i32 + 1);
-    // Parsed, so that 2e-4 is written as 2e-4.
+    // Parsed, so that 2e-4 prints as 2e-4.
     let tick = |digit: &f64, power: i32| format!("{digit}e{power}").parse().expect("a number");
     (first..=last).flat_map(|power| digits.iter().map(move |digit| tick(digit, power))).collect()
 }
@@ -110,7 +110,7 @@ fn step(low: f64, high: f64) -> f64 {
     digit * power
 }
 
-/// Smallest and largest; 0 and 1 where there is none.
+/// Returns minimum and maximum; 0 and 1 for no values.
 fn bounds(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     let finite = values.into_iter().filter(|value| value.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));

@@ -1,4 +1,4 @@
-//! Pairs of values as points, with the line that fits them best.
+//! Scatter plots with a trend line.
 
 use super::{Drawing, Frame, Ink, Scale, axes};
 
@@ -9,12 +9,12 @@ const FRAME: Frame = Frame { left: 48.0, top: 26.0, right: 408.0, bottom: 288.0 
 pub struct Point {
     pub x: f64,
     pub y: f64,
-    /// Colour, by number
+    /// Colour number
     pub colour: usize,
     pub tip: String,
 }
 
-/// `trend`: intercept and slope.
+/// Draws points; `names` are the axis titles, `trend` is intercept and slope.
 pub fn scatter(label: &str, names: (&str, &str), points: &[Point], trend: Option<(f64, f64)>) -> Drawing {
     if points.is_empty() {
         return Drawing::default();

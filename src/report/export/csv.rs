@@ -1,5 +1,4 @@
-//! A table as CSV: values in full precision, a mean and its standard deviation in columns of their own, nothing where there is
-//! no value.
+//! Tables as CSV: values in full precision, mean and standard deviation in separate columns, empty cells for missing values.
 
 use crate::report::table::{Cell, Column, Table};
 
@@ -33,7 +32,7 @@ pub fn file(table: &Table) -> String {
     String::from_utf8(writer.into_inner().expect("memory is written to")).expect("cells are text")
 }
 
-/// Value and standard deviation.
+/// Returns value and standard deviation.
 fn values(cell: &Cell) -> (String, String) {
     match cell {
         Cell::Text(text) if text == "–" => Default::default(),

@@ -1,6 +1,6 @@
-//! The fonts that every PDF reader has: how text is encoded in them, and how wide it is.
+//! Encoding and glyph widths of the standard PDF fonts.
 
-/// Helvetica's widths of the characters from space to `~`, in thousandths of the size (Adobe's font metrics).
+/// Widths of the characters from space to `~` in Helvetica, in thousandths of the size (Adobe's font metrics).
 const WIDTHS: [u16; 95] = [
     278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,
     556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833,
@@ -9,7 +9,7 @@ const WIDTHS: [u16; 95] = [
     260, 334, 584,
 ];
 
-/// The same of Helvetica-Bold.
+/// Widths of Helvetica-Bold.
 const BOLD: [u16; 95] = [
     278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,
     556, 556, 556, 333, 333, 584, 584, 584, 611, 975, 722, 722, 722, 722, 667, 611, 778, 722, 278, 556, 722, 611, 833,
@@ -18,17 +18,17 @@ const BOLD: [u16; 95] = [
     280, 389, 584,
 ];
 
-/// Of `À` to `ÿ` in Helvetica.
+/// Widths of `À` to `ÿ` in Helvetica.
 const LATIN: [u16; 64] = [
     667, 667, 667, 667, 667, 667, 1000, 722, 667, 667, 667, 667, 278, 278, 278, 278, 722, 722, 778, 778, 778, 778, 778,
     584, 778, 722, 722, 722, 722, 667, 667, 611, 556, 556, 556, 556, 556, 556, 889, 500, 556, 556, 556, 556, 278, 278,
     278, 278, 556, 556, 556, 556, 556, 556, 556, 584, 611, 556, 556, 556, 556, 500, 556, 500,
 ];
 
-/// Characters of the Windows encoding from 0x80 on.
+/// Characters from 0x80 in the Windows encoding.
 const WINDOWS: &str = "€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ";
 
-/// Greek in the order of the letters A to Z and a to z, as the Symbol font has it.
+/// Greek letters in the order of A to Z and a to z in the Symbol font.
 const GREEK: [&str; 2] = ["ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ", "αβχδεφγηιϕκλμνοπθρστυϖωξψζ"];
 
 /// Other characters of the Symbol font.
@@ -51,7 +51,7 @@ pub enum Face {
     Symbol,
 }
 
-/// Where a character is in the fonts; `None`: in none of them.
+/// Returns font and code of a character, `None` if no font has it.
 pub fn glyph(c: char) -> Option<(Face, u8)> {
     let code = c as u32;
     if (0x20..0x7f).contains(&code) || (0xa0..0x100).contains(&code) {
@@ -66,7 +66,7 @@ pub fn glyph(c: char) -> Option<(Face, u8)> {
     greek.or_else(|| SIGNS.iter().find(|(sign, _)| *sign == c).map(|(_, code)| (Face::Symbol, *code)))
 }
 
-/// Thousandths of the size. Exact for ASCII and accented letters, near for signs.
+/// Returns the width in thousandths of the size: exact for ASCII and accented letters, approximate for signs.
 pub fn width(face: Face, code: u8, bold: bool) -> u16 {
     match (face, code) {
         (Face::Symbol, _) => 549,

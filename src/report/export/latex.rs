@@ -1,4 +1,4 @@
-//! A table as LaTeX: a plain `tabular` that needs no package.
+//! Tables as LaTeX: a plain `tabular` without packages.
 
 use crate::report::table::{Cell, Table, groups};
 
@@ -34,7 +34,7 @@ pub fn file(table: &Table) -> String {
     lines.join("\n")
 }
 
-/// A row of cells; the braces keep a bracket at the start of the next from being read as an argument.
+/// Returns a row; braces keep a leading bracket from being parsed as an argument.
 fn line(cells: impl Iterator<Item = String>) -> String {
     let line = cells.collect::<Vec<_>>().join(" & ");
     if line.starts_with('[') { format!("{{}}{line} \\\\") } else { format!("{line} \\\\") }
@@ -52,7 +52,7 @@ fn text(cell: &Cell) -> String {
     }
 }
 
-/// With a minus sign, not a hyphen.
+/// Typesets a number with a minus sign instead of a hyphen.
 fn number(text: &str) -> String {
     if text.starts_with('-') { format!("${text}$") } else { text.to_owned() }
 }
@@ -85,7 +85,7 @@ const GREEK: [(char, &str); 24] = [
     ('Δ', "Delta"),
 ];
 
-/// As text of LaTeX.
+/// Escapes text for LaTeX.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {

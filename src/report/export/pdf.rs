@@ -1,26 +1,26 @@
-//! A drawing as a PDF of one page: shapes as vectors, text in the fonts that every reader has (PDF 1.7, ISO 32000-1).
+//! Drawings as one-page PDF files: vector shapes, text in the standard fonts (PDF 1.7, ISO 32000-1).
 
 use super::font::{self, Face};
 use crate::report::chart::drawing::{At, Drawing, Form, Shape};
 use crate::report::chart::ink::{Anchor, Font, PAPER, Style};
 use std::collections::BTreeSet;
 
-/// Points per pixel: a text of 12 pixels is 9 points high.
+/// Points per pixel: 12-pixel text is 9 points high.
 const POINTS: f64 = 0.75;
 
-/// Distance of the handles of a quarter circle, in radii.
+/// Distance of the control points of a quarter circle, in radii.
 const QUARTER: f64 = 0.552_284_75;
 
 pub struct Pdf {
     pub bytes: Vec<u8>,
-    /// Characters that the fonts lack
+    /// Characters missing from the fonts
     pub unknown: BTreeSet<char>,
 }
 
 pub fn write(drawing: &Drawing) -> Pdf {
     let drawing = drawing.keyed();
     let (width, height) = (POINTS * drawing.width, POINTS * drawing.height);
-    // From here on pixels to the right and down, as in the drawing.
+    // Switches to the drawing's coordinates: pixels right and down.
     let content = format!("{POINTS} 0 0 -{POINTS} 0 {} cm\n", number(height));
     let mut page = Page { content, ..Page::default() };
     page.content += &format!("{} rg 0 0 {} {} re f\n", rgb(PAPER), number(drawing.width), number(drawing.height));
@@ -53,7 +53,7 @@ pub fn write(drawing: &Drawing) -> Pdf {
     Pdf { bytes: file(&objects), unknown: page.unknown }
 }
 
-/// Numbered objects with the table that says where each begins; the first is the catalog, the last tells about the document.
+/// Assembles numbered objects and the cross-reference table; the first is the catalog, the last the document information.
 fn file(objects: &[String]) -> Vec<u8> {
     // The second line marks the file as binary.
     let mut bytes = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n".to_vec();
@@ -72,7 +72,7 @@ fn file(objects: &[String]) -> Vec<u8> {
 #[derive(Default)]
 struct Page {
     content: String,
-    /// In percent
+    /// Opacity in percent
     opacities: BTreeSet<u8>,
     unknown: BTreeSet<char>,
 }
@@ -97,7 +97,7 @@ impl Page {
             self.text(*at, *turn, text, shape.ink.font());
         } else {
             let path = path(&shape.form);
-            // Fill and edge may differ in opacity, so one after the other.
+            // Fill and edge are drawn separately, since their opacity may differ.
             if style.fill.is_some() {
                 self.content += &format!("{path}f ");
             }
@@ -175,7 +175,7 @@ fn path(form: &Form) -> String {
             let part = |part: &Vec<At>| -> String {
                 let operators = [" m "].into_iter().chain(std::iter::repeat(" l "));
                 let points: String = part.iter().zip(operators).map(|(at, operator)| point(*at) + operator).collect();
-                // A single point shows as a dot only where a line of no length is drawn.
+                // A single point is drawn as a line of zero length.
                 if part.len() == 1 { format!("{points}{} l ", point(part[0])) } else { points }
             };
             parts.iter().map(part).collect()
@@ -195,7 +195,7 @@ fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// With the mark that says so.
+/// Encodes UTF-16 with a byte-order mark.
 fn utf16(text: &str) -> String {
     std::iter::once(0xfeff).chain(text.encode_utf16()).map(|unit| format!("{unit:04X}")).collect()
 }

@@ -1,10 +1,10 @@
-//! A drawing as an SVG file that needs nothing else: every shape has its own attributes, in the colours of the light theme.
+//! Drawings as self-contained SVG files, in the colours of the light theme.
 
 use crate::report::chart::drawing::{Drawing, Form, Shape, path};
 use crate::report::chart::ink::{Anchor, PAPER, Style};
 use crate::report::chart::px;
 
-/// Families that one of is installed nearly everywhere.
+/// Font families, one of which is installed nearly everywhere.
 const FONTS: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
 
 pub fn file(drawing: &Drawing) -> String {
@@ -80,7 +80,7 @@ fn attributes(style: &Style) -> String {
     text
 }
 
-/// As text of XML, without characters that it does not allow.
+/// Escapes text for XML and drops characters that it does not allow.
 fn escaped(text: &str) -> String {
     let allowed = text.chars().filter(|c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}'));
     allowed.collect::<String>().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")

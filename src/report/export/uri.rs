@@ -1,14 +1,14 @@
-//! Files within a page, as `data:` links that are saved without a network.
+//! Files embedded in the page as `data:` links.
 
 use maud::{Markup, html};
 
-/// A link that saves `text` under this file name.
+/// Renders a link that saves `text` as file `name`.
 pub fn link(name: &str, mime: &str, what: &str, text: &str) -> Markup {
     let uri = format!("data:{mime},{}", encoded(text));
     html! { a.save download=(name) href=(uri) title=(format!("save as {name}")) { "save " (what) } }
 }
 
-/// Percent-encoded as far as a link and an attribute of HTML need it, which is shorter than base64.
+/// Percent-encodes only what a link in an HTML attribute needs, which is shorter than base64.
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len() * 5 / 4);
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! Tables and their cells on the page.
+//! Tables as HTML.
 
 use super::{Cell, LONG, SHOWN, Table, groups};
 use crate::report::export::{self, Content, uri};
@@ -13,7 +13,7 @@ impl Render for Cell {
     }
 }
 
-/// Nothing of a table without rows.
+/// Renders nothing for a table without rows.
 impl Render for Table<'_> {
     fn render(&self) -> Markup {
         if self.rows.is_empty() {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_table_shows_all_when_asked() {
+    fn a_long_table_shows_all_on_request() {
         assert!(
             page(11, 0).contains("show all 11 rows") && page(11, 0).matches("<tr").count() == 2 + 11,
             "all are there"

@@ -1,40 +1,40 @@
-//! Decisions on all clips of an experiment, each run's by its own thresholds, and how they stand to the truth.
+//! Evaluation of the decisions on all clips of an experiment, with the thresholds of each run.
 
 use super::experiment::Experiment;
-use super::run::Run;
+use super::run::ReportedRun;
 use crate::runs::ValidationClips;
 use crate::scoring::decision::Decision;
 use crate::scoring::decode::Thresholds;
 use crate::scoring::metrics::{self, Confusion, Score, Truth};
 
-/// All runs' clips one after the other.
-pub struct Judged {
+/// Decisions and labels of all runs' clips, concatenated.
+pub struct Evaluation {
     pub truths: Vec<Truth>,
-    /// By thresholds that were searched on these very clips
+    /// Decisions with thresholds searched on the same clips
     pub official: Vec<Option<Decision>>,
-    /// By thresholds from the other folds
+    /// Decisions with thresholds from the other folds
     pub honest: Option<Vec<Option<Decision>>>,
 }
 
-/// How well the clips of one set of emotions, or of one ratio, are told.
+/// Scores of the clips with one set of classes, or with one ratio.
 pub struct Part {
     /// `ang`, `ang+hap` or `30/70`
     pub name: String,
     pub clips: usize,
-    /// A blend, so that its salience counts
+    /// Whether it is a blend, so that salience applies
     pub blend: bool,
     pub official: Score,
     pub honest: Option<Score>,
-    /// What is answered most often where the answer is wrong, and for how many clips
+    /// Most frequent wrong decision, and its number of clips
     pub mistaken_for: Option<(String, usize)>,
 }
 
-impl Judged {
-    /// `None` where no run has both scores and thresholds.
+impl Evaluation {
+    /// Evaluates an experiment; `None` if a run lacks scores or thresholds.
     pub fn of(experiment: &Experiment) -> Option<Self> {
-        let known: Vec<(&Run, &ValidationClips)> =
+        let known: Vec<(&ReportedRun, &ValidationClips)> =
             experiment.runs.iter().filter_map(|run| Some((run, run.scored.as_ref()?))).collect();
-        let all = |thresholds: &dyn Fn(&Run) -> Option<Thresholds>| -> Option<Vec<Option<Decision>>> {
+        let all = |thresholds: &dyn Fn(&ReportedRun) -> Option<Thresholds>| -> Option<Vec<Option<Decision>>> {
             let mut decisions = Vec::new();
             for (run, scored) in &known {
                 decisions.extend(decisions_of(experiment, scored, thresholds(run)?));
@@ -48,11 +48,12 @@ impl Judged {
         Some(Self { truths, official: official.filter(|all| named && !all.is_empty())?, honest })
     }
 
+    /// Returns the official score of all clips together.
     pub fn score(&self) -> Score {
         metrics::score(&self.official, &self.truths)
     }
 
-    /// Per set of emotions that occurs: single ones in class order, then pairs.
+    /// Returns scores per set of classes: single classes in class order, then pairs.
     pub fn by_set(&self, classes: &[String]) -> Vec<Part> {
         let set = |truth: &Truth| truth.iter().map(|share| share.0).collect::<Vec<_>>();
         let mut sets: Vec<Vec<usize>> = self.truths.iter().map(set).collect();
@@ -65,7 +66,7 @@ impl Judged {
         sets.iter().map(part).collect()
     }
 
-    /// Per ratio of a blend, in the order of the first emotion's salience.
+    /// Returns scores per ratio of blends, ordered by the salience of the first class.
     pub fn by_ratio(&self, classes: &[String]) -> Vec<Part> {
         let reports = metrics::per_ratio(&self.official, &self.truths);
         let ratio = |truth: &Truth| match truth[..] {
@@ -102,7 +103,7 @@ impl Judged {
         }
     }
 
-    /// Counts with single emotions in class order before pairs, on both sides.
+    /// Returns the confusion matrix, with single classes in class order before pairs.
     pub fn confusion(&self, classes: &[String]) -> Confusion {
         let found = metrics::confusion(&self.official, &self.truths, classes);
         let place = |name: &String| {
@@ -123,7 +124,7 @@ impl Judged {
     }
 }
 
-/// N decisions.
+/// Returns the N decisions on a run's clips.
 fn decisions_of(experiment: &Experiment, scored: &ValidationClips, thresholds: Thresholds) -> Vec<Option<Decision>> {
     let decode = experiment.decode();
     let rows = scored.scores.rows().into_iter();
