@@ -465,7 +465,7 @@ fn a_folder_with_nothing_to_report_is_an_error() {
     work.write("broken/metrics.jsonl", "{");
     work.write("broken/summary.json", "{");
     work.write("broken/validation.npz", "PK");
-    work.fails("report broken --out report.html", &["broken: found no readable results", "found no epoch on line 1"]);
+    work.fails("report broken --out report.html", &["broken: found no readable results", "line 1 is not an epoch"]);
     Plan::small().write(&work.path("cv"));
     work.fails("report cv broken --out report.html", &["broken: found no readable results"]);
     work.fails("report cv --out nowhere/report.html", &["nowhere/report.html: cannot be written"]);
