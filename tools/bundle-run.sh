@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs what this folder holds and writes one JSON: every part with its command, exit code, seconds and last lines, and
-# the figures of benches and peers. A part that fails stops no other. Needs no Rust and no network.
+# Runs the programs of this folder and writes a JSON file: command, exit code, seconds and last lines of every part, and the
+# figures of benches and peers. A failed part does not stop the others. Requires neither Rust nor network.
 #
-#     ./run.sh [RESULTS.json]           on a hardware GPU; results.json here unless named otherwise
+#     ./run.sh [RESULTS.json]           on a hardware GPU; default results.json in this folder
 #     DEVICE=software PRESETS=tiny SIZES=k8 DURATION=0.5 ./run.sh
 #
 # PARTS     what to run                   devices check bench tests criterion peers
 # DEVICE    gpu or software               PRESETS, BATCHES  of bench         SIZES  of peers (k8 k36 paper)
-# DURATION  seconds of a measurement      LIMIT  seconds that a part may take
+# DURATION  seconds per measurement       LIMIT  time limit of a part in seconds
 # BLENDFUSE_PYTHON  a Python with torch and numpy, for the PyTorch peer
 set -uo pipefail
 exec </dev/null
@@ -44,7 +44,7 @@ main() {
         paste -sd, "$logs/parts"
         printf ']}\n'
     } >"$results"
-    echo "run.sh: $(grep -c '"exit_code":0' "$logs/parts") of $(wc -l <"$logs/parts") parts ended well; $results"
+    echo "run.sh: $(grep -c '"exit_code":0' "$logs/parts") of $(wc -l <"$logs/parts") parts succeeded; $results"
 }
 
 benches() {
@@ -56,7 +56,7 @@ benches() {
     done
 }
 
-# The tests compare with the CPU engine, so they want an adapter; golden ones find their data by CARGO_MANIFEST_DIR.
+# The tests compare an adapter with the CPU engine; the golden tests find their data through CARGO_MANIFEST_DIR.
 tests() {
     local layout=$logs/layout test
     mkdir -p "$layout/tests"
@@ -85,16 +85,16 @@ peers() {
 
 system() {
     uname -srm
-    ldd --version | head -1 # the programs want a glibc as new as that of the machine in BUILT_WITH
+    ldd --version | head -1 # the programs need at least the glibc of the build machine in BUILT_WITH
     nproc
     uptime
     if command -v nvidia-smi >/dev/null; then nvidia-smi; fi
     find /usr/share/vulkan/icd.d /etc/vulkan/icd.d -name "*.json" 2>/dev/null
     echo "added: ${VK_ADD_DRIVER_FILES:-none}"
-    echo "loader: ${LD_LIBRARY_PATH:-that of the system}"
+    echo "loader: ${LD_LIBRARY_PATH:-system default}"
 }
 
-# The loader of this folder where the system has none, and a manifest where NVIDIA's driver came without.
+# Uses the loader of this folder if the system has none, and writes a manifest if NVIDIA's driver lacks one.
 use_driver() {
     local libraries library
     libraries=$(ldconfig -p)
@@ -111,7 +111,7 @@ use_driver() {
     fi
 }
 
-# Runs a command and notes how it went. Functions of this script run unlimited, programs for LIMIT seconds.
+# Runs a command and records its outcome. Functions of this script have no time limit, programs LIMIT seconds.
 part() {
     local name=$1 started=$SECONDS code
     shift
@@ -128,7 +128,7 @@ part() {
     } >>"$logs/parts"
 }
 
-# Standard input as a JSON string; control characters but line ends and tabs are left out.
+# Prints standard input as a JSON string, without control characters other than line ends and tabs.
 quoted() {
     local text
     text=$(LC_ALL=C tr -d '\000-\010\013-\037' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/\t/\\t/g')
