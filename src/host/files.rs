@@ -9,23 +9,24 @@ use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-/// A file being written under another name: it takes its own when it is complete, and is deleted if it never is.
+/// A file under a temporary name, renamed when complete and deleted otherwise.
 pub struct Partial {
     path: PathBuf,
     target: PathBuf,
 }
 
 impl Partial {
+    /// A temporary name beside `target`, unique to this host and process.
     pub fn of(target: &Path) -> Self {
         let mut path = target.as_os_str().to_owned();
         path.push(format!(".{}.{}{PARTIAL}", hostname(), std::process::id()));
         Self { path: path.into(), target: target.to_owned() }
     }
 
-    /// Creates the file, and deletes those that killed processes of this machine left of the same target.
+    /// Creates the file, and deletes temporary files of the same target from killed processes of this machine.
     ///
     /// # Errors
-    /// The file cannot be created; the message says why.
+    /// If the file cannot be created; the message gives the reason.
     pub fn create(&self) -> Result<BufWriter<File>> {
         if let Some(name) = self.target.file_name() {
             remove_stale(folder_of(&self.target), name);
@@ -38,10 +39,10 @@ impl Partial {
         Ok(BufWriter::new(file))
     }
 
-    /// Gives the complete file its name, replacing any file of that name. When this returns, data and name are on the disk.
+    /// Renames the complete file to its target, replacing an existing file. On return, data and name are on the disk.
     ///
     /// # Errors
-    /// The file cannot be written in full, or not renamed.
+    /// If it cannot be flushed or renamed.
     pub fn publish(self, file: BufWriter<File>) -> Result<()> {
         let write = || -> Result<()> {
             file.into_inner()?.sync_all()?;
@@ -53,25 +54,25 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Renamed already where it was published; else the error under way matters more than a leftover.
+        // Fails harmlessly after `publish`; before it, the error being returned matters more than a leftover file.
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Renames a file whose data are on the disk, and waits until the new name is on the disk as well.
+/// Renames a file whose data are on the disk, and waits until the new name is on the disk, too.
 ///
 /// # Errors
-/// The file cannot be renamed.
+/// If the file cannot be renamed.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)?;
     if cfg!(unix) {
-        // Some file systems cannot sync a folder; they have nothing better to offer.
+        // Some file systems cannot sync a folder; there is no alternative there.
         let _ = File::open(folder_of(to)).and_then(|folder| folder.sync_all());
     }
     Ok(())
 }
 
-/// What to do about an error of that kind when a file is created.
+/// Advice for an error of that kind when a file is created.
 fn advice(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
@@ -86,7 +87,7 @@ fn advice(kind: ErrorKind) -> &'static str {
 /// Writes a file atomically.
 ///
 /// # Errors
-/// The file cannot be written; then the old one, if any, is left as it was.
+/// If it cannot be written; an existing file then stays unchanged.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
     let partial = Partial::of(path);
     let mut file = partial.create()?;
@@ -94,40 +95,40 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) ->
     partial.publish(file)
 }
 
-/// Writes a value as JSON, atomically.
+/// Writes a value as indented JSON, atomically.
 ///
 /// # Errors
-/// The file cannot be written.
+/// If the file cannot be written.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)?;
     write_atomically(path, |file| Ok(writeln!(file, "{text}")?))
 }
 
-/// Reads what [`write_json`] wrote. `what` the file should be and `advice` become part of messages.
+/// Reads a file written by [`write_json`]; `what` (the expected contents) and `advice` go into error messages.
 ///
 /// # Errors
-/// The file is missing, or holds something else.
+/// If the file cannot be read or does not deserialise to `T`.
 pub fn read_json<T: DeserializeOwned>(path: &Path, what: &str, advice: &str) -> Result<T> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{}: cannot be read, expected {what}; {advice}", path.display()))?;
     serde_json::from_str(&text).with_context(|| format!("{}: not {what}; {advice}", path.display()))
 }
 
-/// End of the names of files and folders that are being written.
+/// Suffix of temporary files and folders.
 pub const PARTIAL: &str = ".partial";
 
-/// Deletes the partial files in a folder, which this process must have claimed: they were left by killed processes.
+/// Deletes the temporary files of killed processes in a folder, which this process must have claimed.
 pub fn remove_partials(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if is_partial(&entry.file_name()) {
-            // One that cannot be deleted does no harm.
+            // A leftover file that cannot be deleted does no harm.
             let path = entry.path();
             let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
         }
     }
 }
 
-/// Deletes the partial files and folders of one target whose processes ran on this machine and have ended.
+/// Deletes temporary files and folders of a target whose processes ran on this machine and have ended.
 pub fn remove_stale(folder: &Path, target: &OsStr) {
     let host = hostname();
     let Some(target) = target.to_str() else { return };
@@ -148,15 +149,15 @@ fn is_partial(name: &OsStr) -> bool {
     name.as_encoded_bytes().ends_with(PARTIAL.as_bytes())
 }
 
-/// The folder that a path lies in.
+/// The parent folder of a path.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Checks, before work begins, that a file for results can be created.
+/// Checks, before work begins, that an output file can be created.
 ///
 /// # Errors
-/// It exists, or its folder does not.
+/// If it exists already, or its folder does not exist.
 pub fn check_new_file(path: &Path) -> Result<()> {
     let folder = folder_of(path);
     if !folder.is_dir() {
@@ -168,23 +169,23 @@ pub fn check_new_file(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Claims that processes hold while they write a folder; a killed one leaves its claim behind.
+/// Names of the claims that processes hold while they write a folder; a killed process leaves its claim behind.
 pub const CLAIMS: [&str; 2] = [".running", ".training"];
 
-/// Creates a folder for results.
+/// Creates an output folder.
 ///
 /// # Errors
-/// It exists and is not empty, or cannot be created.
+/// If it exists and is not empty, or cannot be created.
 pub fn new_folder(path: &Path) -> Result<()> {
     check_new_folder(path)?;
     std::fs::create_dir_all(path).with_context(|| format!("{}: cannot be created", path.display()))
 }
 
-/// Checks, before work begins, that a folder for results does not exist yet or is empty. Partial files and claims that killed
-/// processes left do not count.
+/// Checks, before work begins, that an output folder is new or empty. Temporary files and claims of killed processes do not
+/// count.
 ///
 /// # Errors
-/// It exists and is not empty.
+/// If it exists and is not empty.
 pub fn check_new_folder(path: &Path) -> Result<()> {
     if let Ok(entries) = std::fs::read_dir(path) {
         for entry in entries {

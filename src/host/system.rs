@@ -1,7 +1,6 @@
 //! What the operating system reports about this machine and its processes.
 
-/// Bytes of memory that this process can still allocate; `None` where the system does not report it (only Linux does, in
-/// `/proc/meminfo`).
+/// Bytes of memory that this process can still allocate; `None` on systems without `/proc/meminfo` (all but Linux).
 pub fn free_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let field = |name: &str| -> Option<u64> {
@@ -15,7 +14,7 @@ pub fn free_memory() -> Option<u64> {
 /// Bytes left under the memory limit of a container; its reclaimable file cache counts as free.
 fn free_in_container() -> Option<u64> {
     let read = |name: &str| std::fs::read_to_string(format!("/sys/fs/cgroup/memory.{name}")).ok();
-    let limit: u64 = read("max")?.trim().parse().ok()?; // "max" where there is none
+    let limit: u64 = read("max")?.trim().parse().ok()?; // "max" without a limit
     let taken: u64 = read("current")?.trim().parse().ok()?;
     let cache = read("stat")?.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse::<u64>().ok())?;
     Some(limit.saturating_sub(taken.saturating_sub(cache)))
@@ -35,7 +34,7 @@ pub fn hostname() -> String {
     if name.is_empty() { "unknown-host".into() } else { name }
 }
 
-/// Where process ids of this process have a meaning: boot and pid namespace. Empty where the system does not report them.
+/// Identifies the scope of process ids: boot id and pid namespace. Empty if the system does not report them.
 pub fn pid_space() -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let namespace = std::fs::read_link("/proc/self/ns/pid").map(|link| link.to_string_lossy().into_owned());
@@ -45,14 +44,15 @@ pub fn pid_space() -> String {
 /// A process of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Process {
-    /// It runs; when it started, in the system's own notation, which tells it from a later process with the same id
+    /// Running; its start time in the system's notation distinguishes it from later processes with the same id
     Running(String),
+    /// Ended or never started
     Ended,
-    /// The system cannot be asked
+    /// The system does not report it
     Unknown,
 }
 
-/// Whether a process of this machine still runs.
+/// Returns the state of a process of this machine.
 pub fn process(pid: u32) -> Process {
     if cfg!(target_os = "linux") {
         let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return Process::Ended };
