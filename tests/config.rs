@@ -144,6 +144,20 @@ fn wrong_types_and_words_say_what_is_allowed() {
 }
 
 #[test]
+fn words_without_brackets_are_no_list() {
+    let list = r#"a list such as ["clip", "hicmae"]; in a shell, write 'data.encoders=["clip", "hicmae"]'"#;
+    for words in ["clip,hicmae", "[clip, hicmae]"] {
+        let found = error("", &[&format!("data.encoders={words}")]);
+        assert_eq!(found, format!("--set data.encoders={words}: `data.encoders`: found \"{words}\", expected {list}"));
+    }
+    let found = error("[data]\nencoders = \"clip\"", &[]);
+    assert!(
+        found.starts_with(r#"F.toml: `data.encoders`: found "clip", expected a list such as ["clip"]; in"#),
+        "{found}"
+    );
+}
+
+#[test]
 fn unreadable_files_and_flags_are_told_apart() {
     let missing = Config::load(Some(Path::new("no/such/F.toml")), &[]).unwrap_err();
     assert!(format!("{missing}").starts_with("no/such/F.toml: the configuration cannot be read"), "{missing}");

@@ -162,6 +162,12 @@ fn expected(key: &str, default: &Value, found: &Value, refusal: &str) -> String 
         (Value::Boolean(_), _) => "true or false".into(),
         (Value::Integer(_), Value::Integer(0..)) => format!("a whole number up to {}", u32::MAX),
         (Value::Integer(_), _) => "a whole number, 0 or more".into(),
+        (Value::Array(_), Value::String(words)) => {
+            // A shell removes quotes, which leaves brackets around bare words.
+            let words = words.trim_matches(['[', ']']).split(',').map(|word| format!("{:?}", word.trim()));
+            let list = words.collect::<Vec<_>>().join(", ");
+            format!("a list such as [{list}]; in a shell, write '{key}=[{list}]'")
+        }
         // The empty string is never in the list: serde then names the list, also if `found` is not a string.
         _ => try_value(key, Value::String(String::new()))
             .err()
