@@ -4,6 +4,7 @@
 
 mod cholesky;
 mod cka;
+mod consistent;
 mod contributions;
 mod distribution;
 mod families;
@@ -44,7 +45,7 @@ pub use with_pool::{ContributionOptions, WithPool};
 
 use crate::host::files::read_json;
 use crate::model::checkpoint::EncoderInfo;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -145,10 +146,12 @@ impl Analysis {
     /// Reads `analysis.json` of a folder that `blendfuse analyze` wrote.
     ///
     /// # Errors
-    /// It is missing or not such a file.
+    /// It is missing, not such a file, or its lists do not fit each other.
     pub fn read(dir: &Path) -> Result<Self> {
-        let what = "what this version's `blendfuse analyze` writes";
-        read_json(&dir.join("analysis.json"), what, "run it again")
+        let (path, what) = (dir.join("analysis.json"), "what this version's `blendfuse analyze` writes");
+        let analysis: Self = read_json(&path, what, "run it again")?;
+        analysis.check().with_context(|| format!("{}: not {what}; run it again", path.display()))?;
+        Ok(analysis)
     }
 
     /// Encoders of which some model's embeddings are the same for every clip.
