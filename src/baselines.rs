@@ -3,6 +3,7 @@
 
 mod head;
 pub mod out_of_fold;
+mod recipe;
 
 use crate::config::{Attention, Config};
 use crate::cv::{self};
@@ -11,15 +12,17 @@ use crate::data::standardize::columns;
 use crate::data::{CONCATENATION, Pool, Split, targets};
 use crate::engine::{DeviceInfo, Engine};
 use crate::host::claim::Claim;
+use crate::host::stop::Stop;
 use crate::host::ui::{self, Ui};
-use crate::runs::Versions;
+use crate::runs::{CvSummary, Versions};
 use crate::scoring::metrics::RankBy;
 use crate::scoring::scores::Row;
 use crate::scoring::verdicts::{FoldScores, System};
 use anyhow::Result;
-use head::{Kind, Recipe, Rows};
+use head::{Kind, Rows};
 use ndarray::{Array1, Axis, concatenate};
 use rayon::prelude::*;
+use recipe::Recipe;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Instant;
@@ -70,6 +73,7 @@ pub fn measure(
             out: &options.out.join("uniform"),
             folds: options.folds.clone(),
             seeds: options.seeds.clone(),
+            stop: options.stop.clone(),
             ..*options
         },
         ui,
@@ -85,9 +89,9 @@ pub fn measure(
     let own = std::iter::once(Recipe::Own(&config.train));
     let recipes: Vec<Recipe> = own.chain(challenge.then_some(Recipe::Challenge(&config.decode, neutral))).collect();
     let single: Vec<&[usize]> = encoders.chunks(1).collect();
-    let mut methods = heads(&pool, &single, config, &recipes, &fused.folds, &fused.seeds, ui)?;
+    let mut methods = heads(&pool, &single, config, &recipes, &fused, &options.stop, ui)?;
     if pool.encoders.len() > 1 {
-        methods.extend(heads(&pool, &[&encoders], config, &recipes, &fused.folds, &fused.seeds, ui)?);
+        methods.extend(heads(&pool, &[&encoders], config, &recipes, &fused, &options.stop, ui)?);
     }
     out_of_fold::write(&options.out.join("out_of_fold.npz"), &methods)?;
     let metric = fused.estimate.as_ref().map_or(RankBy::Mean, |estimate| estimate.metric);
@@ -105,14 +109,14 @@ pub fn measure(
 }
 
 /// Trains the challenge's classifiers on each of `inputs`, an encoder or several concatenated, on the CPU; returns their
-/// out-of-fold scores by name.
+/// out-of-fold scores by name, on the folds and seeds of uniform fusion.
 fn heads<'i>(
     pool: &Pool,
     inputs: &[&'i [usize]],
     config: &Config,
     recipes: &[Recipe],
-    folds: &[u32],
-    seeds: &[u64],
+    fused: &CvSummary,
+    stop: &Stop,
     ui: Ui,
 ) -> Result<Vec<(String, System)>> {
     let of_recipe = |&recipe| {
@@ -120,22 +124,24 @@ fn heads<'i>(
         inputs.iter().flat_map(of_encoders)
     };
     let methods: Vec<(&[usize], Kind, Recipe)> = recipes.iter().flat_map(of_recipe).collect();
-    let bar = ui.bar((methods.len() * folds.len()) as u64, "classifiers");
+    let bar = ui.bar((methods.len() * fused.folds.len()) as u64, "classifiers");
     let method = |&(encoders, kind, recipe): &(&[usize], Kind, Recipe)| -> Result<(String, System)> {
         let mut runs = Vec::new();
-        for &fold in folds {
+        for &fold in &fused.folds {
             let (train, validation) = pool.fold_rows(fold)?;
             let [train, held_out] = standardised(pool, encoders, [&train, &validation]);
             let clips = || validation.iter().map(|&row| &pool.clips[row]);
-            runs.extend(seeds.iter().map(|&seed| FoldScores {
-                seed,
-                fold,
-                names: clips().map(|clip| clip.name.clone()).collect(),
-                groups: Some(clips().map(|clip| clip.group.clone().unwrap_or_default()).collect()),
-                scores: head::fit(kind, &train, &held_out, recipe, seed),
-                targets: held_out.y.clone(),
-                chosen: None,
-            }));
+            for &seed in &fused.seeds {
+                runs.push(FoldScores {
+                    seed,
+                    fold,
+                    names: clips().map(|clip| clip.name.clone()).collect(),
+                    groups: Some(clips().map(|clip| clip.group.clone().unwrap_or_default()).collect()),
+                    scores: head::fit(kind, &train, &held_out, recipe, seed, stop)?,
+                    targets: held_out.y.clone(),
+                    chosen: None,
+                });
+            }
             bar.inc(1);
         }
         let name = match encoders {

@@ -13,6 +13,7 @@ mod devices;
 mod evaluate;
 mod folds;
 mod inspect;
+mod interrupt;
 mod predict;
 mod report;
 mod sweep;
@@ -20,6 +21,8 @@ mod synth;
 mod train;
 mod trial;
 mod tune;
+
+pub use interrupt::exit_code;
 
 use crate::host::ui::Ui;
 use anyhow::Result;

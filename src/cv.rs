@@ -13,6 +13,7 @@ use crate::data::{DataInfo, FoldChoice, Pool, Reading, Split};
 use crate::engine::Engine;
 use crate::host::claim::Claim;
 use crate::host::files::{remove_partials, write_atomically, write_json};
+use crate::host::stop::Stop;
 use crate::host::ui::{self, Ui};
 use crate::runs::{
     CvRun, CvSummary, Leading, NestedRun, Optimism, Outcome, ValidationClips, Versions, nested_thresholds,
@@ -46,6 +47,8 @@ pub struct Options<'a> {
     pub jobs: Option<usize>,
     /// Labels file and handling of incomplete clips
     pub reading: &'a Reading,
+    /// Asked before each step of a run
+    pub stop: Stop,
 }
 
 /// The claim of the process that cross-validates, and its work in messages.

@@ -1,9 +1,11 @@
-//! The machine around the program: files, locks, memory, terminal.
+//! The machine around the program: files, locks, memory, signals, terminal.
 //! It may not know kernels, pools or models.
 
 pub(crate) mod claim;
 pub(crate) mod files;
 pub(crate) mod fnv;
 pub(crate) mod input;
+pub mod signals;
+pub mod stop;
 pub(crate) mod system;
 pub mod ui;

@@ -1,4 +1,4 @@
-//! Arguments in, exit code out: 0 done, 1 failed, 2 wrong usage.
+//! Arguments in, exit code out: 0 done, 1 failed, 2 wrong usage, 130 or 143 interrupted by SIGINT or SIGTERM.
 
 use blendfuse::host::ui::note;
 use clap::Parser as _;
@@ -14,6 +14,9 @@ fn main() -> ExitCode {
     match blendfuse::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(code) = blendfuse::cli::exit_code(&error) {
+                return ExitCode::from(code);
+            }
             note(format_args!("error: {error}"));
             for cause in error.chain().skip(1) {
                 note(format_args!("  because: {cause}"));

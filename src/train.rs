@@ -3,6 +3,7 @@
 mod batches;
 mod final_model;
 mod finish;
+mod interrupt;
 mod live;
 mod nonfinite;
 mod resume;
@@ -23,6 +24,7 @@ use crate::config::{Config, TemperatureMode};
 use crate::data::{FoldChoice, Parts, Pool, Split};
 use crate::engine::Call;
 use crate::engine::Engine;
+use crate::host::stop::Stop;
 use crate::host::ui::Ui;
 use crate::model::checkpoint::{Checkpoint, Header, Snapshot, fingerprint};
 use crate::model::infer::Network;
@@ -54,6 +56,7 @@ pub struct Trainer {
     init: Option<Checkpoint>,
     best: Option<Snapshot>,
     ui: Ui,
+    stop: Stop,
     live: Option<Live>,
 }
 
@@ -130,15 +133,22 @@ impl Trainer {
             init,
             best: None,
             ui,
+            stop: Stop::never(),
             live: None,
         };
         trainer.set_initial_weights()?;
         Ok(trainer)
     }
 
+    /// From now on asks `stop` before each step.
+    pub fn stop_when(&mut self, stop: Stop) {
+        self.stop = stop;
+    }
+
     /// Trains to the end and writes the run folder.
     ///
     /// # Errors
+    /// [`Interrupted`](crate::host::stop::Interrupted) after a requested stop, with the state saved, also within an epoch.
     /// A loss that is not finite (the folder then holds the last good weights), a lost device, a folder that cannot be written.
     pub fn run(&mut self, folder: &mut RunFolder) -> Result<RunSummary> {
         let begun = Instant::now();
@@ -170,13 +180,17 @@ impl Trainer {
         let order = self.batches.epoch(epoch);
         // Above 0 where a run goes on that stopped within an epoch.
         let (first_step, done) = (self.state.step, self.step_in_epoch());
-        let steps = done..done + self.steps_left(order.steps.len() - done);
-        self.run_steps(&order, steps.clone())?;
+        let asked = done..done + self.steps_left(order.steps.len() - done);
+        let steps = self.run_steps(&order, asked.clone())?;
         let losses = self.losses(steps.clone())?;
         let rows: usize = order.steps[steps.clone()].iter().sum();
         let seconds = begun.elapsed().as_secs_f64();
         if let Some(bad) = losses.iter().position(|losses| !losses[0].is_finite()) {
             return self.stop_non_finite(folder, Some(first_step + bad as u64));
+        }
+        let (losses, steps) = self.with_earlier(losses, steps);
+        if steps.end < asked.end {
+            return self.interrupt(folder, losses);
         }
         let judged = self.validate()?;
         if judged.as_ref().is_some_and(|judged| !judged.loss.is_finite()) {
@@ -218,6 +232,7 @@ impl Trainer {
     /// Ends an epoch: the next learning rate, and whether to stop. True where the epoch is the best so far.
     fn advance(&mut self, judged: Option<&Judged>) -> bool {
         self.state.epoch += 1;
+        self.state.losses.clear();
         let Some(judged) = judged else { return true };
         self.state.plateau.step(judged.loss, &self.config.train.plateau);
         self.state.stop.step(judged.loss, self.config.train.min_delta)

@@ -4,6 +4,7 @@ use blendfuse::config::Config;
 use blendfuse::data::FoldChoice;
 use blendfuse::data::{LoadOptions, Pool, synth};
 use blendfuse::engine::Engine;
+use blendfuse::host::stop::Stop;
 use blendfuse::host::ui::Ui;
 use blendfuse::model::infer::{Inputs, Network};
 use blendfuse::model::{Dims, Mode, Plan, Scaler, Windows};
@@ -27,7 +28,8 @@ fn odd_pool() -> Pool {
     let ui = Ui::default().silent();
     let folder = FOLDER.get_or_init(|| {
         let folder = TempDir::new().expect("a temporary folder");
-        synth::write(&folder.path().join("pool"), synth::Preset::Tiny, 5, ui).expect("it can be written");
+        synth::write(&folder.path().join("pool"), synth::Preset::Tiny, 5, &Stop::never(), ui)
+            .expect("it can be written");
         folder
     });
     let mut pool = Pool::load(&folder.path().join("pool"), &LoadOptions::default(), ui).expect("it was just written");

@@ -3,6 +3,7 @@
 use blendfuse::config::{Attention, Config, Heads, TopN};
 use blendfuse::data::DataInfo;
 use blendfuse::data::synth::{self, Preset};
+use blendfuse::host::stop::Stop;
 use blendfuse::host::ui::Ui;
 use blendfuse::runs::Versions;
 use blendfuse::scoring::metrics::Score;
@@ -50,7 +51,7 @@ struct Pool {
 impl Pool {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        synth::write(&folder.path().join("pool"), Preset::Tiny, 0, Ui::default().silent()).unwrap();
+        synth::write(&folder.path().join("pool"), Preset::Tiny, 0, &Stop::never(), Ui::default().silent()).unwrap();
         Self { folder }
     }
 

@@ -4,6 +4,7 @@ use blendfuse::data::encoders::modality;
 use blendfuse::data::npz::NpzReader;
 use blendfuse::data::synth::{self, Preset, Summary};
 use blendfuse::data::{LoadOptions, Pool};
+use blendfuse::host::stop::Stop;
 use blendfuse::host::ui::Ui;
 use ndarray::{Array2, ArrayView1, Axis};
 use serde_json::Value;
@@ -26,7 +27,7 @@ type Row = BTreeMap<String, String>;
 impl Written {
     fn new(preset: Preset, seed: u64) -> Self {
         let folder = TempDir::new().unwrap();
-        let summary = synth::write(&folder.path().join("pool"), preset, seed, QUIET).unwrap();
+        let summary = synth::write(&folder.path().join("pool"), preset, seed, &Stop::never(), QUIET).unwrap();
         Written { folder, summary }
     }
 
@@ -342,7 +343,7 @@ fn small_has_blemores_counts() {
 fn an_occupied_folder_is_refused_and_an_empty_one_taken() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("pool");
-    let refusal = |out: &Path| synth::write(out, Preset::Tiny, 0, QUIET).unwrap_err().to_string();
+    let refusal = |out: &Path| synth::write(out, Preset::Tiny, 0, &Stop::never(), QUIET).unwrap_err().to_string();
 
     fs::write(&out, "mine").unwrap();
     assert!(refusal(&out).contains("pool: found a file, expected"), "{}", refusal(&out));
@@ -358,12 +359,12 @@ fn an_occupied_folder_is_refused_and_an_empty_one_taken() {
     assert_eq!(contents(folder.path()).len(), 1, "a refusal leaves nothing behind");
     fs::remove_file(out.join("notes.txt")).unwrap();
 
-    synth::write(&out, Preset::Tiny, 0, QUIET).unwrap();
+    synth::write(&out, Preset::Tiny, 0, &Stop::never(), QUIET).unwrap();
     assert!(out.join("truth.json").exists());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the pool itself is there");
 
     let nested = folder.path().join("a/b/pool");
-    synth::write(&nested, Preset::Tiny, 0, QUIET).unwrap();
+    synth::write(&nested, Preset::Tiny, 0, &Stop::never(), QUIET).unwrap();
     assert_eq!(contents(&nested), contents(&out));
 }
 

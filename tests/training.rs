@@ -19,6 +19,8 @@ use tempfile::TempDir;
 
 #[path = "common/device.rs"]
 mod common;
+#[path = "training/stop.rs"]
+mod stop;
 #[path = "common/tiny.rs"]
 mod tiny;
 

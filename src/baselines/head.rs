@@ -1,12 +1,15 @@
 //! The challenge's classifiers of one feature vector: a linear layer, or an MLP with one hidden layer (256 or 512) and ReLU,
 //! trained with soft-label cross-entropy and Adam. Source: model/models.py and main.py of BlEmoRe/blemore-common.
 
-use crate::config::{DecodeConfig, TrainConfig};
+use super::recipe::Recipe;
+use crate::config::DecodeConfig;
+use crate::host::stop::Stop;
 use crate::kernel::step::Step;
 use crate::kernels::adam::Adam;
 use crate::kernels::loss::soft_cross_entropy;
 use crate::kernels::shared::matmul::matmul;
 use crate::scoring::metrics::{self, Truth};
+use anyhow::Result;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -38,41 +41,6 @@ impl Kind {
     }
 }
 
-/// How a classifier is trained and its best epoch chosen.
-#[derive(Clone, Copy, Debug)]
-pub enum Recipe<'a> {
-    /// Given lr, weight_decay, batch, max_epochs, patience and min_delta; the epoch with the lowest loss on the scored clips
-    Own(&'a TrainConfig),
-    /// The challenge's settings: lr 5e-6, weight decay 1e-3, batch 32 and always 200 epochs; the first epoch with the best mean
-    /// of presence and salience on the scored clips, with thresholds searched on them. Source: `hparams` in main.py and `Trainer.train` in
-    /// trainer/trainer.py of BlEmoRe/blemore-common, commit 98e6236. KL divergence, its loss, has the same gradient as cross-entropy.
-    Challenge(&'a DecodeConfig, Option<usize>),
-}
-
-impl Recipe<'_> {
-    /// Suffix of the baseline's name.
-    pub fn suffix(&self) -> &'static str {
-        match self {
-            Self::Own(_) => "",
-            Self::Challenge(..) => " (challenge)",
-        }
-    }
-
-    fn train(&self) -> TrainConfig {
-        match self {
-            Self::Own(train) => (*train).clone(),
-            Self::Challenge(..) => TrainConfig {
-                lr: 5e-6,
-                weight_decay: 1e-3,
-                batch: 32,
-                max_epochs: 200,
-                patience: u32::MAX,
-                ..TrainConfig::default()
-            },
-        }
-    }
-}
-
 /// Standardised features and soft labels.
 pub struct Rows {
     /// (N, D)
@@ -82,8 +50,11 @@ pub struct Rows {
 }
 
 /// Trains a classifier at a constant learning rate and returns scores (N, C) of the validation rows, which sum to 1 per row.
-/// Deterministic for a seed.
-pub fn fit(kind: Kind, train: &Rows, validation: &Rows, recipe: Recipe, seed: u64) -> Array2<f32> {
+/// Deterministic for a seed. Nothing is saved before the last epoch.
+///
+/// # Errors
+/// A requested stop.
+pub fn fit(kind: Kind, train: &Rows, validation: &Rows, recipe: Recipe, seed: u64, stop: &Stop) -> Result<Array2<f32>> {
     let settings = recipe.train();
     let truths = metrics::truths(validation.y.view());
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -94,6 +65,7 @@ pub fn fit(kind: Kind, train: &Rows, validation: &Rows, recipe: Recipe, seed: u6
     for _ in 0..settings.max_epochs {
         order.shuffle(&mut random);
         for batch in order.chunks(settings.batch) {
+            stop.check(|| "the classifiers start again when resumed".into())?;
             let (x, y) = (train.x.select(Axis(0), batch), train.y.select(Axis(0), batch));
             let step = Step::default().with_update(steps, f64::from(settings.lr));
             train_step(&mut layers, x, &y, &Adam::new(&step, 0, settings.weight_decay));
@@ -116,7 +88,7 @@ pub fn fit(kind: Kind, train: &Rows, validation: &Rows, recipe: Recipe, seed: u6
             break;
         }
     }
-    best.expect("at least one epoch").1
+    Ok(best.expect("at least one epoch").1)
 }
 
 /// Returns the mean of presence and salience with the best thresholds on these clips.
@@ -205,6 +177,11 @@ fn softmax(mut logits: Array2<f32>) -> Array2<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TrainConfig;
+
+    fn fit(kind: Kind, train: &Rows, validation: &Rows, recipe: Recipe, seed: u64) -> Array2<f32> {
+        super::fit(kind, train, validation, recipe, seed, &Stop::never()).unwrap()
+    }
 
     /// Without decay, the first step of Adam moves each weight by lr against the sign of its gradient; the signs are compared
     /// with central differences of the loss.

@@ -4,6 +4,7 @@ use crate::data::aggregate::{self, Aggregated, Missing, Options, STATISTICS};
 use crate::data::encoders;
 use crate::data::npz::NpzWriter;
 use crate::host::files;
+use crate::host::signals;
 use crate::host::ui::Ui;
 use crate::outln;
 use anyhow::{Result, ensure};
@@ -57,7 +58,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         labels: args.labels,
         missing: args.missing,
     };
-    let aggregated = aggregate::aggregate(&options, ui)?;
+    let aggregated = aggregate::aggregate(&options, &signals::install()?, ui)?;
     let mut npz = NpzWriter::create(&out)?;
     npz.matrix("X", aggregated.x.view())?;
     npz.strings("filenames", &aggregated.names)?;

@@ -3,6 +3,7 @@
 use super::cv::CvArgs;
 use crate::baselines;
 use crate::host::files::{self, write_atomically, write_json};
+use crate::host::signals;
 use crate::host::ui::Ui;
 use crate::outln;
 use crate::scoring::scores;
@@ -37,8 +38,9 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     if !args.cv.out.join("uniform").exists() {
         files::check_new_folder(&args.cv.out)?;
     }
+    let stop = signals::install()?;
     let engine = args.cv.device.open(ui)?;
-    let found = baselines::measure(&engine, &config, &args.cv.options(&config), args.challenge, ui)?;
+    let found = baselines::measure(&engine, &config, &args.cv.options(&config, stop), args.challenge, ui)?;
     write_json(&args.cv.out.join("summary.json"), &found)?;
     write_atomically(&args.cv.out.join("baselines.csv"), |file| Ok(scores::write_csv(&found.rows, file)?))?;
     if args.json {

@@ -5,6 +5,8 @@ use crate::config::{Config, DecodeConfig};
 use crate::cv::{self};
 use crate::data::Reading;
 use crate::host::files;
+use crate::host::signals;
+use crate::host::stop::Stop;
 use crate::host::ui::{Ui, count};
 use crate::outln;
 use crate::runs::{CvRun, CvSummary, Leading};
@@ -76,7 +78,7 @@ impl CvArgs {
     }
 
     /// Returns the options of a cross-validation that is not nested.
-    pub fn options(&self, config: &Config) -> cv::Options<'_> {
+    pub fn options(&self, config: &Config, stop: Stop) -> cv::Options<'_> {
         cv::Options {
             data: &self.data,
             out: &self.out,
@@ -85,6 +87,7 @@ impl CvArgs {
             nested: false,
             jobs: self.jobs.map(usize::from),
             reading: &self.reading,
+            stop,
         }
     }
 }
@@ -94,8 +97,9 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     if !args.cv.out.join("config.toml").exists() {
         files::check_new_folder(&args.cv.out)?;
     }
+    let stop = signals::install()?;
     let engine = args.cv.device.open(ui)?;
-    let options = cv::Options { nested: args.nested, ..args.cv.options(&config) };
+    let options = cv::Options { nested: args.nested, ..args.cv.options(&config, stop) };
     let summary = cv::cross_validate(&engine, &config, &options, ui)?;
     let decode = config.decode.resolved(summary.data.task().has_blends());
     if args.json {

@@ -8,6 +8,7 @@ use crate::data::synth::{self, Preset};
 use crate::data::{Reading, Split, labels};
 use crate::engine::DeviceInfo;
 use crate::host::files;
+use crate::host::stop::Stop;
 use crate::host::ui::Ui;
 use crate::outln;
 use crate::predict as scoring;
@@ -60,7 +61,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     files::new_folder(&folder)?;
     let (pool, run) = (folder.join("pool"), folder.join("run"));
     ui.say("1. writing a synthetic pool");
-    let made = synth::write(&pool, Preset::Tiny, args.seed, ui)?;
+    let made = synth::write(&pool, Preset::Tiny, args.seed, &Stop::never(), ui)?;
     ui.say(format!("   {} training and {} test clips, {} encoders", made.train.0, made.test.0, made.encoders));
     ui.say("2. training on folds 1-4, validating on fold 0");
     let settings: Vec<String> =
@@ -72,6 +73,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         init: None,
         epochs_from: None,
         resume: false,
+        stop: Stop::never(),
         reading: &Reading::default(),
     };
     let trained = train::train(&engine, &Config::load(None, &settings)?, &options, ui)?;

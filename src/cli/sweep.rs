@@ -3,6 +3,7 @@
 use super::device::DeviceArgs;
 use crate::cv;
 use crate::data::Reading;
+use crate::host::signals;
 use crate::host::ui::{self, Ui, count};
 use crate::outln;
 use crate::scoring::scores;
@@ -117,6 +118,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         budget: args.budget,
         retry: args.retry,
         command: ui::command(),
+        stop: signals::install()?,
         ui,
     };
     let summary = if args.plan { runner.collect()? } else { runner.run()? };

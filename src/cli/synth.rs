@@ -1,6 +1,7 @@
 //! `blendfuse synth`: writes a synthetic pool.
 
 use crate::data::synth::{self, Preset, Summary};
+use crate::host::signals;
 use crate::host::ui::Ui;
 use crate::outln;
 use anyhow::Result;
@@ -27,7 +28,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
-    print(&synth::write(&args.out, args.preset, args.seed, ui)?);
+    print(&synth::write(&args.out, args.preset, args.seed, &signals::install()?, ui)?);
     Ok(())
 }
 

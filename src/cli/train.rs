@@ -1,8 +1,10 @@
 //! `blendfuse train`: trains one model.
 
 use super::device::DeviceArgs;
+use super::interrupt;
 use crate::config::{Config, DecodeConfig, TrainConfig};
 use crate::data::{FoldChoice, Reading};
+use crate::host::signals;
 use crate::host::ui::{Ui, count};
 use crate::outln;
 use crate::runs::{LrSchedule, RunFolder, RunSummary, Stopped};
@@ -72,6 +74,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         ));
         warn_of_schedules(&config, ui);
     }
+    let stop = signals::install()?;
     let engine = args.device.open(ui)?;
     let options = Options {
         data: &args.data,
@@ -81,8 +84,9 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         epochs_from: args.epochs_from.as_deref(),
         resume: args.resume,
         reading: &args.reading,
+        stop,
     };
-    let summary = train(&engine, &config, &options, ui)?;
+    let summary = train(&engine, &config, &options, ui).map_err(|error| interrupt::with_resume(error, &args.out))?;
     if let Some(warning) = gate::warning([("", summary.gate, summary.top_n)]) {
         ui.warn(warning);
     }

@@ -1,6 +1,7 @@
 //! `blendfuse trial`: runs one trial of a sweep.
 
 use super::device::DeviceArgs;
+use crate::host::signals;
 use crate::host::ui::Ui;
 use crate::outln;
 use crate::scoring::scores;
@@ -39,9 +40,10 @@ pub struct Args {
 pub fn run(args: Args, ui: Ui) -> Result<()> {
     let folder = TrialFolder { path: args.folder };
     let name = folder.read()?.name;
+    let stop = signals::install()?;
     let engine = args.device.open(ui)?;
     let moved = trial::Moved { data: args.data, labels: args.labels };
-    let summary = trial::run(&folder, moved, args.jobs.map(usize::from), &engine, ui)?;
+    let summary = trial::run(&folder, moved, args.jobs.map(usize::from), &engine, stop, ui)?;
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&summary)?);
     } else {

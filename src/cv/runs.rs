@@ -4,6 +4,7 @@ use super::Options;
 use crate::config::{Config, TrainConfig};
 use crate::data::FoldChoice;
 use crate::engine::{AvailableMemory, Engine};
+use crate::host::stop::Interrupted;
 use crate::host::ui::{Ui, count};
 use crate::model::Mode;
 use crate::model::checkpoint::Header;
@@ -104,13 +105,19 @@ pub(super) fn train_all(
     let work = || {
         // Claimed in order, so that an interruption leaves few runs unfinished.
         while let Some(&(seed, selection)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if options.stop.is_requested() {
+                break;
+            }
             let fold = fold_of(selection);
             let done = train(engine, pool, config, options, seed, selection, ui);
             match done.with_context(|| format!("seed {seed}, fold {fold}")) {
                 Ok(line) => ui.say(line),
                 Err(error) => {
                     next.store(all.len(), Ordering::Relaxed);
-                    failure.lock().expect("nothing panics here").get_or_insert(error);
+                    match Interrupted::of(&error) {
+                        Some(Interrupted { saved }) => ui.say(saved),
+                        None => drop(failure.lock().expect("nothing panics here").get_or_insert(error)),
+                    }
                 }
             }
             bar.inc(1);
@@ -122,7 +129,15 @@ pub(super) fn train_all(
         work();
     });
     bar.finish_and_clear();
-    failure.into_inner().expect("nothing panics here").map_or(Ok(()), Err)
+    failure.into_inner().expect("nothing panics here").map_or(Ok(()), Err)?;
+    let is_done = |&&(seed, selection): &&(u64, FoldChoice)| {
+        options.out.join(folder(seed, fold_of(selection))).join("summary.json").exists()
+    };
+    let done = all.iter().filter(is_done).count();
+    if done == all.len() {
+        return Ok(());
+    }
+    options.stop.check(|| format!("{}: {done} of {} finished", options.out.display(), count(all.len(), "run")))
 }
 
 /// Returns how many concurrent runs fit in the available memory, at least 1.
@@ -160,6 +175,7 @@ fn train(
     };
     let last = folder.last()?;
     let after = trainer.go_on(&mut folder, last)?;
+    trainer.stop_when(options.stop.clone());
     let summary = trainer.run(&mut folder)?;
     let resumed = if after > 0 { format!(", resumed from epoch {after}") } else { String::new() };
     Ok(format!(

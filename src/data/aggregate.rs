@@ -11,6 +11,7 @@ pub use openface::COLUMNS;
 pub use statistics::{STATISTICS, statistics};
 
 use super::labels::{self, Labels};
+use crate::host::stop::Stop;
 use crate::host::ui::{Ui, count};
 use anyhow::{Context as _, Result, ensure};
 use folder::Folder;
@@ -58,8 +59,8 @@ struct Summary {
 ///
 /// # Errors
 /// If the folder has no files or files of both kinds, a file cannot be read, widths differ, and, unless `options` handle
-/// them, for frames that are not finite and clips without a usable frame.
-pub fn aggregate(options: &Options, ui: Ui) -> Result<Aggregated> {
+/// them, for frames that are not finite and clips without a usable frame. Likewise if `stop` requests a stop.
+pub fn aggregate(options: &Options, stop: &Stop, ui: Ui) -> Result<Aggregated> {
     let labels = options.labels.as_deref().map(|path| labels::read_file(path, None)).transpose()?;
     let folder = Folder::open(&options.input, options.columns.as_deref())?;
     let (width, first) = folder.width()?.with_context(|| {
@@ -76,6 +77,7 @@ pub fn aggregate(options: &Options, ui: Ui) -> Result<Aggregated> {
         .par_iter()
         .zip(x.par_chunks_exact_mut(STATISTICS * width))
         .map(|((_, path), row)| {
+            stop.check(|| "nothing was written".into())?;
             let summary = path.map_or(Ok(Summary::no_file()), |path| {
                 summarise(&folder, path, (width, first), options.drop_bad_frames, row)
             });

@@ -29,6 +29,7 @@ mod truth;
 mod views;
 
 use crate::host::files::check_new_folder;
+use crate::host::stop::Stop;
 use crate::host::ui::Ui;
 use anyhow::{Context as _, Result, bail};
 use rand::SeedableRng as _;
@@ -85,8 +86,8 @@ pub struct Summary {
 /// Writes a pool to the new or empty folder `out`, atomically.
 ///
 /// # Errors
-/// If `out` is a file or a non-empty folder, or a file cannot be written.
-pub fn write(out: &Path, preset: Preset, seed: u64, ui: Ui) -> Result<Summary> {
+/// If `out` is a file or a non-empty folder, a file cannot be written, or `stop` requests a stop; nothing is kept then.
+pub fn write(out: &Path, preset: Preset, seed: u64, stop: &Stop, ui: Ui) -> Result<Summary> {
     let staging = Staging::new(out)?;
     let table = clips::table(preset, seed);
     let encoders = encoders::planned(preset);
@@ -98,7 +99,7 @@ pub fn write(out: &Path, preset: Preset, seed: u64, ui: Ui) -> Result<Summary> {
     files::write_text(&staging.folder.join("truth.json"), &(serde_json::to_string_pretty(&truth)? + "\n"))?;
     let columns: usize = encoders.iter().map(|encoder| encoder.width).sum();
     let bar = ui.bar((table.clips.len() * columns) as u64, "writing");
-    files::features(&staging.folder, &table, &views, &encoders, seed, &bar)?;
+    files::features(&staging.folder, &table, &views, &encoders, seed, &bar, stop)?;
     bar.finish_and_clear();
 
     let summary = summarize(out, preset, seed, &table, &encoders, size(&staging.folder)?);

@@ -4,15 +4,20 @@ use super::folder::{State, TrialFolder};
 use super::plan::SweepPlan;
 use super::summary::{SweepSummary, TrialStatus, TrialSummary};
 use crate::host::files::{write_atomically, write_json};
+use crate::host::signals::{self, Signal};
+use crate::host::stop::Stop;
 use crate::host::ui::{Ui, count};
 use crate::scoring::metrics::RankBy;
 use anyhow::{Context as _, Result};
 use indicatif::HumanDuration;
 use std::fs::OpenOptions;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
+
+/// How often a running trial is looked at.
+const POLL: Duration = Duration::from_millis(20);
 
 /// A sweep that is ready to run.
 pub struct Runner<'a> {
@@ -28,6 +33,8 @@ pub struct Runner<'a> {
     pub retry: bool,
     /// Command line that repeats the sweep
     pub command: String,
+    /// Interrupts the trial under way, which saves its state
+    pub stop: Stop,
     pub ui: Ui,
 }
 
@@ -43,6 +50,9 @@ impl Runner<'_> {
         let todo: Vec<usize> = summary.trials.iter().filter(|t| is_due(t.status)).map(|t| t.id).collect();
         let mut run = 0;
         for (position, &id) in todo.iter().enumerate() {
+            if self.stop.is_requested() {
+                break;
+            }
             let left = todo.len() - position;
             if self.budget.is_some_and(|budget| budget.allows(left, run, begun.elapsed()) == 0) {
                 self.ui
@@ -64,11 +74,20 @@ impl Runner<'_> {
             self.run_one(folder)?;
             run += 1;
             summary.read_trial(id, folder)?;
+            if self.stop.is_requested() && summary.trials[id].status == TrialStatus::Pending {
+                break;
+            }
             self.write(&summary)?;
             self.report(&of, &summary.trials[id], summary.rank_by(), self.time_left(left - 1, run, begun.elapsed()));
         }
         // Collects trials that other processes finished, too.
-        self.collect()
+        let summary = self.collect()?;
+        let count_of = |status| summary.of_status(status).count();
+        if count_of(TrialStatus::Pending) > 0 {
+            let (done, all) = (count_of(TrialStatus::Done), count(summary.trials.len(), "trial"));
+            self.stop.check(|| format!("{}: {done} of {all} finished", self.out.display()))?;
+        }
+        Ok(summary)
     }
 
     /// Reads the status of all trials, and writes the leaderboard and the summary.
@@ -95,13 +114,33 @@ impl Runner<'_> {
         let program = std::env::current_exe().context("cannot find the path of this program, which runs the trials")?;
         let mut command = Command::new(&program);
         command.arg("trial").arg(&folder.path).args(&self.arguments);
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        let status = command.status().with_context(|| format!("{}: cannot be started", program.display()))?;
+        command.stdout(file.try_clone()?).stderr(file);
+        let status = self.wait(&mut command).with_context(|| format!("{}: cannot be started", program.display()))?;
+        if self.stop.is_requested() {
+            return Ok(());
+        }
         // If another process took the lock, it records the outcome.
         if matches!(folder.state()?, State::Pending) && folder.claim()?.is_ok() {
             folder.fail(&ended(status, &log))?;
         }
         Ok(())
+    }
+
+    /// Runs a trial's process to its end; a requested stop interrupts it.
+    fn wait(&self, command: &mut Command) -> std::io::Result<ExitStatus> {
+        let mut child = signals::spawn(command)?;
+        let mut is_told = false;
+        loop {
+            // `wait` would close the pipe first, which ends the child.
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if !is_told && self.stop.is_requested() {
+                signals::forward(&mut child, signals::interrupted().unwrap_or(Signal::Terminate));
+                is_told = true;
+            }
+            std::thread::sleep(POLL);
+        }
     }
 
     /// Estimates the remaining time from the trials run so far.

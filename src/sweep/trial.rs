@@ -3,6 +3,7 @@
 use super::folder::{State, TrialFolder};
 use crate::cv::{self};
 use crate::engine::Engine;
+use crate::host::stop::{Interrupted, Stop};
 use crate::host::ui::Ui;
 use crate::runs::CvSummary;
 use anyhow::{Result, bail};
@@ -16,11 +17,19 @@ pub struct Moved {
     pub labels: Option<PathBuf>,
 }
 
-/// Runs or resumes a trial and returns its summary; an error is also written to `error.txt`.
+/// Runs or resumes a trial and returns its summary; an error other than an interruption is also written to
+/// `error.txt`.
 ///
 /// # Errors
 /// A folder without a trial, a trial locked by another process, or an error of [`cv::cross_validate`].
-pub fn run(folder: &TrialFolder, moved: Moved, jobs: Option<usize>, engine: &Arc<Engine>, ui: Ui) -> Result<CvSummary> {
+pub fn run(
+    folder: &TrialFolder,
+    moved: Moved,
+    jobs: Option<usize>,
+    engine: &Arc<Engine>,
+    stop: Stop,
+    ui: Ui,
+) -> Result<CvSummary> {
     let trial = folder.read()?;
     let path = folder.path.display();
     let _claim = match folder.claim()? {
@@ -46,11 +55,14 @@ pub fn run(folder: &TrialFolder, moved: Moved, jobs: Option<usize>, engine: &Arc
         nested: false,
         jobs,
         reading: &reading,
+        stop,
     };
     let result = trial
         .check_labels(data, reading.labels.as_deref())
         .and_then(|()| cv::cross_validate(engine, &trial.config, &options, ui));
-    if let Err(error) = &result {
+    if let Err(error) = &result
+        && Interrupted::of(error).is_none()
+    {
         folder.fail(&format!("{error:#}"))?;
     }
     result

@@ -6,6 +6,7 @@
 use super::state::State;
 use super::{Trainer, write_state};
 use crate::engine::Call;
+use crate::host::stop::Stop;
 use crate::kernel::Role;
 use crate::kernel::buffer::{AnyBuffer, Buffer};
 use crate::kernel::step::Step;
@@ -18,6 +19,8 @@ impl Trainer {
     /// Writes the last good weights and reports at which step and in which tensor it began. `step`: the first whose
     /// loss is not finite, from 0; `None` where what the last step left is not.
     pub(super) fn stop_non_finite(&mut self, folder: &mut RunFolder, step: Option<u64>) -> Result<()> {
+        // The run ends here: a requested stop changes nothing.
+        self.stop = Stop::never();
         let after = self.state.step;
         // A loss can be the first to show what the update before it broke, finite as that may have left the weights: good
         // are those that the last finite loss came from.

@@ -5,6 +5,7 @@ use super::final_model::check_found_on;
 use crate::config::{Config, FusionNorm};
 use crate::data::{FoldChoice, Pool, Reading, Split, warnings};
 use crate::engine::Engine;
+use crate::host::stop::Stop;
 use crate::host::ui::Ui;
 use crate::model::checkpoint::Checkpoint;
 use crate::runs::{RunFolder, RunSummary, model_file};
@@ -22,6 +23,8 @@ pub struct Options<'a> {
     /// The cross-validation that the configuration comes from
     pub epochs_from: Option<&'a Path>,
     pub resume: bool,
+    /// Asked before each step
+    pub stop: Stop,
     pub reading: &'a Reading,
 }
 
@@ -66,6 +69,7 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
         let epoch = trainer.go_on(&mut folder, last)?;
         ui.say(format!("resumed from epoch {epoch}"));
     }
+    trainer.stop_when(options.stop.clone());
     trainer.show_live();
     trainer.run(&mut folder)
 }

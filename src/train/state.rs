@@ -25,6 +25,9 @@ pub(super) struct State {
     pub stop: EarlyStop,
     pub best: Option<Best>,
     pub finished: bool,
+    /// (steps, 4): losses of the steps done in the epoch under way, if training stopped within it
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<[f32; 4]>,
 }
 
 impl State {
@@ -39,6 +42,7 @@ impl State {
             stop: EarlyStop::default(),
             best: None,
             finished: false,
+            losses: Vec::new(),
         }
     }
 

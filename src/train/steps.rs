@@ -17,21 +17,26 @@ impl Trainer {
         }
     }
 
-    /// Runs some of an epoch's steps, counting them in the state.
-    pub(super) fn run_steps(&mut self, order: &Order, range: Range<usize>) -> Result<()> {
+    /// Runs some of an epoch's steps until a stop is requested, counting them in the state; returns those that ran.
+    pub(super) fn run_steps(&mut self, order: &Order, range: Range<usize>) -> Result<Range<usize>> {
         let engine = self.network.model.engine.clone();
         self.network.features.set_order(&engine, order.rows.clone());
         let bar = self.steps_bar(&range);
+        let (first, mut done) = (range.start, range.start);
         for index in range {
+            if self.stop.is_requested() {
+                break;
+            }
             let step = self.prepare(order, index)?;
             engine.run(&self.steps[&order.steps[index]], &step);
             self.state.step += 1;
             bar.inc(1);
+            done += 1;
         }
         if self.live.is_none() {
             bar.finish_and_clear();
         }
-        Ok(())
+        Ok(first..done)
     }
 
     /// Of the epoch under way: that of the live view, or one that is there until its steps are done.
@@ -81,6 +86,9 @@ impl Trainer {
 
     /// (steps, 4): total, presence, salience, domain
     pub(super) fn losses(&self, steps: Range<usize>) -> Result<Vec<[f32; 4]>> {
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
         let training = self.network.model.training.as_ref().expect("made for training");
         let flat = self.network.model.engine.read(&training.losses, 4 * steps.start, 4 * steps.len())?;
         Ok(flat.chunks_exact(4).map(|step| [step[0], step[1], step[2], step[3]]).collect())

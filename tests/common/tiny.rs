@@ -3,6 +3,7 @@
 use blendfuse::config::Config;
 use blendfuse::data::{FoldChoice, LoadOptions, Pool, synth};
 use blendfuse::engine::Engine;
+use blendfuse::host::stop::Stop;
 use blendfuse::host::ui::Ui;
 use blendfuse::runs::{RunFolder, RunSummary};
 use blendfuse::train::Trainer;
@@ -16,7 +17,8 @@ pub fn pool() -> Pool {
     let ui = Ui::default().silent();
     let folder = FOLDER.get_or_init(|| {
         let folder = TempDir::new().expect("a temporary folder");
-        synth::write(&folder.path().join("pool"), synth::Preset::Tiny, 3, ui).expect("it can be written");
+        synth::write(&folder.path().join("pool"), synth::Preset::Tiny, 3, &Stop::never(), ui)
+            .expect("it can be written");
         folder
     });
     Pool::load(&folder.path().join("pool"), &LoadOptions::default(), ui).expect("it was just written")

@@ -6,6 +6,7 @@ use super::features::Projector;
 use super::views::Views;
 use crate::data::encoders::{EncoderEntry, EncoderList};
 use crate::data::npz::NpzWriter;
+use crate::host::stop::Stop;
 use anyhow::{Context as _, Result};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -89,12 +90,14 @@ pub fn features(
     encoders: &[Planned],
     seed: u64,
     bar: &indicatif::ProgressBar,
+    stop: &Stop,
 ) -> Result<()> {
     let names: Vec<&str> = table.clips.iter().map(|clip| clip.name.as_str()).collect();
     for (split, clips) in [("train", 0..table.train_clips), ("test", table.train_clips..table.clips.len())] {
         let folder = folder.join("features").join(split);
         fs::create_dir_all(&folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
         for (position, encoder) in encoders.iter().enumerate() {
+            stop.check(|| "nothing was written".into())?;
             let projector = Projector::new(encoder, position, seed);
             let mut features = vec![0.0; clips.len() * encoder.width];
             let rows = features.par_chunks_exact_mut(encoder.width);
