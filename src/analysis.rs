@@ -1,6 +1,7 @@
-//! What trained gates do: which encoders they weigh, how steadily from fold to fold, and whether they keep encoders that
-//! say the same (figures 3 to 8 of the paper). From the fusion weights w of clips that a run did not train on; CKA also
-//! needs the models and their pool.
+//! Analysis of trained models: encoder importance, its stability across folds, and encoder similarity (figures 3 to 8 of the
+//! paper). Reads result folders; knows nothing of reports and of the command line.
+//!
+//! Importance uses the weights of held-out clips; CKA, permutation, masking and probes also need the models and their pool.
 
 mod cholesky;
 mod cka;
@@ -30,7 +31,7 @@ pub use contributions::{Agreement, Contribution, Contributions, MEASURES, Parts}
 pub use distribution::{Distribution, distributions, representative};
 pub use families::families;
 pub use feature_cka::feature_cka;
-pub use importance::{Importance, ModalityImportance, Pair, by_modality, co_selection, importance, stability};
+pub use importance::{Importance, ModalityImportance, RunPair, by_modality, co_selection, importance, stability};
 pub use level::{Judge, Level, Lost, Perturbation};
 pub use losses::{RunLosses, losses, permutation};
 pub use models::{Models, Rows};
@@ -38,7 +39,7 @@ pub use planted::Recovery;
 pub use probe::{Probe, probe};
 pub use ranks::{mid_ranks, pearson, spearman};
 pub use removal::{Order as RemovalOrder, Removal, RunRemoval, counts as removal_counts};
-pub use runs::{Run, Runs};
+pub use runs::{AnalyzedRun, Runs};
 pub use similarity::{Similarity, TrainingWeights, measure};
 pub use weights::{RunWeights, WeightKind, Weights};
 pub use with_pool::{ContributionOptions, WithPool};
@@ -50,64 +51,74 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// `analysis.json`. Lists over encoders are in the pool's order, as are rows and columns of (K, K).
+/// Contents of `analysis.json`. Lists over encoders, and rows and columns of (K, K), are in the pool's order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
-    /// What to type to repeat it
+    /// Command line that repeats the analysis
     pub command: String,
-    /// Clips are those that the runs validated on; else, of a run without validation, those that it was trained on
+    /// Whether the clips are validation clips; otherwise they are the training clips of a run without validation
     pub held_out: bool,
-    /// Clips of all runs together: with several seeds, every clip once per seed
+    /// Number of clips of all runs; with several seeds, each clip counts once per seed
     pub clips: usize,
+    /// Names of the runs
     pub runs: Vec<String>,
-    /// Run folders that were left out, since their training has not ended
+    /// Skipped run folders, whose training is unfinished
     pub unfinished: Vec<String>,
+    /// K encoders
     pub encoders: Vec<EncoderInfo>,
-    /// What importance, stability and distributions are of
+    /// Weights behind importance, stability and distributions
     #[serde(default)]
     pub weight: WeightKind,
+    /// Per encoder
     pub importance: Vec<Importance>,
+    /// Per modality
     pub modalities: Vec<ModalityImportance>,
-    /// Every pair of runs; none of a single run
-    pub stability: Vec<Pair>,
-    /// Of chosen encoders
+    /// All pairs of runs
+    pub stability: Vec<RunPair>,
+    /// Weight distributions of chosen encoders
     pub distributions: Vec<Distribution>,
     /// (K, K), see [`co_selection`]
     pub co_selection: Vec<Vec<f64>>,
-    /// (K, K), see [`cka`], mean over the runs' models; `None` where no pool was given
+    /// (K, K), see [`cka`], mean over the runs' models; `None` without a pool
     pub cka: Option<Vec<Vec<f64>>>,
-    /// Every pair of different encoders
+    /// All pairs of different encoders
     pub pairs: Vec<EncoderPair>,
-    /// Of CKA with co-selection over the pairs whose embeddings vary; `None` without CKA
+    /// Correlation of CKA and co-selection over pairs whose embeddings vary; `None` without CKA
     pub correlation: Option<Correlation>,
-    /// What permutation, masking and linear probes tell; `None` where it was not computed
+    /// Permutation, masking and linear probes; `None` if not computed
     #[serde(default)]
     pub contributions: Option<Contributions>,
-    /// Against what was planted, where the pool is a synthetic one
+    /// Comparison with the ground truth of a synthetic pool
     #[serde(default)]
     pub planted: Option<Recovery>,
 }
 
-/// Two encoders: how alike what they say is, and how often both are kept.
+/// Similarity and co-selection of two encoders.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EncoderPair {
+    /// Name of the first encoder
     pub a: String,
+    /// Name of the second encoder
     pub b: String,
+    /// Linear CKA of their embeddings; `None` without a pool
     pub cka: Option<f64>,
+    /// Proportion of clips that keep both
     pub co_selection: f64,
 }
 
-/// `None` where one of the two is the same everywhere.
+/// Correlation coefficients, `None` if one variable is constant.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Correlation {
+    /// Pearson's r
     pub pearson: Option<f64>,
+    /// Spearman's ρ
     pub spearman: Option<f64>,
-    /// Pairs that count
+    /// Number of pairs used
     pub pairs: usize,
 }
 
 impl Analysis {
-    /// Puts together what the weights tell; `chosen`: the encoders whose distribution is shown.
+    /// Analyzes weights and, if given, CKA (K, K); `chosen` are the indices of encoders whose distribution is included.
     pub fn new(weights: &Weights, chosen: &[usize], cka: Option<&Array2<f64>>) -> Self {
         let importance = importance(weights);
         let co_selection = co_selection(weights);
@@ -143,26 +154,26 @@ impl Analysis {
         }
     }
 
-    /// Reads `analysis.json` of a folder that `blendfuse analyze` wrote.
+    /// Reads `analysis.json` in a folder written by `blendfuse analyze`.
     ///
     /// # Errors
-    /// It is missing, not such a file, or its lists do not fit each other.
+    /// A missing or invalid file, or lists of inconsistent lengths.
     pub fn read(dir: &Path) -> Result<Self> {
-        let (path, what) = (dir.join("analysis.json"), "what this version's `blendfuse analyze` writes");
-        let analysis: Self = read_json(&path, what, "run it again")?;
-        analysis.check().with_context(|| format!("{}: not {what}; run it again", path.display()))?;
+        let (path, what) = (dir.join("analysis.json"), "the output of this version's `blendfuse analyze`");
+        let analysis: Self = read_json(&path, what, "run the analysis again")?;
+        analysis.check().with_context(|| format!("{}: not {what}; run the analysis again", path.display()))?;
         Ok(analysis)
     }
 
-    /// Encoders of which some model's embeddings are the same for every clip.
+    /// Returns the encoders whose embeddings are constant in at least one model.
     pub fn dead(&self) -> Vec<&str> {
         let diagonal = self.cka.iter().flat_map(|cka| cka.iter().enumerate().map(|(k, row)| (k, row[k])));
         diagonal.filter(|(_, same)| *same < DEAD).map(|(k, _)| self.encoders[k].name.as_str()).collect()
     }
 }
 
-/// A model's CKA of an encoder with itself is 1, or 0 where its embeddings do not vary; the mean over models is below 1
-/// by more than rounding where one of them is 0.
+/// An encoder's CKA with itself is 1, or 0 if its embeddings are constant. A mean over models below this bound means that at
+/// least one model has constant embeddings.
 const DEAD: f64 = 1.0 - 1e-6;
 
 impl Correlation {

@@ -1,4 +1,4 @@
-//! Symmetric products, and systems with them solved by a blocked Cholesky factor, A + λI = L Lᵀ, in f64.
+//! Symmetric products, and linear systems by blocked Cholesky factorisation A + λI = L Lᵀ, in f64.
 
 use crate::kernels::shared::matmul::matmul_on_one_core;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 /// Rows and columns of a block.
 const BLOCK: usize = 96;
 
-/// x xᵀ (N, N) of x (N, D): the half below the diagonal is computed, the other one copied.
+/// Returns x xᵀ (N, N) of x (N, D); computes the lower triangle and copies it.
 pub fn symmetric(x: ArrayView2<f64>) -> Array2<f64> {
     let n = x.nrows();
     let mut c = Array2::zeros((n, n));
@@ -24,7 +24,7 @@ pub fn symmetric(x: ArrayView2<f64>) -> Array2<f64> {
     c
 }
 
-/// (A + λI)⁻¹ b of a symmetric positive semidefinite A (N, N), λ > 0, b (N, C).
+/// Returns (A + λI)⁻¹ b for a symmetric positive semidefinite A (N, N), λ > 0 and b (N, C).
 pub fn solve(mut a: Array2<f64>, lambda: f64, mut b: Array2<f64>) -> Array2<f64> {
     a.diag_mut().iter_mut().for_each(|a| *a += lambda);
     factor(a.view_mut());
@@ -42,7 +42,7 @@ pub fn solve(mut a: Array2<f64>, lambda: f64, mut b: Array2<f64>) -> Array2<f64>
     b
 }
 
-/// L in and below the diagonal of A; what lies above is left over.
+/// Replaces the lower triangle of A by L; the upper triangle is unused afterwards.
 fn factor(mut a: ArrayViewMut2<f64>) {
     let n = a.nrows();
     for first in (0..n).step_by(BLOCK) {
@@ -88,9 +88,9 @@ fn factor_block(mut a: ArrayViewMut2<f64>) {
 mod tests {
     use super::*;
 
-    /// One block, whole blocks and a part of one; eigenvalues from 0.5 to about n: residuals of a hundred roundings.
+    /// One block, several blocks, a partial block; eigenvalues from 0.5 to about n.
     #[test]
-    fn solves_what_it_is_given() {
+    fn solves_linear_systems() {
         for n in [1, 7, BLOCK, 2 * BLOCK, 2 * BLOCK + 31] {
             let x = Array2::from_shape_fn((n, n / 2 + 1), |(i, j)| ((i * 31 + j * j * 17 + 3) as f64).sin());
             let a = symmetric(x.view());

@@ -1,8 +1,8 @@
 //! Linear CKA (Kornblith et al. 2019): ‖XᵀY‖² / (‖XᵀX‖ ‖YᵀY‖) in Frobenius norms, X and Y with their columns centred.
 //!
-//! ‖XᵀY‖² is the inner product of the Gram matrices XXᵀ and YYᵀ (N, N). They are made block by block for all encoders,
-//! and each set of blocks (K, rows · columns) is multiplied with itself: N²·M multiply-adds, where the P×P products of all
-//! pairs take N·M². The matrices are symmetric, so blocks above the diagonal count twice and those below are not made.
+//! ‖XᵀY‖² is the inner product of the Gram matrices XXᵀ and YYᵀ (N, N). They are computed in blocks for all encoders, and each
+//! set of blocks (K, rows · columns) is multiplied by itself: N²·M multiply-adds, compared with N·M² for the P×P products of
+//! all pairs. The matrices are symmetric: blocks above the diagonal count twice, those below are skipped.
 
 use crate::kernels::shared::matmul::matmul_on_one_core;
 use ndarray::{Array2, Array3, ArrayView3, ArrayViewMut2, Axis, ShapeBuilder as _, s};
@@ -11,14 +11,14 @@ use rayon::prelude::*;
 /// Rows of a block: blocks of 36 encoders take 2.4 MB.
 const ROWS: usize = 128;
 
-/// Elements of a block that are summed in f32, before they join the f64 sum.
+/// Elements summed in f32 before they are added to the f64 sum.
 const PART: usize = 1024;
 
-/// Blocks that one task adds up; always the same ones, so that rounding does not depend on threads.
+/// Blocks per task; a fixed assignment makes rounding independent of the number of threads.
 const BLOCKS: usize = 4;
 
-/// (K, K) of embeddings (N, K, P), which are centred in place. Where an encoder's embeddings are the same for every clip,
-/// as where all its channels are dead, there is nothing to compare: its CKA is 0, with itself too.
+/// Returns the linear CKA (K, K) of embeddings (N, K, P). An encoder with constant embeddings, such as one whose channels are all
+/// dead, has CKA 0 with every encoder, including itself.
 pub fn cka(mut embeddings: Array3<f32>) -> Array2<f64> {
     let encoders: Vec<_> = embeddings.axis_iter_mut(Axis(1)).collect();
     encoders.into_par_iter().for_each(normalise);
@@ -29,7 +29,7 @@ pub fn cka(mut embeddings: Array3<f32>) -> Array2<f64> {
     })
 }
 
-/// Centres the columns of x (N, P) and scales all of it to a mean square of 1, so that squares of squares stay in range.
+/// Centres the columns of x (N, P) and scales x to a mean square of 1, so that fourth powers stay in range.
 fn normalise(mut x: ArrayViewMut2<f32>) {
     let count = x.len() as f64;
     let mut mean = vec![0.0; x.ncols()];
@@ -47,7 +47,7 @@ fn normalise(mut x: ArrayViewMut2<f32>) {
     }
 }
 
-/// ‖XᵀY‖² of every pair of encoders (K, K).
+/// Returns ‖XᵀY‖² of every pair of encoders (K, K).
 fn products(x: ArrayView3<f32>) -> Array2<f64> {
     let (n, k, _) = x.dim();
     let starts = (0..n).step_by(ROWS);
@@ -64,7 +64,7 @@ fn products(x: ArrayView3<f32>) -> Array2<f64> {
     sums.into_iter().fold(Array2::zeros((k, k)), |total, sum| total + sum)
 }
 
-/// Adds what rows i.. and columns j.. of the Gram matrices give.
+/// Adds the products of the block at row i and column j of the Gram matrices.
 fn add_block(x: ArrayView3<f32>, i: usize, j: usize, space: &mut Array2<f32>, sum: &mut Array2<f64>) {
     let (n, k, _) = x.dim();
     let (a, b) = (x.slice(s![i..(i + ROWS).min(n), .., ..]), x.slice(s![j..(j + ROWS).min(n), .., ..]));

@@ -1,5 +1,4 @@
-//! Four measures of an encoder's importance beside each other: what the gate gives it, what is lost where its features
-//! are permuted or masked, and what it tells alone.
+//! Four measures of encoder importance: gate weight, permutation, masking, and linear probes.
 
 use super::level::{Level, Lost};
 use super::losses::RunLosses;
@@ -8,49 +7,53 @@ use super::{Removal, Weights, importance, spearman};
 use crate::scoring::metrics::RankBy;
 use serde::{Deserialize, Serialize};
 
-/// Of the validation clips of runs, averaged over the runs.
+/// Measures of importance on validation clips, averaged over runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contributions {
-    /// The metric that scores are, turned round where lower is better
+    /// Metric of scores, negated if lower is better
     pub rank_by: RankBy,
-    /// Permutations per run and group; 0 where nothing was permuted or masked
+    /// Permutations per run and group; 0 without permutation and masking
     pub repeats: usize,
+    /// Seed of the permutations
     pub seed: u64,
-    /// Encoders belong to a family where a chain of pairs with at least this
-    /// [`feature_cka`](super::feature_cka()) connects them
+    /// Minimum [`feature_cka`](super::feature_cka()) of families (single linkage)
     pub family_cka: f64,
-    /// Score and loss with nothing changed, mean over the runs
+    /// Score and loss of the unchanged model, mean over runs
     pub base: Option<Level>,
-    /// In the pool's order
+    /// All encoders, in the pool's order
     pub encoders: Vec<Contribution>,
-    /// Of two encoders or more
+    /// Families of at least two encoders
     pub families: Vec<Contribution>,
-    /// How far the measures rank the encoders alike
+    /// Rank correlations of the measures
     pub agreement: Vec<Agreement>,
-    /// What is lost with 1, 2, … encoders taken away
+    /// Score and loss after removing 1, 2, … encoders
     #[serde(default)]
     pub removals: Vec<Removal>,
 }
 
-/// An encoder or a family.
+/// The measures of an encoder or a family.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contribution {
+    /// Name of the encoder, or `family 1`, …
     pub name: String,
-    /// Of an encoder, itself
+    /// Encoders of the family, or the encoder itself
     pub members: Vec<String>,
-    /// Mean over all clips of the weight that importance is measured by, summed over a family
+    /// Mean weight over all clips, summed over a family
     pub gate_weight: f64,
-    /// Share of clips that keep it, or any of its members
+    /// Proportion of clips that keep the encoder, or any member of the family
     pub selection_frequency: f64,
+    /// Losses by permutation
     pub permuted: Option<Lost>,
+    /// Losses by masking
     pub masked: Option<Lost>,
-    /// `None` of families
+    /// Linear probe; `None` for families
     pub probe: Option<Probe>,
 }
 
-/// Spearman's ρ of a measure over the encoders; `None` where either side is the same for all.
+/// Spearman's ρ of a measure over encoders; `None` if either variable is constant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agreement {
+    /// Name in [`MEASURES`]
     pub measure: String,
     /// With mean gate weight
     pub gate_weight: Option<f64>,
@@ -58,21 +61,24 @@ pub struct Agreement {
     pub planted: Option<f64>,
 }
 
-/// What the measures are made of.
+/// Input of [`Contributions::new`].
 pub struct Parts<'a> {
+    /// Weights of the clips
     pub weights: &'a Weights,
+    /// Metric of scores
     pub rank_by: RankBy,
     /// See [`families()`](super::families())
     pub families: &'a [Vec<usize>],
-    /// Per run, of every encoder and then of every family; empty where nothing was permuted
+    /// Per run, for all encoders, then all families; empty without permutation
     pub losses: &'a [RunLosses],
-    /// Per fold, of every encoder; empty where there are no probes
+    /// Per fold, for all encoders; empty without probes
     pub probes: &'a [Vec<Probe>],
-    /// Of every encoder, where it is known
+    /// Planted reliability of all encoders, if known
     pub reliability: Option<&'a [f64]>,
 }
 
 impl Contributions {
+    /// Averages the measures over runs and correlates them.
     pub fn new(parts: &Parts, repeats: usize, seed: u64, family_cka: f64) -> Self {
         let k = parts.weights.encoders.len();
         let name = |k: usize| parts.weights.encoders[k].name.clone();
@@ -96,18 +102,18 @@ impl Contributions {
         }
     }
 
-    /// The metric as sentences write it.
+    /// Returns the name of the metric for use in sentences.
     pub fn metric(&self) -> &'static str {
         if self.rank_by == RankBy::Mean { "mean of presence and salience" } else { self.rank_by.title() }
     }
 
-    /// The name of the family that an encoder is in.
+    /// Returns the name of the family of an encoder.
     pub fn family_of(&self, encoder: &Contribution) -> Option<String> {
         let [member] = &encoder.members[..] else { return None };
         self.families.iter().find(|family| family.members.contains(member)).map(|family| family.name.clone())
     }
 
-    /// `contributions.csv`, with its header; empty where there is no figure.
+    /// Returns the rows of `contributions.csv`, including the header; missing values are empty.
     pub fn table(&self) -> Vec<Vec<String>> {
         let spreads = ["permuted_score", "permuted_loss", "masked_score", "masked_loss"];
         let spreads = spreads.into_iter().flat_map(|name| [name.to_owned(), format!("{name}_std")]);
@@ -132,13 +138,13 @@ impl Contributions {
         table
     }
 
-    /// The ρ of a measure.
+    /// Returns the rank correlations of a measure.
     pub fn agreement_of(&self, measure: &str) -> Option<&Agreement> {
         self.agreement.iter().find(|agreement| agreement.measure == measure)
     }
 }
 
-/// `group`: its place among all encoders and, after them, families.
+/// Returns the measures of a group; `group` is its index among all encoders, then families.
 fn measured(parts: &Parts, group: usize, name: String, members: &[usize]) -> Contribution {
     let all = importance(parts.weights);
     let names: Vec<String> = members.iter().map(|&k| all[k].name.clone()).collect();
@@ -160,22 +166,22 @@ fn measured(parts: &Parts, group: usize, name: String, members: &[usize]) -> Con
 }
 
 impl Contribution {
-    /// Of a family, its name.
+    /// Returns the name of a family, empty for an encoder.
     pub fn family_name(&self) -> String {
         if self.members.len() > 1 { self.name.clone() } else { String::new() }
     }
 
-    /// What encoders are sorted by: loss added by permutation, else the probe, else the gate's weight.
+    /// Returns the sort key: loss added by permutation, otherwise the probe's R², otherwise the gate weight.
     pub fn weight(&self) -> f64 {
         let permuted = self.permuted.map(|lost| lost.loss.mean);
         permuted.or(self.probe.map(|probe| probe.r2)).unwrap_or(self.gate_weight)
     }
 }
 
-/// A measure by its name, as numbers that are higher for encoders of more use.
+/// Name and value of a measure; higher values mean more important encoders.
 type Measure = (&'static str, fn(&Contribution) -> Option<f64>);
 
-/// Names are those of the columns of `contributions.csv`.
+/// All measures, named as the columns of `contributions.csv`.
 pub const MEASURES: [Measure; 8] = [
     ("gate_weight", |m| Some(m.gate_weight)),
     ("selection_frequency", |m| Some(m.selection_frequency)),
@@ -187,7 +193,7 @@ pub const MEASURES: [Measure; 8] = [
     ("probe_r2", |m| Some(m.probe?.r2)),
 ];
 
-/// Of those measures that every encoder has.
+/// Correlates the measures that all encoders have.
 fn agreement(encoders: &[Contribution], reliability: Option<&[f64]>) -> Vec<Agreement> {
     let gate: Vec<f64> = encoders.iter().map(|encoder| encoder.gate_weight).collect();
     let of = |(measure, value): Measure| {

@@ -1,33 +1,35 @@
-//! How chosen encoders' weights are distributed over the clips: histograms with the same bins.
+//! Histograms of encoder weights over clips.
 
 use super::{Importance, Weights};
 use crate::data::Modality;
 use serde::{Deserialize, Serialize};
 
-/// Bins of a histogram.
+/// Number of bins of a histogram.
 const BINS: usize = 40;
 
-/// Encoders shown where none are named.
+/// Number of encoders chosen by default.
 const SHOWN: usize = 5;
 
-/// One encoder's histogram.
+/// Histogram of an encoder's weight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
+    /// Name of the encoder
     pub name: String,
+    /// Modality of the encoder
     pub modality: Modality,
-    /// Share of clips in which the encoder is not selected: w = 0
+    /// Proportion of clips that do not select the encoder (w = 0)
     pub not_selected: f64,
-    /// Share of clips whose weight is 0
+    /// Proportion of clips with weight 0
     #[serde(default)]
     pub at_zero: f64,
-    /// Ends of the bins, from 0 to the greatest weight of any chosen encoder; one more than `shares`
+    /// Bin edges from 0 to the largest weight of the chosen encoders; one more than `shares`
     pub edges: Vec<f64>,
-    /// Share of clips whose weight is above 0 and in [edge, next edge), in the last bin with its end; with `at_zero` they
-    /// sum to 1
+    /// Proportion of clips with a weight above 0 in [edge, next edge); the last bin includes its end. With `at_zero`, they sum
+    /// to 1
     pub shares: Vec<f64>,
 }
 
-/// Encoders that stand for all: the most, the least important and those evenly between by rank, most important first.
+/// Returns the indices of five encoders, evenly spaced by rank from the most to the least important.
 pub fn representative(importance: &[Importance]) -> Vec<usize> {
     let mut by_rank: Vec<usize> = (0..importance.len()).collect();
     by_rank.sort_by_key(|&k| importance[k].rank);
@@ -37,7 +39,7 @@ pub fn representative(importance: &[Importance]) -> Vec<usize> {
     chosen.into_iter().filter_map(|place| by_rank.get(place).copied()).collect()
 }
 
-/// Of the chosen encoders, in their order.
+/// Returns the histograms of the chosen encoders, with common bins.
 pub fn distributions(weights: &Weights, chosen: &[usize]) -> Vec<Distribution> {
     let greatest = chosen.iter().flat_map(|&k| weights.of_encoder(k)).fold(0.0, f64::max);
     let greatest = if greatest > 0.0 { greatest } else { 1.0 };
@@ -46,7 +48,7 @@ pub fn distributions(weights: &Weights, chosen: &[usize]) -> Vec<Distribution> {
     let one = |&k: &usize| {
         let (mut zero, mut counts) = (0, [0; BINS]);
         for weight in weights.of_encoder(k) {
-            // The bin whose first edge is the last one not above the weight.
+            // Index of the last edge that is not above the weight.
             let bin = edges.partition_point(|&edge| edge <= weight) - 1;
             *(if weight > 0.0 { &mut counts[bin.min(BINS - 1)] } else { &mut zero }) += 1;
         }

@@ -1,8 +1,8 @@
-//! Families of near-duplicates: encoders that a chain of pairs with a CKA of their features of at least some bound connects.
+//! Families of near-duplicate encoders.
 
 use ndarray::ArrayView2;
 
-/// Groups of two encoders or more (single linkage over cka (K, K)), in the pool's order.
+/// Returns groups of at least two encoders connected by pairs with `cka` (K, K) >= `bound` (single linkage), in the pool's order.
 pub fn families(cka: ArrayView2<f64>, bound: f64) -> Vec<Vec<usize>> {
     let k = cka.nrows();
     let mut family: Vec<usize> = (0..k).collect();
@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn a_chain_makes_a_family() {
-        // 0 – 3 – 1 by 0.95 and 0.9, 0 and 1 alone 0.2; 2 and 4 are alike, 5 is like nobody.
+        // Chain 0 – 3 – 1 (0.95, 0.9) although 0 and 1 have 0.2; pair 2 – 4; 5 alone.
         let cka = array![
             [1.0, 0.2, 0.1, 0.95, 0.0, 0.0],
             [0.2, 1.0, 0.0, 0.9, 0.1, 0.3],
@@ -37,6 +37,6 @@ mod tests {
         assert_eq!(families(cka.view(), 0.9), [vec![0, 1, 3], vec![2, 4]]);
         assert_eq!(families(cka.view(), 0.91), [vec![0, 3], vec![2, 4]]);
         assert_eq!(families(cka.view(), 0.89), [vec![0, 1, 3, 5], vec![2, 4]]);
-        assert!(families(cka.view(), 1.0).is_empty(), "an encoder alone is no family");
+        assert!(families(cka.view(), 1.0).is_empty(), "a single encoder is no family");
     }
 }

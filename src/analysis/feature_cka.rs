@@ -1,9 +1,9 @@
-//! How alike encoders' features are: debiased linear CKA (Nguyen et al. 2021, with the HSIC estimator of Song et al. 2012) of
+//! Similarity of encoder features: debiased linear CKA (Nguyen et al. 2021, with the HSIC estimator of Song et al. 2012) of
 //! standardised features.
 //!
-//! With Gram matrices K, L (n, n) whose diagonal is set to 0, and their row sums k, l:
+//! For Gram matrices K, L (n, n) with zero diagonals and row sums k, l:
 //! HSIC = (Σ K∘L + Σk Σl / ((n−1)(n−2)) − 2 k·l / (n−2)) / (n (n−3)), CKA = HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)). Without
-//! the correction, any two encoders of many more columns than clips would be alike.
+//! the correction, all encoders with many more columns than clips would appear similar.
 
 use super::cholesky::symmetric;
 use super::ridge::{column_blocks, standardised};
@@ -11,14 +11,14 @@ use crate::data::{Pool, Split};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-/// Clips at most, taken evenly from the training clips: enough to tell duplicates, and (K, n, n) stays small.
+/// Maximum number of clips, evenly spaced among the training clips: enough to find duplicates, with (K, n, n) in memory.
 const CLIPS: usize = 512;
 
-/// The estimator divides by n − 3.
+/// Minimum number of clips: the estimator divides by n − 3.
 const LEAST: usize = 4;
 
-/// (K, K) over training clips that have all encoders, from 0 (nothing in common, or less) to 1; 0 for an encoder whose features
-/// are constant. `None` where there are fewer than four such clips.
+/// Returns the CKA (K, K) over training clips with all encoders, clamped to [0, 1]; 0 for an encoder with constant features.
+/// `None` with fewer than four such clips.
 pub fn feature_cka(pool: &Pool) -> Option<Array2<f64>> {
     let whole = |row: &usize| pool.present.as_ref().is_none_or(|present| present.row(*row).iter().all(|has| *has));
     let all: Vec<usize> = pool.indices(Split::Train).into_iter().filter(whole).collect();
@@ -42,7 +42,7 @@ pub fn feature_cka(pool: &Pool) -> Option<Array2<f64>> {
     }))
 }
 
-/// Products of standardised rows (n, n) scaled by their columns, with the diagonal 0.
+/// Returns the Gram matrix of standardised rows (n, n), divided by the number of columns, with zero diagonal.
 fn gram(features: ArrayView2<f32>, rows: &[usize]) -> Array2<f32> {
     let width = features.ncols();
     let blocks = column_blocks(width).map(|block| symmetric(standardised(features, block, rows, &[]).view()));
@@ -65,7 +65,7 @@ mod tests {
     use rand::{RngExt as _, SeedableRng as _};
     use rand_chacha::ChaCha8Rng;
 
-    /// More columns than clips, of noise: a copy in other units and with some noise is alike, what is independent is not.
+    /// Noise with more columns than clips: a rescaled, noisy copy is similar, an independent encoder is not.
     #[test]
     fn copies_are_alike_and_wide_noise_is_not() {
         let mut random = ChaCha8Rng::seed_from_u64(3);

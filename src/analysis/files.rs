@@ -1,4 +1,4 @@
-//! The files of an analysis: `analysis.json`, and every table of it as csv.
+//! The files of an analysis: `analysis.json`, and its tables as CSV.
 
 use super::{Analysis, Contributions, EncoderPair, Removal};
 use crate::host::files::{write_atomically, write_json};
@@ -6,26 +6,26 @@ use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
 impl Analysis {
-    /// Writes all files into a folder, which is made if need be; returns them. Columns; the weight of an
-    /// encoder is the gate's before selection, a, or w where a run kept no other ([`WeightKind`](super::WeightKind)):
+    /// Writes all files to a folder, which is created if necessary, and returns their paths. The weight of an encoder is the gate
+    /// weight before selection (a), or w if a run has no other ([`WeightKind`](super::WeightKind)). Columns:
     ///
     /// | file | columns |
     /// |---|---|
-    /// | `importance.csv` | `rank, encoder, modality, mean, std, selection_frequency, min, p5, p25, p50, p75, p95, max` of the weight over all clips; `selection_frequency`: share of clips with w > 0 |
-    /// | `importance_by_run.csv` | `encoder, modality`, then per run the mean of the weight |
+    /// | `importance.csv` | `rank, encoder, modality, mean, std, selection_frequency, min, p5, p25, p50, p75, p95, max` of the weight over all clips; `selection_frequency`: proportion of clips with w > 0 |
+    /// | `importance_by_run.csv` | `encoder, modality`, then the mean weight per run |
     /// | `modalities.csv` | `modality, encoders, total, mean, selection_frequency` |
     /// | `stability.csv` | `a, b, spearman` of the mean weights of two runs |
-    /// | `distribution.csv` | `encoder, from, to, share` of clips with the weight in [from, to); first 0 to 0, those with 0 |
-    /// | `co_selection.csv` | `encoder`, then per encoder the share of clips in which both have w > 0 |
-    /// | `cka.csv` | `encoder`, then per encoder the linear CKA; only where there is one |
+    /// | `distribution.csv` | `encoder, from, to, share` of clips with the weight in [from, to); first the share of weight 0 |
+    /// | `co_selection.csv` | `encoder`, then per encoder the proportion of clips in which both have w > 0 |
+    /// | `cka.csv` | `encoder`, then the linear CKA per encoder; only with the pool |
     /// | `pairs.csv` | `a, b, modality_a, modality_b, cka, co_selection` of two encoders; `cka` may be empty |
     /// | `contributions.csv` | `kind` (encoder, family), `name, members`, `gate_weight, selection_frequency`; score lost and loss added by permutation and by masking, with `_std` over runs and repetitions; `probe_score, probe_r2`; only with the pool |
-    /// | `removal.csv` | `removed, order` (random, or weight: the highest first); score lost and loss added with so many encoders taken away from every clip, with `_std` over runs and repetitions; only with the pool |
+    /// | `removal.csv` | `removed, order` (random, or weight: highest first); score lost and loss added after removing that many encoders from every clip, with `_std` over runs and repetitions; only with the pool |
     ///
     /// # Errors
-    /// Where the folder cannot be made or a file not be written.
+    /// A folder that cannot be created, or a file that cannot be written.
     pub fn write(&self, dir: &Path) -> Result<Vec<PathBuf>> {
-        std::fs::create_dir_all(dir).with_context(|| format!("{}: cannot be made", dir.display()))?;
+        std::fs::create_dir_all(dir).with_context(|| format!("{}: cannot be created", dir.display()))?;
         let (cka, json) = (dir.join("cka.csv"), dir.join("analysis.json"));
         let mut written = vec![
             csv(&dir.join("importance.csv"), self.importance_table())?,
@@ -36,7 +36,7 @@ impl Analysis {
             csv(&dir.join("co_selection.csv"), self.matrix_table(&self.co_selection))?,
             csv(&dir.join("pairs.csv"), self.pair_table())?,
         ];
-        // Files of an earlier analysis that this one has no table for would not belong to the others.
+        // Removes files of an earlier analysis that this one does not write.
         let removals = self.contributions.as_ref().map(|found| &found.removals[..]).filter(|all| !all.is_empty());
         let optional = [
             (cka, self.cka.as_ref().map(|matrix| self.matrix_table(matrix))),

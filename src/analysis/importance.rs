@@ -1,5 +1,5 @@
-//! How much each encoder counts: mean weight before selection (see [`WeightKind`](super::WeightKind)), share of clips in
-//! which it is kept, and how both agree between runs.
+//! Importance of encoders: mean weight before selection (see [`WeightKind`](super::WeightKind)), selection frequency, and the
+//! stability of the ranking across runs.
 
 use super::Weights;
 use super::ranks::spearman;
@@ -8,51 +8,57 @@ use crate::scoring::metrics::mean_std;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-/// Shares of the clips below the quantiles of [`Importance`]: minimum, p5, p25, median, p75, p95, maximum.
+/// Levels of the quantiles of [`Importance`]: minimum, p5, p25, median, p75, p95, maximum.
 const QUANTILES: [f64; 7] = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0];
 
-/// What one encoder's weight is over the clips.
+/// Weight statistics of an encoder over clips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Importance {
+    /// Name of the encoder
     pub name: String,
+    /// Modality of the encoder
     pub modality: Modality,
-    /// 1 is the most important; equal ones in the pool's order
+    /// 1 is the most important; ties in the pool's order
     pub rank: usize,
-    /// Of its weight over all clips of all runs
+    /// Mean weight over all clips of all runs
     pub mean: f64,
-    /// Sample standard deviation of the same, 0 of a single clip
+    /// Sample standard deviation of the weight, 0 for a single clip
     pub std: f64,
-    /// Share of clips with w > 0
+    /// Proportion of clips with w > 0
     pub selection_frequency: f64,
-    /// Minimum, p5, p25, median, p75, p95, maximum of its weight
+    /// Minimum, p5, p25, median, p75, p95, maximum of the weight
     pub quantiles: [f64; 7],
-    /// Mean of its weight over each run's clips
+    /// Mean weight over the clips of each run
     pub per_run: Vec<f64>,
 }
 
-/// What the encoders of one modality weigh.
+/// Weight statistics of the encoders of a modality.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModalityImportance {
+    /// The modality
     pub modality: Modality,
+    /// Number of encoders
     pub encoders: usize,
-    /// Sum of their means: over all modalities 1
+    /// Sum of their mean weights; sums to 1 over modalities
     pub total: f64,
-    /// Mean of their means
+    /// Mean of their mean weights
     pub mean: f64,
     /// Mean of their selection frequencies
     pub selection_frequency: f64,
 }
 
-/// How far two runs rank the encoders alike.
+/// Rank correlation of two runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pair {
+pub struct RunPair {
+    /// Name of the first run
     pub a: String,
+    /// Name of the second run
     pub b: String,
-    /// Spearman's ρ of their mean weights; `None` where a run weighs all encoders the same
+    /// Spearman's ρ of the mean weights; `None` if a run weights all encoders equally
     pub spearman: Option<f64>,
 }
 
-/// Per encoder, in the pool's order.
+/// Returns the importance of each encoder, in the pool's order.
 pub fn importance(weights: &Weights) -> Vec<Importance> {
     let mut all: Vec<Importance> = (0..weights.encoders.len()).map(|k| of_encoder(weights, k)).collect();
     let mut order: Vec<usize> = (0..all.len()).collect();
@@ -78,14 +84,14 @@ fn of_encoder(weights: &Weights, k: usize) -> Importance {
     }
 }
 
-/// Linear between neighbours, as numpy's default.
+/// Returns a quantile, linearly interpolated as by numpy's default.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     low + (high - low) * place.fract()
 }
 
-/// Those modalities that occur, in their order.
+/// Returns the importance of each modality that occurs.
 pub fn by_modality(importance: &[Importance]) -> Vec<ModalityImportance> {
     let order = Modality::distinct(importance.iter().map(|encoder| encoder.modality));
     let of_modality = |modality| {
@@ -99,12 +105,12 @@ pub fn by_modality(importance: &[Importance]) -> Vec<ModalityImportance> {
     order.into_iter().map(of_modality).collect()
 }
 
-/// Every pair of runs.
-pub fn stability(weights: &Weights) -> Vec<Pair> {
+/// Returns the rank correlation of every pair of runs.
+pub fn stability(weights: &Weights) -> Vec<RunPair> {
     let importance = importance(weights);
     let of_run = |run: usize| -> Vec<f64> { importance.iter().map(|encoder| encoder.per_run[run]).collect() };
     let means: Vec<Vec<f64>> = (0..weights.runs.len()).map(of_run).collect();
-    let pair = |a: usize, b: usize| Pair {
+    let pair = |a: usize, b: usize| RunPair {
         a: weights.runs[a].name.clone(),
         b: weights.runs[b].name.clone(),
         spearman: spearman(&means[a], &means[b]),
@@ -112,7 +118,7 @@ pub fn stability(weights: &Weights) -> Vec<Pair> {
     (0..means.len()).flat_map(|a| (a + 1..means.len()).map(move |b| (a, b))).map(|(a, b)| pair(a, b)).collect()
 }
 
-/// (K, K): share of clips in which both have w > 0; on the diagonal, the selection frequency.
+/// Returns the proportion of clips in which both encoders have w > 0 (K, K); the diagonal is the selection frequency.
 pub fn co_selection(weights: &Weights) -> Array2<f64> {
     let k = weights.encoders.len();
     let mut counts = Array2::<f64>::zeros((k, k));

@@ -1,7 +1,7 @@
-//! What a trained model loses where encoders' features are permuted over the validation clips, or masked.
+//! Permutation and masking importance on validation clips.
 //!
-//! In evaluation mode a clip's embeddings depend on its own features only, so permuting the embeddings h over clips is
-//! permuting the features, without projecting them again.
+//! In evaluation mode, embeddings of a clip depend on its own features only, so permuting embeddings h across clips equals
+//! permuting features, without projecting them again.
 
 use super::level::{Judge, Level, Perturbation};
 use super::removal::{self, RunRemoval, removals};
@@ -13,29 +13,29 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
-/// Levels of one run.
+/// Score and loss of one run, unchanged and perturbed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunLosses {
-    /// Nothing changed
+    /// Unchanged
     pub base: Level,
-    /// Per group, per repetition
+    /// Per group and repetition
     pub permuted: Vec<Vec<Level>>,
-    /// Per group; `None` where a clip would be left without any encoder
+    /// Per group; `None` if a clip would have no encoder left
     pub masked: Vec<Option<Level>>,
-    /// With 1, 2, … encoders taken away
+    /// After removing 1, 2, … encoders
     pub removed: Vec<RunRemoval>,
 }
 
-/// Passes that [`losses`] makes.
+/// Returns the number of inference passes of [`losses`].
 pub fn passes(encoders: usize, groups: usize, repeats: usize) -> usize {
     groups * (repeats + 1) + removal::passes(encoders, repeats)
 }
 
-/// Levels on the given rows, which belong to `judge`, where the encoders of each group are permuted together or masked
-/// together. A repetition has one permutation for all groups; clips that lack an encoder of a group are not permuted.
+/// Evaluates the rows, which belong to `judge`, with the encoders of each group permuted together or masked together. All groups
+/// of a repetition share one permutation; clips that lack an encoder of a group are not permuted.
 ///
 /// # Errors
-/// Where the device is lost.
+/// A lost device.
 pub fn losses(
     network: &mut Network,
     rows: &[usize],
@@ -51,7 +51,7 @@ pub fn losses(
         (0..perturbation.repeats).map(|repeat| permutation(rows.len(), perturbation.seed, repeat)).collect();
     let (mut permuted, mut masked) = (Vec::new(), Vec::new());
     for group in groups {
-        // Clips that lack one of them keep what they have.
+        // Clips that lack an encoder of the group are not permuted.
         let whole: Vec<usize> = (0..rows.len()).filter(|&row| group.iter().all(|&k| present[[row, k]])).collect();
         let mut levels = Vec::new();
         for order in &orders {
@@ -69,7 +69,7 @@ pub fn losses(
     Ok(RunLosses { base, permuted, masked, removed })
 }
 
-/// A random order of n clips; the same for the same seed and repetition.
+/// Returns a random order of n clips, determined by seed and repetition.
 pub fn permutation(n: usize, seed: u64, repeat: usize) -> Vec<usize> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(repeat as u64);
@@ -78,7 +78,7 @@ pub fn permutation(n: usize, seed: u64, repeat: usize) -> Vec<usize> {
     order
 }
 
-/// h (N, K, P) where the encoders of a group have those of clip `order[row]` in each row.
+/// Returns h (N, K, P) with the embeddings of the group taken from clip `order[row]` in each row.
 fn permute(h: ArrayView3<f32>, group: &[usize], order: &[usize]) -> Array3<f32> {
     let mut permuted = h.to_owned();
     for &k in group {
@@ -87,7 +87,7 @@ fn permute(h: ArrayView3<f32>, group: &[usize], order: &[usize]) -> Array3<f32> 
     permuted
 }
 
-/// An order of all n rows that takes some of them (ascending) in the order given, and leaves the others in place.
+/// Returns an order of all rows that permutes `some` (ascending) as in `order` and keeps the others in place.
 fn within(some: &[usize], order: &[usize]) -> Vec<usize> {
     let mut within: Vec<usize> = (0..order.len()).collect();
     let taken = order.iter().filter(|row| some.binary_search(row).is_ok());
@@ -95,7 +95,7 @@ fn within(some: &[usize], order: &[usize]) -> Vec<usize> {
     within
 }
 
-/// present (N, K) without a group of encoders.
+/// Returns `present` (N, K) without a group of encoders.
 fn without(present: &Array2<bool>, group: &[usize]) -> Array2<bool> {
     let mut left = present.clone();
     group.iter().for_each(|&k| left.column_mut(k).fill(false));

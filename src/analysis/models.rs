@@ -1,4 +1,4 @@
-//! The trained models of several runs over one pool, which is read once and on the device once.
+//! The trained models of several runs on one pool, which is loaded and uploaded once.
 
 use super::Runs;
 use crate::data::standardize::columns;
@@ -14,33 +14,34 @@ use ndarray::Array2;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Models that share a pool.
 pub struct Models<'a> {
     engine: &'a Arc<Engine>,
     runs: &'a Runs,
-    /// Per run
+    /// Checkpoint headers, per run
     pub headers: Vec<Header>,
-    /// Its features, a missing row's the mean, until a network has taken them to the device; clips are known by their rows
-    /// throughout
+    /// The pool, with missing rows replaced by the mean; a network takes the features when it uploads them
     pub pool: Pool,
-    /// Per run
+    /// Clips, per run
     pub rows: Vec<Rows>,
     placed: Option<(Dims, Placed)>,
-    /// Networks to come
+    /// Number of networks still to be built
     left: usize,
 }
 
 /// The clips of a run.
 pub struct Rows {
+    /// Training clips
     pub training: Vec<usize>,
-    /// Those that score it; empty where none were held out
+    /// Clips that score the run; empty without held-out clips
     pub validation: Vec<usize>,
 }
 
 impl<'a> Models<'a> {
-    /// Reads the pool. `rounds`: how often each run's network is made.
+    /// Loads the pool. `rounds`: how often each run's network is built.
     ///
     /// # Errors
-    /// A pool that cannot be loaded or is not the one that was trained on.
+    /// A pool that cannot be loaded or that does not match the models.
     pub fn load(
         engine: &'a Arc<Engine>,
         runs: &'a Runs,
@@ -62,7 +63,7 @@ impl<'a> Models<'a> {
             let present = pool.present.as_ref().expect("just seen");
             fill_missing(&mut pool.encoders, present, &means);
         }
-        // Networks are made so that encoders can be taken away.
+        // Networks are built with a mask, so that encoders can be removed.
         let complete = Array2::from_elem((pool.clips.len(), pool.encoders.len()), true);
         pool.present.get_or_insert(complete);
         let rows = |selection: FoldChoice| {
@@ -73,10 +74,10 @@ impl<'a> Models<'a> {
         Ok(Self { engine, runs, headers, pool, rows, placed: None, left: rounds * runs.finished.len() })
     }
 
-    /// The network of run i with its trained weights.
+    /// Returns the network of run i with its trained weights.
     ///
     /// # Errors
-    /// A checkpoint that cannot be read, a network of other sizes than the first run's, a device without room.
+    /// An unreadable checkpoint, a network with other sizes than the first run's, or insufficient device memory.
     pub fn network(&mut self, i: usize) -> Result<Network> {
         let checkpoint = Checkpoint::read(&file(self.runs, i))?;
         let (config, dims, scaler) = (&checkpoint.header.config, checkpoint.dims()?, checkpoint.scaler()?);
@@ -85,14 +86,14 @@ impl<'a> Models<'a> {
             Some((first, placed)) => {
                 ensure!(
                     *first == dims,
-                    "{}: found a network of other sizes than {}, expected the same; analyse them apart",
+                    "{}: found a network with other sizes than {}, expected the same; analyze the runs separately",
                     self.runs.finished[i].path.display(),
                     self.runs.finished[0].path.display()
                 );
                 placed.network(self.engine, config, dims, &scaler)?
             }
             None => {
-                // In f16 they are standardised for one model, and the next one needs them as they were.
+                // f16 features are stored standardised for one model; the next one needs the originals.
                 let pool = &mut self.pool;
                 let needed_later = dims.half && self.left > 0;
                 let encoders = if needed_later { pool.encoders.clone() } else { std::mem::take(&mut pool.encoders) };

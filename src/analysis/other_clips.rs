@@ -1,4 +1,4 @@
-//! Clips that scored a run, held against those that the pool gives as it is read now.
+//! Compares the clips that scored a run with those of the pool as loaded.
 
 use super::Runs;
 use super::models::Models;
@@ -8,10 +8,10 @@ use crate::host::ui::{self, count};
 use crate::runs::ValidationClips;
 use anyhow::Result;
 
-/// What differs, of the first run that other clips scored, and how it was trained; `None` where all have theirs.
+/// Returns a warning on the first run whose validation clips differ from the pool's; `None` if all match.
 ///
 /// # Errors
-/// A run's validation file cannot be read.
+/// An unreadable validation file.
 pub fn other_clips(runs: &Runs, models: &Models, reading: &Reading) -> Result<Option<String>> {
     for (run, rows) in runs.finished.iter().zip(&models.rows).filter(|(_, rows)| !rows.validation.is_empty()) {
         let mut scored = NpzReader::open(&ValidationClips::file(&run.path))?.strings("filenames")?;
@@ -27,22 +27,22 @@ pub fn other_clips(runs: &Runs, models: &Models, reading: &Reading) -> Result<Op
     Ok(None)
 }
 
-/// `blendfuse trial` reads its pool as a file of the sweep says, so its command tells nothing.
+/// Explains the difference. The command line of `blendfuse trial` has no options of the pool.
 fn why(command: &str, reading: &Reading) -> String {
     let trained = ui::argument(command, "--data").map(|_| Reading::of_command(command));
-    let told = |reading: &Reading| match reading.arguments() {
+    let options_of = |reading: &Reading| match reading.arguments() {
         none if none.is_empty() => " without --labels, --missing and --drop-bad-clips".to_owned(),
         options => format!(" with{options}"),
     };
     match trained {
         Some(trained) if trained.arguments() == reading.arguments() => {
-            "the pool's features or labels have changed since".to_owned()
+            "the pool's features or labels have changed".to_owned()
         }
         Some(trained) => format!(
-            "it was trained{}, and the pool is read{}; give the options of its training",
-            told(&trained),
-            told(reading)
+            "the run was trained{}, but the pool is loaded{}; pass the options of the training",
+            options_of(&trained),
+            options_of(reading)
         ),
-        None => "give --labels, --missing and --drop-bad-clips as for its training".to_owned(),
+        None => "pass the options --labels, --missing and --drop-bad-clips of the training".to_owned(),
     }
 }

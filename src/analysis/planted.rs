@@ -1,4 +1,4 @@
-//! What a synthetic pool's `truth.json` has planted, against what gates made of it.
+//! Comparison of importance with the ground truth of a synthetic pool (`truth.json`).
 
 use super::{Importance, spearman};
 use crate::model::checkpoint::EncoderInfo;
@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// How well the order of importance recovers the planted one.
+/// Agreement of the importance ranking with the planted one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recovery {
-    /// Spearman's ρ of mean weight with planted reliability; `None` where either is the same for all
+    /// Spearman's ρ of mean weight with planted reliability; `None` if either is constant
     pub spearman: Option<f64>,
-    /// Ranks, 1 = most important, of encoders that are pure noise
+    /// Ranks (1 = most important) of pure-noise encoders
     pub noise_ranks: Vec<usize>,
 }
 
@@ -28,10 +28,10 @@ struct Planted {
 }
 
 impl Recovery {
-    /// Of the pool in `data`; `None` where nothing is known to be planted there.
+    /// Compares with the pool in `data`; `None` if it has no ground truth.
     ///
     /// # Errors
-    /// A `truth.json` that is not what `blendfuse synth` writes.
+    /// An invalid `truth.json`.
     pub fn of(data: &Path, importance: &[Importance]) -> Result<Option<Self>> {
         let names = importance.iter().map(|encoder| encoder.name.as_str());
         let Some(planted) = planted(data, names)? else { return Ok(None) };
@@ -44,7 +44,7 @@ impl Recovery {
     }
 }
 
-/// Planted reliability of every encoder; `None` where nothing is known to be planted.
+/// Returns the planted reliability of every encoder; `None` without ground truth.
 ///
 /// # Errors
 /// As [`Recovery::of`].
@@ -56,8 +56,9 @@ pub fn reliability(data: &Path, encoders: &[EncoderInfo]) -> Result<Option<Vec<f
 fn planted<'a>(data: &Path, names: impl Iterator<Item = &'a str>) -> Result<Option<Vec<Planted>>> {
     let path = data.join("truth.json");
     let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
-    let truth: Truth = serde_json::from_str(&text)
-        .with_context(|| format!("{}: not what `blendfuse synth` writes; remove it", path.display()))?;
-    // Encoders joined into one have no truth of their own.
+    let truth: Truth = serde_json::from_str(&text).with_context(|| {
+        format!("{}: found invalid contents, expected the output of `blendfuse synth`; remove the file", path.display())
+    })?;
+    // A concatenation of encoders has no ground truth, so the result is `None`.
     Ok(names.map(|name| truth.encoders.iter().find(|planted| planted.name == name).cloned()).collect())
 }

@@ -1,4 +1,4 @@
-//! Linear probes: what each encoder's features tell alone, by ridge regression on the training rows of a run.
+//! Linear probes: ridge regression on the features of one encoder.
 
 use super::level::Judge;
 use super::ridge::ridge;
@@ -6,21 +6,21 @@ use crate::data::{Pool, targets};
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-/// Least prediction of a class before the classes are divided by their sum.
+/// Minimum prediction of a class before normalisation.
 const FLOOR: f64 = 1e-6;
 
-/// How well one encoder alone predicts the validation clips.
+/// Quality of the predictions of one encoder for the validation clips.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
-    /// As runs are scored: where the configuration leaves thresholds open, they are searched on these very clips
+    /// Score as for runs; thresholds to be searched are searched on the same clips
     pub score: f64,
-    /// 1 − Σ(y − ŷ)² / Σ(y − ȳ)² over clips and classes, ȳ the mean of the training rows: 0 for an encoder that tells
-    /// nothing, below it for one that misleads
+    /// 1 − Σ(y − ŷ)² / Σ(y − ȳ)² over clips and classes, ȳ the mean of the training rows: 0 for an uninformative encoder,
+    /// negative for a misleading one
     pub r2: f64,
 }
 
 impl Probe {
-    /// Over folds; `None` of none.
+    /// Returns the mean over folds, `None` for no probes.
     pub fn mean<'a>(probes: impl Iterator<Item = &'a Self>) -> Option<Self> {
         let all: Vec<&Self> = probes.collect();
         let mean = |of: fn(&Self) -> f64| all.iter().map(|probe| of(probe)).sum::<f64>() / all.len() as f64;
@@ -28,8 +28,8 @@ impl Probe {
     }
 }
 
-/// Fits on the training rows that have the encoder and predicts the rows of `judge`; those that lack it get the mean of the
-/// training rows.
+/// Fits a probe on the training rows with the encoder and predicts the rows of `judge`; rows without the encoder get the mean of
+/// the training labels.
 pub fn probe(pool: &Pool, encoder: usize, training: &[usize], validation: &[usize], judge: &Judge) -> Probe {
     let training = &pool.rows_with(encoder, training)[..];
     let known = targets(&pool.clips, training.iter().copied(), pool.classes.len()).mapv(f64::from);
@@ -41,7 +41,7 @@ pub fn probe(pool: &Pool, encoder: usize, training: &[usize], validation: &[usiz
         let of_rows = ridge(pool.encoders[encoder].features.view(), training, known.view(), &rows);
         places.iter().zip(of_rows.rows()).for_each(|(&i, row)| predicted.row_mut(i).assign(&row));
     }
-    let y = judge.targets().mapv(f64::from);
+    let y = judge.labels().mapv(f64::from);
     let squares = |error: Array2<f64>| error.iter().map(|error| error * error).sum::<f64>();
     let r2 = 1.0 - squares(&predicted - &y) / squares(&y - &mean);
     Probe { score: judge.score(shares(predicted).view()), r2 }
@@ -51,7 +51,7 @@ fn has(pool: &Pool, encoder: usize, row: usize) -> bool {
     pool.present.as_ref().is_none_or(|present| present[[row, encoder]])
 }
 
-/// Predictions as scores: above 0, rows summing to 1.
+/// Converts predictions to scores: positive, rows sum to 1.
 fn shares(mut predicted: Array2<f64>) -> Array2<f32> {
     for mut row in predicted.rows_mut() {
         row.mapv_inplace(|value| value.max(FLOOR));

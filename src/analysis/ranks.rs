@@ -1,6 +1,6 @@
-//! Correlation of two lists, of their values or of their ranks.
+//! Correlation of values and of ranks.
 
-/// Ranks from 1, ascending; equal values share the mean of their ranks.
+/// Returns ascending ranks from 1; ties get the mean of their ranks.
 pub fn mid_ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
@@ -14,12 +14,15 @@ pub fn mid_ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Spearman's ρ, ties by mid-ranks; `None` where either list has fewer than two different values.
+/// Returns Spearman's ρ with mid-ranks for ties; `None` if either list is constant.
 pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     pearson(&mid_ranks(a), &mid_ranks(b))
 }
 
-/// Pearson's r; `None` where either list has fewer than two different values.
+/// Returns Pearson's r; `None` if either list is constant.
+///
+/// # Panics
+/// Lists of different lengths.
 pub fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
     assert_eq!(a.len(), b.len(), "lists of pairs");
     let varies = |values: &[f64]| values.iter().any(|value| *value != values[0]);

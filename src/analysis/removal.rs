@@ -1,4 +1,4 @@
-//! How far a model gets without some of its encoders: what it loses where 1, 2, … of them are taken away from every clip.
+//! Score and loss after removing 1, 2, … encoders from every clip.
 
 use super::level::{Judge, Level, Lost, Perturbation};
 use crate::model::infer::{Network, Output};
@@ -10,38 +10,44 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// In which order encoders are taken away.
+/// The order in which encoders are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
-    /// Another one in each repetition
+    /// A random order per repetition
     Random,
-    /// By the gate's mean weight before selection on these clips, the highest first
+    /// By mean gate weight before selection on these clips, highest first
     Weight,
 }
 
-/// What is lost with so many encoders taken away. A clip keeps the last encoder that it has. Spread over runs and, in random
-/// order, repetitions.
+/// Score lost and loss added by removing encoders, with the spread over runs and, in random order, repetitions. Every clip keeps
+/// at least one encoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Removal {
+    /// Number of encoders removed
     pub removed: usize,
+    /// Order of removal
     pub order: Order,
+    /// Score lost and loss added
     pub lost: Lost,
 }
 
-/// The same of one run, per repetition.
+/// Score and loss of one run after removing encoders.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunRemoval {
+    /// Number of encoders removed
     pub removed: usize,
+    /// Order of removal
     pub order: Order,
+    /// Per repetition
     pub levels: Vec<Level>,
 }
 
-/// Streams of the generator below it are those of permutations over clips.
+/// First random stream of removals; lower streams are used by permutations.
 const STREAM: u64 = 1 << 32;
 
 impl Removal {
-    /// Over runs that had the same encoders: each one's level with all of them, and with some taken away.
+    /// Averages over runs with the same encoders; each item is the level with all encoders and the levels after removals.
     pub fn of<'a>(runs: impl IntoIterator<Item = (Level, &'a [RunRemoval])>) -> Vec<Self> {
         let runs: Vec<_> = runs.into_iter().collect();
         let Some((_, first)) = runs.first() else { return Vec::new() };
@@ -52,7 +58,7 @@ impl Removal {
         first.iter().enumerate().filter_map(one).collect()
     }
 
-    /// `removal.csv`
+    /// Returns the rows of `removal.csv`, including the header.
     pub fn table(all: &[Self]) -> Vec<Vec<String>> {
         let header = ["removed", "order", "score", "score_std", "loss", "loss_std"].map(String::from).to_vec();
         let row = |one: &Self| {
@@ -65,7 +71,7 @@ impl Removal {
     }
 }
 
-/// How many of K encoders are taken away: 1 to 4, then in steps that grow, at last all but one.
+/// Returns the numbers of encoders to remove: 1 to 4, then in growing steps up to all but one.
 pub fn counts(encoders: usize) -> Vec<usize> {
     let next = |&count: &usize| Some(if count < 4 { count + 1 } else { count + count / 2 });
     let mut counts: Vec<usize> =
@@ -76,15 +82,15 @@ pub fn counts(encoders: usize) -> Vec<usize> {
     counts
 }
 
-/// Passes that [`removals`] makes.
+/// Returns the number of inference passes of [`removals`].
 pub(super) fn passes(encoders: usize, repeats: usize) -> usize {
     counts(encoders).len() * (repeats + 1)
 }
 
-/// Levels of a network that says `output` of embeddings h (N, K, P) of rows with the encoders in `present` (N, K).
+/// Evaluates a network after removals, for embeddings h (N, K, P) with `output` and encoders `present` (N, K).
 ///
 /// # Errors
-/// Where the device is lost.
+/// A lost device.
 pub(super) fn removals(
     network: &mut Network,
     (h, present, output): (&Array3<f32>, &Array2<bool>, &Output),
@@ -119,7 +125,7 @@ pub(super) fn removals(
     Ok(all)
 }
 
-/// present (N, K) without some encoders, one after the other; a row keeps its last one.
+/// Removes encoders from `present` (N, K) in order; each row keeps at least one.
 fn without(present: &Array2<bool>, removed: &[usize]) -> Array2<bool> {
     let mut left = present.clone();
     for mut row in left.rows_mut() {

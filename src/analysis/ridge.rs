@@ -1,7 +1,7 @@
 //! Ridge regression in closed form, in f64: minimises ‖Y − 1ȳᵀ − X W‖² + λ‖W‖² over the N training rows.
 //!
-//! Primal W = (XᵀX + λI)⁻¹ XᵀY where D ≤ N, else dual W = Xᵀ(XXᵀ + λI)⁻¹Y. The intercept ȳ is not penalised. λ = D: with
-//! standardised columns that is a penalty of 1 on rows scaled to unit length on average, whatever their number of columns.
+//! Primal W = (XᵀX + λI)⁻¹ XᵀY if D ≤ N, otherwise dual W = Xᵀ(XXᵀ + λI)⁻¹Y. The intercept ȳ is not penalised. λ = D: for
+//! standardised columns, this equals a penalty of 1 on rows of unit mean length, independent of the number of columns.
 
 use super::cholesky::{solve, symmetric};
 use crate::data::standardize::columns;
@@ -9,11 +9,11 @@ use crate::kernels::shared::matmul::matmul;
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use std::ops::Range;
 
-/// Columns that are held in f64 at a time.
+/// Number of columns converted to f64 at a time.
 const COLUMNS: usize = 2048;
 
-/// Fits on some rows of features (rows of a pool, D), standardised by those rows, with targets y (N, C); returns the
-/// predictions for other rows (M, C).
+/// Fits labels y (N, C) on the training rows of features (rows of a pool, D), standardised by these rows; returns predictions for
+/// other rows (M, C).
 pub fn ridge(features: ArrayView2<f32>, training: &[usize], y: ArrayView2<f64>, others: &[usize]) -> Array2<f64> {
     let (n, width) = (training.len(), features.ncols());
     let mean = y.mean_axis(Axis(0)).expect("at least one training row");
@@ -38,12 +38,12 @@ pub fn ridge(features: ArrayView2<f32>, training: &[usize], y: ArrayView2<f64>, 
     predicted + &mean
 }
 
-/// Columns that are taken at a time.
+/// Returns the ranges of columns processed at a time.
 pub(super) fn column_blocks(width: usize) -> impl Iterator<Item = Range<usize>> {
     (0..width).step_by(COLUMNS).map(move |first| first..(first + COLUMNS).min(width))
 }
 
-/// Columns of the training rows and, below them, of the others (N + M, columns), with mean 0 over the training rows.
+/// Returns a block of columns of the training rows, then of the others (N + M, columns), standardised by the training rows.
 pub(super) fn standardised(
     features: ArrayView2<f32>,
     block: Range<usize>,
@@ -54,7 +54,7 @@ pub(super) fn standardised(
     let (mean, std) = columns(features, training);
     let mut x = features.select(Axis(0), &[training, others].concat()).mapv(f64::from);
     x = (x - mean.mapv(f64::from)) / std.mapv(f64::from);
-    // What is left of the means since they were rounded to f32.
+    // Removes the rounding error of the f32 means.
     let rest = x.slice(s![..training.len(), ..]).mean_axis(Axis(0)).expect("at least one training row");
     x - rest
 }
@@ -72,7 +72,7 @@ mod tests {
     use std::path::Path;
 
     /// `ridge.npz`: predictions of scikit-learn's `make_pipeline(StandardScaler(), Ridge(alpha=D))` in f64; see its
-    /// README. Features are f32 there as here, so what differs is rounding: 1e-5 of values around 1.
+    /// README. Features are f32 in both, so that results differ by rounding only: 1e-5 for values around 1.
     #[test]
     fn predicts_as_scikit_learn() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ridge/ridge.npz");
@@ -89,7 +89,7 @@ mod tests {
         }
     }
 
-    /// Blocks of columns are added up, and a constant column adds nothing.
+    /// Blocks of columns add up, and a constant column adds nothing.
     #[test]
     fn wide_features_come_in_blocks() {
         let value = |i: usize, j: usize| ((i * 37 + j * 11) as f32).sin();

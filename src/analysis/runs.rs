@@ -1,4 +1,4 @@
-//! The run folders that an analysis reads: one, or those of a cross-validation, `seed-S/fold-F`.
+//! The run folders of an analysis: one run, or the runs of a cross-validation.
 
 use crate::data::FoldChoice;
 use crate::host::ui::count;
@@ -8,68 +8,73 @@ use crate::runs::RunSummary;
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
 
-/// Run folders, by seed and fold.
+/// Run folders, by seed, then fold.
 pub struct Runs {
-    /// At least one
-    pub finished: Vec<Run>,
-    /// Folders below that of the cross-validation whose training has not ended: they have no `summary.json`
+    /// Finished runs, at least one
+    pub finished: Vec<AnalyzedRun>,
+    /// Folders of unfinished runs, which have no `summary.json`, relative to the cross-validation
     pub unfinished: Vec<String>,
-    /// All runs are there that were to be
+    /// Whether the cross-validation is finished
     pub ended: bool,
 }
 
-/// A run that ended.
-pub struct Run {
-    /// "seed 0 fold 1", or "seed 0" of one without validation
+/// A finished run.
+pub struct AnalyzedRun {
+    /// "seed 0 fold 1", or "seed 0" without validation
     pub name: String,
+    /// Run folder
     pub path: PathBuf,
+    /// Its `summary.json`
     pub summary: RunSummary,
 }
 
 impl Runs {
-    /// Those of a run folder or of a cross-validation's.
+    /// Finds the runs in the folder of a run or a cross-validation.
     ///
     /// # Errors
-    /// Neither of the two, or none of the runs has ended, or a `summary.json` is damaged.
+    /// Neither of the two, no finished run, or a damaged `summary.json`.
     pub fn find(dir: &Path) -> Result<Self> {
-        ensure!(dir.is_dir(), "{}: found no such folder, expected that of a run or a cross-validation", dir.display());
+        ensure!(dir.is_dir(), "{}: found no such folder, expected a run or a cross-validation", dir.display());
         let folds: Vec<PathBuf> =
             runs::run_folders(dir).into_iter().map(|(seed, fold)| dir.join(runs::folder(seed, fold))).collect();
         if folds.is_empty() {
             return Ok(Self { finished: vec![Self::single(dir)?], unfinished: Vec::new(), ended: true });
         }
         let (finished, unfinished): (Vec<_>, Vec<_>) = folds.into_iter().partition(|path| has_summary(path));
-        let name = |path: &PathBuf| path.strip_prefix(dir).expect("it is below").display().to_string();
+        let name = |path: &PathBuf| path.strip_prefix(dir).expect("a folder below").display().to_string();
         let unfinished: Vec<String> = unfinished.iter().map(name).collect();
         ensure!(
             !finished.is_empty(),
-            "{}: found no run that has ended ({}), expected one at least; let the cross-validation go on first",
+            "{}: found no finished run ({}), expected at least one; resume the cross-validation first",
             dir.display(),
             unfinished.join(", ")
         );
-        let finished = finished.iter().map(|path| Run::read(path)).collect::<Result<_>>()?;
+        let finished = finished.iter().map(|path| AnalyzedRun::read(path)).collect::<Result<_>>()?;
         Ok(Self { finished, unfinished, ended: has_summary(dir) })
     }
 
-    fn single(dir: &Path) -> Result<Run> {
+    fn single(dir: &Path) -> Result<AnalyzedRun> {
         if has_summary(dir) {
-            return Run::read(dir);
+            return AnalyzedRun::read(dir);
         }
         if dir.join("last.safetensors").exists() || dir.join("metrics.jsonl").exists() {
             bail!(
-                "{}: found no summary.json: its training has not ended; finish it with train --resume",
+                "{}: found no summary.json, expected a finished run; finish the training with `blendfuse train --resume`",
                 dir.display()
             );
         }
-        bail!("{}: found no summary.json and no seed-S/fold-F, expected a run or a cross-validation", dir.display())
+        bail!(
+            "{}: found no summary.json and no seed-S/fold-F, expected a run or a cross-validation; pass its folder",
+            dir.display()
+        )
     }
 
-    /// The encoders that all finished runs were trained on.
+    /// Returns the K encoders of the finished runs.
     ///
     /// # Errors
-    /// Two runs differ, or a `model.safetensors` cannot be read.
+    /// Runs with different encoders, or an unreadable `model.safetensors`.
     pub fn encoders(&self) -> Result<Vec<EncoderInfo>> {
-        let read = |run: &Run| anyhow::Ok(Header::read(&run.path.join("model.safetensors"))?.encoders);
+        let read = |run: &AnalyzedRun| anyhow::Ok(Header::read(&run.path.join("model.safetensors"))?.encoders);
         let first = &self.finished[0];
         let expected = read(first)?;
         for run in &self.finished[1..] {
@@ -77,7 +82,7 @@ impl Runs {
             let differs = (0..found.len().max(expected.len())).find(|&k| found.get(k) != expected.get(k));
             if let Some(k) = differs {
                 bail!(
-                    "{}: found {} as encoder {k}, expected {} as in {}; analyse runs over the same encoders",
+                    "{}: found {} as encoder {k}, expected {} as in {}; analyze runs with the same encoders only",
                     run.path.display(),
                     describe(found.get(k)),
                     describe(expected.get(k)),
@@ -93,7 +98,7 @@ fn describe(encoder: Option<&EncoderInfo>) -> String {
     encoder.map_or("none".into(), |e| format!("`{}` ({}, {})", e.name, e.modality, count(e.width, "column")))
 }
 
-impl Run {
+impl AnalyzedRun {
     fn read(path: &Path) -> Result<Self> {
         let summary = RunSummary::read(path)?;
         let name = match summary.selection {

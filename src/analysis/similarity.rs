@@ -1,4 +1,4 @@
-//! CKA between the encoders' embeddings, as trained models project them.
+//! CKA between the encoders' embeddings in trained models.
 
 use super::models::Models;
 use super::{Runs, cka};
@@ -7,29 +7,29 @@ use anyhow::{Result, ensure};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the models say about the clips that they were trained on.
+/// CKA and weights of the training clips.
 pub struct Similarity {
-    /// (K, K), see [`cka()`], of each pair over the clips that have both, mean over the runs: each model projects in its own way, so embeddings of different models
-    /// are never compared
+    /// (K, K), see [`cka()`], of each pair over the clips that have both, mean over runs. Embeddings of different models are never
+    /// compared
     pub cka: Array2<f64>,
-    /// Per run
+    /// Weights, per run
     pub training: Vec<TrainingWeights>,
 }
 
 /// Weights of a run's training clips.
 #[derive(Clone, Debug)]
 pub struct TrainingWeights {
-    /// Weights of fusion (N, K)
+    /// Fusion weights (N, K)
     pub w: Array2<f32>,
-    /// The gate's weights before selection (N, K)
+    /// Gate weights before selection (N, K)
     pub a: Array2<f32>,
 }
 
-/// CKA (K, K) of embeddings h (N, K, P), of each pair of encoders over the rows that have both, present (N, K): embeddings of
-/// a missing encoder are 0, and like nothing. Also returns the fewest rows of a pair: CKA rises where they are few.
+/// Returns the CKA (K, K) of embeddings h (N, K, P), of each pair of encoders over the rows with both, present (N, K). Also returns
+/// the smallest number of rows of a pair, since few rows raise CKA.
 ///
 /// # Errors
-/// A pair with fewer than 2 rows; `names` (K) say which.
+/// A pair with fewer than 2 rows; `names` (K) are for the message.
 fn over_common_rows(h: &Array3<f32>, present: ArrayView2<bool>, names: &[&str]) -> Result<(Array2<f64>, usize)> {
     let k = present.ncols();
     let mut pairs_of: BTreeMap<Vec<usize>, Vec<(usize, usize)>> = BTreeMap::new();
@@ -42,8 +42,8 @@ fn over_common_rows(h: &Array3<f32>, present: ArrayView2<bool>, names: &[&str]) 
         let (a, b) = pairs[0];
         ensure!(
             rows.len() >= 2,
-            "found {} with rows in both `{}` and `{}`, expected at least 2 to compare their embeddings; leave \
-             out --data, or leave out encoders that few clips have with data.encoders",
+            "found {} with rows in both `{}` and `{}`, expected at least 2 to compare their embeddings; omit \
+             --data, or exclude encoders that few clips have with data.encoders",
             count(rows.len(), "training clip"),
             names[a],
             names[b]
@@ -61,10 +61,10 @@ fn over_common_rows(h: &Array3<f32>, present: ArrayView2<bool>, names: &[&str]) 
     Ok((all, fewest))
 }
 
-/// Runs every run's training clips through its model, in evaluation mode, and holds one model's embeddings at a time.
+/// Computes CKA and weights of each run's training clips in evaluation mode, one model at a time.
 ///
 /// # Errors
-/// As [`Models::network`]; embeddings that are not finite.
+/// As [`Models::network`], and non-finite embeddings.
 pub fn measure(models: &mut Models, runs: &Runs, ui: Ui) -> Result<Similarity> {
     let (mut total, mut training) = (None, Vec::new());
     for (i, run) in runs.finished.iter().enumerate() {
@@ -76,13 +76,13 @@ pub fn measure(models: &mut Models, runs: &Runs, ui: Ui) -> Result<Similarity> {
         drop(network);
         ensure!(
             h.iter().chain(&output.w).all(|value| value.is_finite()),
-            "{}: its model's embeddings are not finite; look for extreme values with `blendfuse inspect`",
+            "{}: found non-finite embeddings, expected finite ones; check the features for extreme values (`blendfuse inspect`)",
             run.path.display()
         );
         let names: Vec<&str> = models.headers[i].encoders.iter().map(|encoder| encoder.name.as_str()).collect();
         let (one, fewest) = over_common_rows(&h, present.view(), &names)?;
         if fewest < rows.len() {
-            ui.say(format!("CKA of a pair of encoders runs over the clips that have both, {fewest} at least"));
+            ui.say(format!("CKA of a pair uses the clips with both encoders, at least {fewest}"));
         }
         total = Some(match total {
             Some(total) => total + one,
@@ -97,7 +97,7 @@ pub fn measure(models: &mut Models, runs: &Runs, ui: Ui) -> Result<Similarity> {
 mod tests {
     use super::*;
 
-    /// (60, 4, 5), the third and fourth encoder alike but for a shift.
+    /// Returns embeddings (60, 4, 5); the third and the fourth encoder differ by a shift only.
     fn embeddings() -> Array3<f32> {
         Array3::from_shape_fn((60, 4, 5), |(n, k, p)| {
             let k = k.min(2);

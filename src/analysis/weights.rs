@@ -1,6 +1,6 @@
-//! Weights of runs over the same encoders, as `validation.npz` keeps them: the gate's own, a, and those of fusion, w.
+//! Encoder weights of runs from `validation.npz`: gate weights a before selection, and fusion weights w.
 
-use super::{Run, Runs, TrainingWeights};
+use super::{AnalyzedRun, Runs, TrainingWeights};
 use crate::data::npz::NpzReader;
 use crate::model::checkpoint::EncoderInfo;
 use crate::runs::ValidationClips;
@@ -9,16 +9,16 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Weights of all runs.
+/// Weights of all runs, which have the same encoders.
 #[derive(Clone, Debug)]
 pub struct Weights {
-    /// K
+    /// K encoders
     pub encoders: Vec<EncoderInfo>,
-    /// At least one, with at least one clip each
+    /// At least one run, with at least one clip each
     pub runs: Vec<RunWeights>,
-    /// Run folders that were left out, since their training has not ended
+    /// Skipped run folders, whose training is unfinished
     pub unfinished: Vec<String>,
-    /// The clips were not trained on
+    /// Whether the clips were held out from training
     pub held_out: bool,
 }
 
@@ -27,25 +27,25 @@ pub struct Weights {
 pub struct RunWeights {
     /// "seed 0 fold 1"
     pub name: String,
-    /// Weights of fusion, after selection (N, K), rows sum to 1
+    /// Fusion weights after selection (N, K), rows sum to 1
     pub w: Array2<f32>,
-    /// The gate's weights before selection (N, K), rows sum to 1; `None` of a run of an older version
+    /// Gate weights before selection (N, K), rows sum to 1; `None` for runs of older versions
     pub a: Option<Array2<f32>>,
 }
 
-/// What importance is measured by.
+/// The weights that measure importance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WeightKind {
-    /// The gate's weights before selection
+    /// Gate weights before selection
     A,
-    /// Weights of fusion, where a run kept no others; 0 for encoders that are not selected
+    /// Fusion weights, 0 for encoders that are not selected; used if a run has no others
     #[default]
     W,
 }
 
 impl WeightKind {
-    /// As tables and captions write it.
+    /// Returns the name for tables and captions.
     pub fn title(self) -> &'static str {
         match self {
             Self::A => "gate weight a before selection",
@@ -53,20 +53,20 @@ impl WeightKind {
         }
     }
 
-    /// What to know of importance by w; `None` of importance by a.
+    /// Returns a caveat on importance by w, `None` for a.
     pub fn note(self) -> Option<&'static str> {
         match self {
             Self::A => None,
             Self::W => Some(
-                "importance is by w, 0 for encoders that are not selected: a run of an older version kept no weights \
-                 before selection (a); train again to have them",
+                "importance is measured by w, which is 0 for encoders that are not selected: runs of older versions lack \
+                 the weights before selection (a); train again to record them",
             ),
         }
     }
 }
 
 impl Weights {
-    /// Of the finished runs in a run folder or a cross-validation's.
+    /// Reads the weights of the finished runs in the folder of a run or a cross-validation.
     ///
     /// # Errors
     /// As [`Runs::find`] and [`Weights::of`].
@@ -74,22 +74,22 @@ impl Weights {
         Self::of(&Runs::find(dir)?)
     }
 
-    /// Of the finished runs' validation clips.
+    /// Reads the weights of the finished runs' validation clips.
     ///
     /// # Errors
-    /// A `validation.npz` or `model.safetensors` that is missing or damaged, runs over different encoders.
+    /// A missing or damaged `validation.npz` or `model.safetensors`, or runs with different encoders.
     pub fn of(runs: &Runs) -> Result<Self> {
         let encoders = runs.encoders()?;
         let weights = runs.finished.iter().map(|run| read_weights(run, encoders.len())).collect::<Result<_>>()?;
         Ok(Self { encoders, runs: weights, unfinished: runs.unfinished.clone(), held_out: true })
     }
 
-    /// Of the finished runs' training clips, as [`measure`](super::measure) gives them per run.
+    /// Returns the weights of the finished runs' training clips, as computed by [`measure`](super::measure).
     ///
     /// # Errors
     /// As [`Runs::encoders`].
     pub fn of_training(runs: &Runs, training: &[TrainingWeights]) -> Result<Self> {
-        let named = |(run, weights): (&Run, &TrainingWeights)| RunWeights {
+        let named = |(run, weights): (&AnalyzedRun, &TrainingWeights)| RunWeights {
             name: run.name.clone(),
             w: weights.w.clone(),
             a: Some(weights.a.clone()),
@@ -98,28 +98,28 @@ impl Weights {
         Ok(Self { encoders: runs.encoders()?, runs: weights, unfinished: runs.unfinished.clone(), held_out: false })
     }
 
-    /// Clips of all runs together.
+    /// Returns the number of clips of all runs.
     pub fn clips(&self) -> usize {
         self.runs.iter().map(|run| run.w.nrows()).sum()
     }
 
-    /// What importance is measured by: a where all runs have it.
+    /// Returns the weights that measure importance: a if all runs have it, otherwise w.
     pub fn kind(&self) -> WeightKind {
         if self.runs.iter().all(|run| run.a.is_some()) { WeightKind::A } else { WeightKind::W }
     }
 
-    /// Per run, the weights that importance is measured by (N, K).
+    /// Iterates over the weights that measure importance, (N, K) per run.
     pub fn by_run(&self) -> impl Iterator<Item = &Array2<f32>> {
         let kind = self.kind();
         self.runs.iter().map(move |run| run.a.as_ref().filter(|_| kind == WeightKind::A).unwrap_or(&run.w))
     }
 
-    /// The weight of encoder k that importance is measured by, for every clip, run by run.
+    /// Iterates over the weight of encoder k that measures importance, for all clips, run by run.
     pub fn of_encoder(&self, k: usize) -> impl Iterator<Item = f64> {
         self.by_run().flat_map(move |weights| weights.column(k)).map(|&weight| f64::from(weight))
     }
 
-    /// Share of clips that keep any of some encoders: w > 0.
+    /// Returns the proportion of clips that keep any of these encoders (w > 0).
     pub fn selection_frequency(&self, encoders: &[usize]) -> f64 {
         let clips = self.runs.iter().flat_map(|run| run.w.rows());
         let kept = clips.filter(|w| encoders.iter().any(|&k| w[k] > 0.0)).count();
@@ -127,11 +127,11 @@ impl Weights {
     }
 }
 
-fn read_weights(run: &Run, k: usize) -> Result<RunWeights> {
+fn read_weights(run: &AnalyzedRun, k: usize) -> Result<RunWeights> {
     let path = ValidationClips::file(&run.path);
     ensure!(
         path.exists(),
-        "{}: found no {}, expected one: a run with --all has none, it is analysed with its pool (--data)",
+        "{}: found no {}, expected one; for a run with --all, pass its pool with --data",
         run.path.display(),
         path.file_name().unwrap_or_default().display()
     );
@@ -141,7 +141,7 @@ fn read_weights(run: &Run, k: usize) -> Result<RunWeights> {
         let weights = npz.matrix(name)?;
         ensure!(
             weights.nrows() > 0 && weights.ncols() == k && weights.iter().all(|w| w.is_finite() && *w >= 0.0),
-            "{}: found `{name}` of shape {:?}, expected the weights of {k} encoders for one clip at least, each 0 or above; \
+            "{}: found `{name}` of shape {:?}, expected non-negative weights of {k} encoders for at least one clip; \
              train the run again",
             path.display(),
             weights.dim()

@@ -1,4 +1,4 @@
-//! All of an analysis that takes the models and their pool: CKA, families, probes, and losses by permutation and masking.
+//! The part of an analysis that needs the models and their pool: CKA, families, probes, permutation and masking.
 
 use super::level::{Judge, Perturbation, leading};
 use super::losses::{RunLosses, losses, passes};
@@ -6,7 +6,7 @@ use super::models::Models;
 use super::other_clips::other_clips;
 use super::planted::reliability;
 use super::probe::{Probe, probe};
-use super::{Contributions, Parts, Run, Runs, Similarity, Weights, families, feature_cka, measure};
+use super::{AnalyzedRun, Contributions, Parts, Runs, Similarity, Weights, families, feature_cka, measure};
 use crate::data::FoldChoice;
 use crate::data::Reading;
 use crate::engine::Engine;
@@ -16,39 +16,40 @@ use anyhow::{Context as _, Result};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What to compute beside CKA.
+/// Computations besides CKA.
 #[derive(Clone, Copy, Debug)]
 pub struct ContributionOptions {
-    /// `None`: nothing is permuted or masked
+    /// Permutation and masking; `None`: skipped
     pub perturbation: Option<Perturbation>,
     /// Fit linear probes
     pub probe: bool,
-    /// Least [`feature_cka`] of a pair that makes a family
+    /// Minimum [`feature_cka`] of a family (single linkage)
     pub family_cka: f64,
 }
 
-/// What models and pool tell.
+/// Results that need models and pool.
 pub struct WithPool {
+    /// CKA and weights of the training clips
     pub similarity: Similarity,
-    /// Of two encoders or more
+    /// Indices of encoders, at least two per family
     pub families: Vec<Vec<usize>>,
-    /// Per run, of every encoder and then of every family
+    /// Per run, for all encoders, then all families
     losses: Vec<RunLosses>,
-    /// Per fold, of every encoder
+    /// Per fold, for all encoders
     probes: Vec<Vec<Probe>>,
-    /// Of every encoder of a synthetic pool
+    /// Planted reliability of the encoders of a synthetic pool
     reliability: Option<Vec<f64>>,
     rank_by: RankBy,
     options: ContributionOptions,
 }
 
 impl WithPool {
-    /// Reads the pool once and makes each run's network twice: for CKA, which takes the memory of all training clips'
-    /// embeddings, and for losses. Runs that held nothing out have CKA only.
+    /// Loads the pool once and builds each run's network twice: for CKA, which needs the embeddings of all training clips in memory,
+    /// and for permutation and masking. Runs without held-out clips have CKA only.
     ///
     /// # Errors
-    /// A pool that cannot be loaded or is not the one that was trained on, a device without room, networks of different
-    /// sizes, embeddings that are not finite.
+    /// A pool that cannot be loaded or that does not match the models, insufficient device memory, networks of different sizes,
+    /// or non-finite embeddings.
     pub fn of(
         engine: &Arc<Engine>,
         runs: &Runs,
@@ -69,7 +70,7 @@ impl WithPool {
         let families = match feature_cka(&models.pool) {
             Some(cka) => families(cka.view(), options.family_cka),
             None => {
-                ui.warn("no families: found fewer than 4 training clips with all encoders, expected more to compare features");
+                ui.warn("skipping families: found fewer than 4 training clips with all encoders, expected at least 4 to compare features");
                 Vec::new()
             }
         };
@@ -92,7 +93,7 @@ impl WithPool {
         Ok(Self { similarity, families, losses, probes, reliability, rank_by, options })
     }
 
-    /// The measures of importance beside each other; `None` where the options or the runs gave none.
+    /// Returns the measures of importance; `None` if none were computed.
     pub fn contributions(&self, weights: &Weights) -> Option<Contributions> {
         if self.losses.is_empty() && self.probes.is_empty() {
             return None;
@@ -110,7 +111,7 @@ impl WithPool {
     }
 }
 
-/// Of each fold once: a probe knows no seed.
+/// Fits the probes of each fold, which do not depend on the seed.
 fn probes(models: &Models, runs: &Runs, ui: Ui) -> Vec<Vec<Probe>> {
     let mut folds: Vec<(FoldChoice, usize)> = Vec::new();
     for (i, run) in runs.finished.iter().enumerate() {
@@ -152,7 +153,10 @@ fn perturbed(
         let (rows, header) = (&models.rows[i].validation, &models.headers[i]);
         ui.say(format!("permutation and masking: {}, {}", run.name, count(rows.len(), "validation clip")));
         let thresholds = run.summary.thresholds.or(header.thresholds).with_context(|| {
-            format!("{}: found no thresholds, expected those of a run that has ended", run.path.display())
+            format!(
+                "{}: found no thresholds, expected those of a finished run; train the run again",
+                run.path.display()
+            )
         })?;
         let judge = Judge::new(&models.pool, rows, &header.config, Some(thresholds));
         let losses = losses(&mut network, rows, &judge, &groups, perturbation, &bar)?;
@@ -162,16 +166,16 @@ fn perturbed(
     Ok(all)
 }
 
-/// Devices differ by rounding, and f16 features by nothing: they were f16 in training, too.
+/// Maximum relative difference between recorded and recomputed loss: devices differ by rounding.
 const SAME_LOSS: f64 = 1e-3;
 
-fn warn_of_other_loss(run: &Run, found: f64, ui: Ui) {
+fn warn_of_other_loss(run: &AnalyzedRun, found: f64, ui: Ui) {
     if let Some(recorded) =
         run.summary.validation_loss.filter(|recorded| (recorded - found).abs() > SAME_LOSS * recorded.abs())
     {
         ui.warn(format!(
             "{}: found a validation loss of {found:.5}, expected {recorded:.5} as recorded by the run: features or labels \
-             have changed since",
+             have changed",
             run.name
         ));
     }

@@ -160,7 +160,7 @@ fn a_run_that_kept_no_weights_before_selection_is_analysed_by_w() {
     npz.finish().unwrap();
     let said = work.ok("analyze run");
     assert!(
-        said.stderr.contains("warning: importance is by w, 0 for encoders that are not selected"),
+        said.stderr.contains("warning: importance is measured by w, which is 0 for encoders that are not selected"),
         "{}",
         said.stderr
     );
@@ -169,7 +169,7 @@ fn a_run_that_kept_no_weights_before_selection_is_analysed_by_w() {
     let w = arrays[1].1.mapv(f64::from).mean_axis(Axis(0)).unwrap();
     analysis.importance.iter().zip(&w).for_each(|(encoder, w)| assert!((encoder.mean - w).abs() < 1e-9));
     work.ok("report run --out report.html");
-    assert!(work.text("report.html").contains("importance is by w"));
+    assert!(work.text("report.html").contains("importance is measured by w"));
 }
 
 /// The same model on the CPU engine and through wgpu: bounds as for other activations of a whole forward pass.
@@ -245,8 +245,11 @@ fn an_unfinished_cross_validation() {
     fs::remove_dir_all(work.path("cv/analysis")).unwrap();
     fs::remove_file(work.path("cv/seed-0/fold-0/summary.json")).unwrap();
     fs::remove_file(work.path("cv/seed-10/fold-0/summary.json")).unwrap();
-    work.fails("analyze cv", &["cv: found no run that has ended", "seed-0", "seed-10"]);
-    work.fails("analyze cv/seed-0/fold-0", &["its training has not ended; finish it with train --resume"]);
+    work.fails("analyze cv", &["cv: found no finished run", "seed-0", "seed-10"]);
+    work.fails(
+        "analyze cv/seed-0/fold-0",
+        &["expected a finished run; finish the training with `blendfuse train --resume`"],
+    );
 }
 
 #[test]

@@ -113,7 +113,8 @@ fn studies_take_the_option() {
     let said = work.ok(&format!("{analyze} --missing mask"));
     assert!(!said.stderr.contains("that scored the run"), "{}", said.stderr);
     let said = work.ok(&format!("{analyze} --missing drop"));
-    let told = "that scored the run: it was trained with --missing mask, and the pool is read with --missing drop";
+    let told =
+        "that scored the run: the run was trained with --missing mask, but the pool is loaded with --missing drop";
     assert!(said.stderr.contains("seed 0 fold 0: found ") && said.stderr.contains(told), "{}", said.stderr);
     work.ok(&format!("baselines --data pool --out baselines --folds 0,1 --missing mask {tiny}"));
     work.write("spec.toml", "folds = [0, 1]\n[search]\nmodel.top_n = [2, 8]\n");
