@@ -265,7 +265,10 @@ fn folders_that_are_none_or_damaged() {
     let mut npz = NpzWriter::create(&work.path(file)).unwrap();
     npz.matrix("w", Array2::zeros((4, 3)).view()).unwrap();
     npz.finish().unwrap();
-    work.fails("analyze cv", &["validation.npz: found `w` of shape (4, 3), expected non-negative weights of 8 encoders"]);
+    work.fails(
+        "analyze cv",
+        &["validation.npz: found `w` of shape (4, 3), expected non-negative weights of 8 encoders"],
+    );
     fs::remove_file(work.path(file)).unwrap();
     work.fails("analyze cv", &["fold-1: found no validation.npz"]);
     fs::write(work.path(file), whole).unwrap();
