@@ -12,6 +12,7 @@ mod device;
 mod devices;
 mod evaluate;
 mod folds;
+pub(crate) mod inputs;
 mod inspect;
 mod interrupt;
 mod predict;

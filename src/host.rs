@@ -5,6 +5,7 @@ pub(crate) mod claim;
 pub(crate) mod files;
 pub(crate) mod fnv;
 pub(crate) mod input;
+pub(crate) mod outputs;
 pub mod signals;
 pub mod stop;
 pub(crate) mod system;

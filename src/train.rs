@@ -1,6 +1,7 @@
 //! One training run: epochs of recorded steps, validation, schedule, early stopping, and the folder that keeps it all.
 
 mod batches;
+mod divergence;
 mod final_model;
 mod finish;
 mod interrupt;

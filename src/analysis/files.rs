@@ -2,10 +2,41 @@
 
 use super::{Analysis, Contributions, EncoderPair, Removal};
 use crate::host::files::{write_atomically, write_json};
+use crate::host::outputs;
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
+/// All files of an analysis.
+const FILES: [&str; 11] = [
+    "importance.csv",
+    "importance_by_run.csv",
+    "modalities.csv",
+    "stability.csv",
+    "distribution.csv",
+    "co_selection.csv",
+    "cka.csv",
+    "pairs.csv",
+    "contributions.csv",
+    "removal.csv",
+    "analysis.json",
+];
+
 impl Analysis {
+    /// Checks, before work begins, that the files may be written to a folder. Those of an earlier analysis are replaced.
+    ///
+    /// # Errors
+    /// One of them is an input, not a regular file, or, without `force`, not of an earlier analysis.
+    pub fn check_files(dir: &Path, inputs: &[(&str, PathBuf)], force: bool) -> Result<()> {
+        if !dir.exists() {
+            return Ok(());
+        }
+        let earlier = std::fs::read(dir.join("analysis.json")).ok();
+        let earlier = earlier.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+        let is_earlier = earlier.is_some_and(|value| value.get("importance").is_some());
+        let paths = FILES.map(|name| dir.join(name));
+        outputs::check(&paths.each_ref().map(|path| ("--out", path.as_path())), inputs, force || is_earlier)
+    }
+
     /// Writes all files to a folder, which is created if necessary, and returns their paths. The weight of an encoder is the gate
     /// weight before selection (a), or w if a run has no other ([`WeightKind`](super::WeightKind)). Columns:
     ///

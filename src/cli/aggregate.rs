@@ -1,9 +1,10 @@
 //! `blendfuse aggregate`: aggregates frame features into the feature file of an encoder.
 
+use super::inputs;
 use crate::data::aggregate::{self, Aggregated, Missing, Options, STATISTICS};
 use crate::data::encoders;
 use crate::data::npz::NpzWriter;
-use crate::host::files;
+use crate::host::outputs;
 use crate::host::signals;
 use crate::host::ui::Ui;
 use crate::outln;
@@ -33,6 +34,9 @@ pub struct Args {
     /// File to write [default: NAME.npz]
     #[arg(long, value_name = "NAME.npz")]
     out: Option<PathBuf>,
+    /// Overwrite an existing file; never an input, or anything but a regular file
+    #[arg(long)]
+    force: bool,
     /// Columns of OpenFace's tables, in this order: names, patterns with one `*`, or `all` [default: AU*_r,pose_*,gaze_*, 31
     /// columns]
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
@@ -82,7 +86,10 @@ impl Args {
             "{}: expected a file named {file}, since the stem of the file names the encoder; change --out or --encoder",
             out.display()
         );
-        files::check_new_file(&out)?;
+        let frames = inputs::folder("--input", &self.input);
+        let labels = self.labels.clone().map(|path| ("--labels", path));
+        let inputs: Vec<_> = frames.into_iter().chain(labels).collect();
+        outputs::check(&[("--out", &out)], &inputs, self.force)?;
         Ok(out)
     }
 }

@@ -4,6 +4,7 @@ mod contributions;
 mod removal;
 
 use super::device::DeviceArgs;
+use super::inputs;
 use crate::analysis::{
     Analysis, ContributionOptions, Perturbation, Recovery, Runs, Weights, WithPool, importance, representative,
 };
@@ -58,12 +59,21 @@ pub struct Args {
     device: DeviceArgs,
     #[command(flatten)]
     reading: Reading,
+    /// Overwrite files that are not those of an earlier analysis; never an input, or anything but a regular file
+    #[arg(long)]
+    force: bool,
     /// Print the analysis as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
+    let out = args.out.clone().unwrap_or_else(|| args.dir.join("analysis"));
+    let dir = inputs::files("DIR", &args.dir);
+    let data = args.data.as_ref().map_or_else(Vec::new, |data| inputs::pool(data, &args.reading));
+    // Those of an earlier analysis are no inputs.
+    let inputs: Vec<_> = dir.into_iter().chain(data).filter(|(_, path)| !path.ends_with("analysis.json")).collect();
+    Analysis::check_files(&out, &inputs, args.force)?;
     let runs = Runs::find(&args.dir)?;
     let chosen = chosen(&args.encoders, &runs.encoders()?)?;
     if !runs.ended {
@@ -118,7 +128,6 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
             analysis.dead().join(", ")
         ));
     }
-    let out = args.out.unwrap_or_else(|| args.dir.join("analysis"));
     let written = analysis.write(&out)?;
     if args.json {
         outln!("{}", serde_json::to_string_pretty(&analysis)?);

@@ -5,6 +5,7 @@ use crate::bench::{BenchReport, BenchRun, Workload, bench};
 use crate::config::{Config, MAX_ENCODERS, Precision, TopN};
 use crate::data::synth::Preset;
 use crate::host::files::Partial;
+use crate::host::outputs;
 use crate::host::ui::Ui;
 use crate::kernel::Cost;
 use crate::outln;
@@ -47,6 +48,9 @@ pub struct Args {
     /// Also write the results to this file as JSON
     #[arg(long, value_name = "F")]
     json: Option<PathBuf>,
+    /// Overwrite an existing file of --json
+    #[arg(long, requires = "json")]
+    force: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -103,6 +107,9 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         workload.dims(batch)?;
     }
     // Fails before the measurements if the file cannot be created.
+    if let Some(path) = &args.json {
+        outputs::check(&[("--json", path)], &[], args.force)?;
+    }
     let file =
         args.json.as_deref().map(Partial::of).map(|partial| Ok::<_, anyhow::Error>((partial.create()?, partial)));
     let file = file.transpose()?;

@@ -85,6 +85,7 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         zip: true,
         scores: Some(folder.join("scores.npz")),
         suffix: None,
+        force: false,
     };
     outputs.write(&predictions)?;
     let (test, baselines) = evaluate(&pool.join("test_metadata.csv"), &predictions)?;

@@ -3,11 +3,12 @@
 use crate::data::folds::{Folded, make};
 use crate::data::labels::group_word;
 use crate::data::names::few;
+use crate::host::outputs;
 use crate::host::ui::Ui;
 use crate::outln;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const EXAMPLE: &str = "Examples:
   blendfuse folds --labels all.csv --out pool/labels.csv
@@ -41,7 +42,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
-    check_out(&args)?;
+    outputs::check(&[("--out", &args.out)], &[("--labels", args.labels.clone())], args.force)?;
     let folded = make(&args.labels, usize::from(args.folds), args.seed)?;
     warn(&folded, ui);
     folded.write(&args.out)?;
@@ -55,22 +56,6 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
         }
         outln!("written {}", args.out.display());
     }
-    Ok(())
-}
-
-/// Rejects --labels as output, and an existing file without --force.
-fn check_out(args: &Args) -> Result<()> {
-    let (labels, out) = (args.labels.display(), args.out.display());
-    let same = |a: &Path, b: &Path| a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
-    ensure!(
-        !same(&args.labels, &args.out),
-        "{out}: --out is the same file as --labels ({labels}); choose another name"
-    );
-    ensure!(!args.out.is_dir(), "{out}: found a folder, expected a file name; choose another");
-    ensure!(
-        args.force || !args.out.exists(),
-        "{out}: found an existing file, expected a new one; choose another name, or overwrite it with --force"
-    );
     Ok(())
 }
 

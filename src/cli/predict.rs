@@ -1,16 +1,18 @@
 //! `blendfuse predict`: scores, decisions and submission file of a model or an ensemble.
 
 use super::device::DeviceArgs;
+use super::inputs;
 use crate::data::labels::is_blemore;
 use crate::data::npz::NpzWriter;
 use crate::data::{Reading, Split};
+use crate::host::outputs;
 use crate::host::ui::{Ui, count};
 use crate::outln;
 use crate::predict::{Predictions, predict};
 use crate::scoring::decode::Thresholds;
 use crate::scoring::submission;
-use anyhow::{Result, ensure};
-use std::path::{Path, PathBuf};
+use anyhow::Result;
+use std::path::PathBuf;
 
 const EXAMPLE: &str = "Examples:
   blendfuse predict --model run --data pool --out predictions.json --zip --scores scores.npz
@@ -56,6 +58,9 @@ pub struct Outputs {
     /// Suffix added to clip names in the submission [default: .mov for BlEmoRE's classes, otherwise none]
     #[arg(long)]
     pub suffix: Option<String>,
+    /// Overwrite existing files; never an input, or anything but a regular file
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Values of `--split`.
@@ -75,9 +80,12 @@ impl From<SplitName> for Split {
 }
 
 pub fn run(args: Args, ui: Ui) -> Result<()> {
-    args.outputs.check()?;
+    let models = args.model.iter().flat_map(|path| inputs::files("--model", path));
+    let inputs: Vec<_> = models.chain(inputs::pool(&args.data, &args.reading)).collect();
+    args.outputs.check(&inputs)?;
     let engine = args.device.open(ui)?;
     let predictions = predict(&engine, &args.model, &args.data, args.split.into(), &args.reading, ui)?;
+    args.outputs.check(&inputs)?;
     let written = args.outputs.write(&predictions)?;
     let Thresholds { alpha, beta } = predictions.thresholds;
     let thresholds = if predictions.blends { format!(", alpha {alpha:.4}, beta {beta:.4}") } else { String::new() };
@@ -90,25 +98,13 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
 }
 
 impl Outputs {
-    /// Checks before prediction that all files can be written.
-    fn check(&self) -> Result<()> {
-        ensure!(
-            self.scores.as_ref() != Some(&self.out),
-            "{}: found the same file for --out and --scores; choose two names",
-            self.out.display()
-        );
+    /// Checks before prediction that all files can be written and none is an input.
+    fn check(&self, inputs: &[(&str, PathBuf)]) -> Result<()> {
         let zip = if self.zip { Some(submission::zip_path(&self.out)?) } else { None };
-        for path in [Some(&self.out), zip.as_ref(), self.scores.as_ref()].into_iter().flatten() {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            ensure!(
-                folder.is_dir(),
-                "{}: found no folder {}, expected an existing one; create it first",
-                path.display(),
-                folder.display()
-            );
-            ensure!(!path.is_dir(), "{}: found a folder, expected a file name; choose another", path.display());
-        }
-        Ok(())
+        let zip = zip.as_ref().map(|path| ("--zip", path.as_path()));
+        let scores = self.scores.as_ref().map(|path| ("--scores", path.as_path()));
+        let all: Vec<_> = [("--out", self.out.as_path())].into_iter().chain(zip).chain(scores).collect();
+        outputs::check(&all, inputs, self.force)
     }
 
     /// Writes the requested files and returns their paths.

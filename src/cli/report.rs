@@ -1,6 +1,8 @@
 //! `blendfuse report`: HTML report and figures of result folders.
 
+use super::inputs;
 use crate::host::files::write_atomically;
+use crate::host::outputs;
 use crate::host::ui::{self, Ui, count};
 use crate::outln;
 use crate::report::{self, Folder, Missing, Report, TestSet};
@@ -30,8 +32,8 @@ pub struct Args {
     /// Include test scores from this output of `blendfuse evaluate --json`; repeatable
     #[arg(long, value_name = "EVALUATION.json")]
     test: Vec<PathBuf>,
-    /// Overwrite existing files in --figures
-    #[arg(long, requires = "figures")]
+    /// Overwrite existing files; never an input, or anything but a regular file
+    #[arg(long)]
     force: bool,
 }
 
@@ -39,8 +41,14 @@ pub fn run(args: Args, ui: Ui) -> Result<()> {
     let named = args.folders.iter().zip(names(&args.folders));
     let folders: Vec<Folder> = named.map(|(path, name)| Folder::read(path, &name)).collect::<Result<_>>()?;
     let tests: Vec<TestSet> = args.test.iter().map(|path| TestSet::read(path)).collect::<Result<_>>()?;
+    let tested = args.test.iter().map(|path| ("--test", path.clone()));
+    let inputs: Vec<_> = args.folders.iter().flat_map(|path| inputs::files("DIR", path)).chain(tested).collect();
+    if let Some(out) = &args.out {
+        outputs::check(&[("--out", out)], &inputs, args.force)?;
+    }
     let Report { html, missing, exhibits } = report::report(folders, &tests, &ui::command())?;
-    let written = args.figures.as_ref().map(|folder| report::write(&exhibits, folder, args.force)).transpose()?;
+    let written =
+        args.figures.as_ref().map(|folder| report::write(&exhibits, folder, &inputs, args.force)).transpose()?;
     if let Some(out) = &args.out {
         write_atomically(out, |file| Ok(file.write_all(html.as_bytes())?))?;
     }

@@ -1,6 +1,7 @@
 //! Configurations recorded by finished or interrupted runs of this version or an older one.
 
 use super::Config;
+use anyhow::ensure;
 use serde::{Deserialize as _, Deserializer, de::Error as _};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -38,7 +39,13 @@ impl Config {
             Layer::setting(&format!("{section}.{key}"), value, "the version that wrote it")
         });
         let given = overrides.iter().map(|flag| Layer::flag(flag)).collect::<anyhow::Result<Vec<_>>>()?;
-        Self::of(older.into_iter().chain([Layer::file(path)?]).chain(given))
+        let file = Layer::file(path)?;
+        ensure!(
+            !file.values.is_empty(),
+            "{}: found an empty file, expected the configuration of a run; restore it from a copy, or start again in another folder",
+            path.display()
+        );
+        Self::of(older.into_iter().chain([file]).chain(given))
     }
 }
 

@@ -28,7 +28,7 @@ mod files;
 mod truth;
 mod views;
 
-use crate::host::files::check_new_folder;
+use crate::host::files::{check_new_folder, folder_of, partial_path, remove_stale};
 use crate::host::stop::Stop;
 use crate::host::ui::Ui;
 use anyhow::{Context as _, Result, bail};
@@ -152,7 +152,9 @@ impl Staging {
         if parent != Path::new("") {
             fs::create_dir_all(parent).with_context(|| format!("{}: cannot create the folder", parent.display()))?;
         }
-        let folder = parent.join(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
+        let hidden = format!(".{}", name.to_string_lossy());
+        let folder = partial_path(&parent.join(&hidden));
+        remove_stale(folder_of(&folder), hidden.as_ref());
         fs::create_dir(&folder).with_context(|| format!("{}: cannot create the folder", folder.display()))?;
         Ok(Staging { folder })
     }

@@ -18,9 +18,7 @@ pub struct Partial {
 impl Partial {
     /// A temporary name beside `target`, unique to this host and process.
     pub fn of(target: &Path) -> Self {
-        let mut path = target.as_os_str().to_owned();
-        path.push(format!(".{}.{}{PARTIAL}", hostname(), std::process::id()));
-        Self { path: path.into(), target: target.to_owned() }
+        Self { path: partial_path(target), target: target.to_owned() }
     }
 
     /// Creates the file, and deletes temporary files of the same target from killed processes of this machine.
@@ -57,6 +55,13 @@ impl Drop for Partial {
         // Fails harmlessly after `publish`; before it, the error being returned matters more than a leftover file.
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// The name of a file or folder while this process writes it.
+pub fn partial_path(target: &Path) -> PathBuf {
+    let mut path = target.as_os_str().to_owned();
+    path.push(format!(".{}.{}{PARTIAL}", hostname(), std::process::id()));
+    path.into()
 }
 
 /// Renames a file whose data are on the disk, and waits until the new name is on the disk, too.
@@ -152,21 +157,6 @@ fn is_partial(name: &OsStr) -> bool {
 /// The parent folder of a path.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Checks, before work begins, that an output file can be created.
-///
-/// # Errors
-/// If it exists already, or its folder does not exist.
-pub fn check_new_file(path: &Path) -> Result<()> {
-    let folder = folder_of(path);
-    if !folder.is_dir() {
-        bail!("{}: found no folder {}, expected an existing one; create it first", path.display(), folder.display());
-    }
-    if path.exists() {
-        bail!("{}: found an existing file, expected a new one; remove it or choose another name", path.display());
-    }
-    Ok(())
 }
 
 /// Names of the claims that processes hold while they write a folder; a killed process leaves its claim behind.

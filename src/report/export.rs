@@ -12,6 +12,7 @@ pub mod uri;
 
 use super::chart::Drawing;
 use crate::host::files::write_atomically;
+use crate::host::outputs;
 use anyhow::{Context as _, Result, bail};
 use std::cell::RefCell;
 use std::io::Write as _;
@@ -105,7 +106,7 @@ pub struct Written {
 ///
 /// # Errors
 /// An existing file without `force` (nothing is written), or a file that cannot be written.
-pub fn write(exhibits: &[Exhibit], folder: &Path, force: bool) -> Result<Written> {
+pub fn write(exhibits: &[Exhibit], folder: &Path, inputs: &[(&str, PathBuf)], force: bool) -> Result<Written> {
     let path = |exhibit: &Exhibit, extension: &str| folder.join(format!("{}.{extension}", exhibit.name));
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     let mut warnings = Vec::new();
@@ -134,6 +135,10 @@ pub fn write(exhibits: &[Exhibit], folder: &Path, force: bool) -> Result<Written
     if let Some(first) = existing.first() {
         let others = if existing.len() > 1 { format!(" and {} more", existing.len() - 1) } else { String::new() };
         bail!("{}{others}: found existing files, expected none; overwrite them with --force", first.display());
+    }
+    if folder.exists() {
+        let outputs: Vec<(&str, &Path)> = files.iter().map(|(path, _)| ("--figures", path.as_path())).collect();
+        outputs::check(&outputs, inputs, force)?;
     }
     std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot be created", folder.display()))?;
     for (path, bytes) in &files {

@@ -92,19 +92,12 @@ impl RunFolder {
     /// Checks, before work begins, that a folder holds a run.
     ///
     /// # Errors
-    /// It has no `config.toml`, or an empty one.
+    /// It has no `config.toml`.
     pub fn check_run(path: &Path) -> Result<()> {
         let config = path.join("config.toml");
         if !config.try_exists().with_context(|| format!("{}: cannot be read", config.display()))? {
             bail!("{}: found no config.toml, expected a run to resume; start it without --resume", path.display());
         }
-        let empty = std::fs::metadata(&config).is_ok_and(|metadata| metadata.len() == 0);
-        ensure!(
-            !empty,
-            "{}: found an empty file, expected the configuration of the run; restore it from a copy, or train again with another \
-             --out",
-            config.display()
-        );
         Ok(())
     }
 

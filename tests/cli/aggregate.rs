@@ -281,7 +281,7 @@ fn output_files() {
     work.write("clip.npz", "mine");
     fails("--encoder clip", "clip.npz: found an existing file, expected a new one");
     fs::create_dir(work.path("openface_2.0.npz")).unwrap();
-    fails("--encoder openface_2.0", "openface_2.0.npz: found an existing file");
+    fails("--encoder openface_2.0", "openface_2.0.npz: found a folder");
 }
 
 /// From frames to a model: the pool that `synth` made, with one encoder more.

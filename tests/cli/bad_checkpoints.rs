@@ -5,7 +5,7 @@ use crate::workspace::{SMALL, Workspace};
 
 /// Both commands that take a checkpoint refuse it.
 fn refused(work: &Workspace, model: &str, pool: &str, messages: &[&str]) {
-    let files = "--out p.json --zip --scores s.npz";
+    let files = "--force --out p.json --zip --scores s.npz";
     work.fails(&format!("predict --model {model} --data {pool} {files} --device cpu"), messages);
     work.fails(&format!("train --init {model} --data {pool} --out next --fold 0 --device cpu {SMALL}"), messages);
 }
@@ -64,7 +64,7 @@ fn pools_of_other_encoders() {
     // One encoder less.
     work.copy("pool", "fewer");
     work.write("fewer/encoders.toml", &list(&all[..7]));
-    let predict = "predict --model run --out p.json --device cpu";
+    let predict = "predict --model run --force --out p.json --device cpu";
     let train = format!("train --init run --out next --fold 0 --device cpu {SMALL}");
     work.fails(
         &format!("{predict} --data fewer"),

@@ -133,7 +133,7 @@ fn rows_that_are_missing() {
     assert!(warning.starts_with("warning: pool: found 1 of 6 clips without a row"), "{warning}");
     assert_eq!(work.json("run/summary.json")["steps"], 3, "one batch of the 3 clips that are left of the other folds");
 
-    let line = "predict --model run --data pool --split train --out p.json --device cpu";
+    let line = "predict --model run --data pool --split train --force --out p.json --device cpu";
     work.fails(line, &expected);
     work.ok(&format!("{line} --allow-missing"));
     assert_eq!(work.json("p.json")["predictions"].as_object().unwrap().len(), 5);
@@ -157,7 +157,7 @@ fn features_that_are_not_finite() {
         let found = "found 2 NaN or infinite features";
         let expected = ["pool/features/two.npz", found, "in encoder `two`", "first in clip `c`", "encoders.toml"];
         refused(&work, &expected, &["two", found, "clip `c`"]);
-        work.fails("predict --model good --data pool --split train --out p.json --device cpu", &expected);
+        work.fails("predict --model good --data pool --split train --force --out p.json --device cpu", &expected);
     }
 }
 
@@ -241,7 +241,7 @@ fn too_few_clips() {
     let work = pool();
     work.ok(&format!("train --data pool --out run --device cpu --fold 0 {SMALL}"));
     work.fails(
-        "predict --model run --data pool --out p.json --device cpu",
+        "predict --model run --data pool --force --out p.json --device cpu",
         &["pool: found no test clip, expected at least one"],
     );
 }
@@ -255,7 +255,7 @@ fn a_task_of_its_own_from_labels_csv() {
         "filename,fold,happy,calm,neutral\na,0,1,0,0\nb,0,3,1,0\nc,1,0,0,1\nd,1,0,2,0\ne,2,1,1,0\nf,test,,,\n",
     );
     work.ok(&format!("train --data pool --out run --fold 2 --device cpu {SMALL}"));
-    work.ok("predict --model run --data pool --out p.json --split train --device cpu");
+    work.ok("predict --model run --data pool --force --out p.json --split train --device cpu");
     assert_eq!(work.checkpoint("run/model.safetensors").metadata["classes"], "[\"happy\",\"calm\",\"neutral\"]");
     let report = work.ok("evaluate --predictions p.json --metadata pool/labels.csv --json").json();
     assert_eq!((&report["clips"], &report["without_prediction"]), (&5.into(), &0.into()));
@@ -266,5 +266,5 @@ fn a_task_of_its_own_from_labels_csv() {
     work.ok("predict --model run --data pool --out unlabelled.json --device cpu");
     assert_eq!(work.json("unlabelled.json")["predictions"].as_object().unwrap().len(), 6);
     remove_dir_all(work.path("pool/features")).unwrap();
-    work.fails("predict --model run --data pool --out p.json --device cpu", &["pool: found no features"]);
+    work.fails("predict --model run --data pool --force --out p.json --device cpu", &["pool: found no features"]);
 }

@@ -9,7 +9,7 @@ fn the_figures_are_there_and_agree() {
     let work = Workspace::empty();
     for device in ["cpu", adapter()] {
         let said = work.ok(&format!(
-            "bench --preset tiny --device {device} --batch 32 --batch 64 --seconds 0.2 --json bench.json"
+            "bench --preset tiny --device {device} --batch 32 --batch 64 --seconds 0.2 --force --json bench.json"
         ));
         let report = work.json("bench.json");
         assert_eq!(keys(&report), ["version", "device", "ceilings", "first_step_s", "runs"]);
@@ -35,7 +35,7 @@ fn the_figures_are_there_and_agree() {
 #[test]
 fn widths_and_n_are_taken() {
     let work = Workspace::empty();
-    work.ok("bench --device cpu --widths 2x24,7 --top-n 2 --batch 8 --seconds 0 --json bench.json");
+    work.ok("bench --device cpu --widths 2x24,7 --top-n 2 --batch 8 --seconds 0 --force --json bench.json");
     let run = &work.json("bench.json")["runs"][0];
     assert_eq!((&run["preset"], &run["top_n"]), (&"2x24,7".into(), &2.into()));
     let project = &run["kernels"][0];
@@ -49,7 +49,7 @@ fn widths_and_n_are_taken() {
     work.fails("bench --device cpu --widths 24,7 --top-n 3", &["`model.top_n`: found n = 3, expected at most K = 2"]);
     work.fails("bench --device tpu --preset tiny", &["--device tpu: expected auto"]);
     let line = "bench --device cpu --widths 24,7 --json nowhere/bench.json";
-    work.fails(line, &["nowhere/bench.json: cannot be written; check that its folder exists"]);
+    work.fails(line, &["nowhere/bench.json: found no folder nowhere"]);
 }
 
 fn check_run(run: &Value, is_cpu: bool, copy: f64, fma: f64) {

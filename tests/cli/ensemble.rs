@@ -10,7 +10,7 @@ const NEUTRAL: Option<usize> = Some(5);
 
 fn predict(work: &Workspace, models: &[&str], out: &str) -> String {
     let models: String = models.iter().map(|model| format!(" --model {model}")).collect();
-    work.ok(&format!("predict{models} --data pool --device cpu --out {out}.json --scores {out}.npz")).stdout
+    work.ok(&format!("predict{models} --data pool --device cpu --force --out {out}.json --scores {out}.npz")).stdout
 }
 
 fn same(work: &Workspace, a: &str, b: &str) {
@@ -88,7 +88,7 @@ fn final_models_without_validation_share_their_thresholds() {
     let fixed = "--all --set decode.alpha=0.2 --set train.max_epochs=1";
     work.train("cpu", &format!("--out a {fixed} --set decode.beta=0.1"));
     work.train("cpu", &format!("--out b {fixed} --set decode.beta=0.3 --set train.seed=1"));
-    let said = work.ok("predict --model a --model b --data pool --device cpu --out p.json");
+    let said = work.ok("predict --model a --model b --data pool --device cpu --force --out p.json");
     assert!(said.stdout.contains("alpha 0.2000, beta 0.2000, mean of 2 runs"), "{}", said.stdout);
     assert!(said.stderr.contains("mean of the runs' own thresholds (no run held clips out)"), "{}", said.stderr);
 }
@@ -96,7 +96,7 @@ fn final_models_without_validation_share_their_thresholds() {
 #[test]
 fn members_that_cannot_be_averaged_are_told_apart() {
     let work = Workspace::with_pool();
-    let line = |models: &str| format!("predict {models} --data pool --device cpu --out p.json");
+    let line = |models: &str| format!("predict {models} --data pool --device cpu --force --out p.json");
     work.train("cpu", "--out a --fold 0");
     work.train("cpu", "--out two --fold 0 --set data.encoders=[\"clip\",\"hubert_large\"]");
     work.train("cpu", "--out swapped --fold 0 --set data.encoders=[\"hubert_large\",\"clip\"]");
@@ -134,7 +134,7 @@ fn members_of_other_classes_are_told_apart() {
     work.ok(&format!("train --data other --device cpu {SMALL} --out b --fold 0"));
     let message =
         "b/model.safetensors: cannot be averaged with a/model.safetensors: found classes calm, tense, expected ang, ";
-    work.fails("predict --model a --model b --data pool --device cpu --out p.json", &[message]);
+    work.fails("predict --model a --model b --data pool --device cpu --force --out p.json", &[message]);
 }
 
 /// One fold is held out of three: what is predicted of the other two, training has seen.
@@ -148,7 +148,7 @@ fn clips_that_were_trained_on_are_told() {
     let n = table.len();
     let of_fold = |fold: &str| table.iter().filter(|row| row["fold"].split('.').next() == Some(fold)).count();
     let said = |models: &str, split: &str| {
-        work.ok(&format!("predict {models} --data pool --device cpu --out p.json --split {split}")).stderr
+        work.ok(&format!("predict {models} --data pool --device cpu --force --out p.json --split {split}")).stderr
     };
     let of_run = said("--model run", "train");
     assert!(

@@ -38,7 +38,10 @@ fn nothing_is_overwritten_by_accident() {
         &["out.csv: found an existing file", "--force"],
     );
     work.ok("folds --labels all.csv --out out.csv --folds 4 --force");
-    work.fails("folds --labels all.csv --out ./all.csv --folds 2 --force", &["--out is the same file as --labels"]);
+    work.fails(
+        "folds --labels all.csv --out ./all.csv --folds 2 --force",
+        &["--out is the same file as all.csv of --labels"],
+    );
 }
 
 #[test]

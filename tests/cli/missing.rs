@@ -83,7 +83,7 @@ fn a_model_of_complete_clips_predicts_others() {
     work.ok("predict --model run --data pool --out whole.json --scores whole.npz --device cpu");
     thin(&work, "clip", |row| row % 3 != 1);
     thin(&work, "videomae_v2", |row| row % 30 == 8);
-    work.ok("predict --model run --data pool --out p.json --scores s.npz --device cpu --missing mask");
+    work.ok("predict --model run --data pool --force --out p.json --scores s.npz --device cpu --missing mask");
     masks(&work, "s.npz", "test");
     // Clips that lack nothing are predicted as before.
     let (before, after) = (work.matrix("whole.npz", "scores"), work.matrix("s.npz", "scores"));
@@ -169,7 +169,9 @@ fn per_split_takes_the_clips_that_have_the_encoder() {
     let own = "--set data.standardize=per_split";
     work.train("cpu", &format!("--out run --fold 0 --missing mask {own}"));
     let predict = |pool: &str| {
-        format!("predict --model run --data {pool} --missing mask --device cpu --out p.json --scores {pool}.npz")
+        format!(
+            "predict --model run --data {pool} --missing mask --device cpu --force --out p.json --scores {pool}.npz"
+        )
     };
     work.ok(&predict("pool"));
     // Shifted and scaled test clips have the same scores.

@@ -66,7 +66,7 @@ fn experiments_of_different_tasks_are_not_compared() {
     work.ok("predict --model words/seed-0/fold-0 --data pool --out p.json --scores s.npz --device cpu");
     let json = work.ok("evaluate --predictions p.json --scores s.npz --metadata pool/labels.csv --json").stdout;
     work.write("test.json", &json);
-    work.ok("report words blends --test test.json --out report.html");
+    work.ok("report words blends --test test.json --force --out report.html");
     assert_eq!(row(&work.text("report.html"), "Labelled test clips.", "test").len(), 8, "no column of blends");
 }
 

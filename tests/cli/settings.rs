@@ -56,7 +56,7 @@ fn an_adapter_follows_the_cpu() {
             assert!((cpu - other).abs() < 1e-4 * cpu, "{run}: {cpu} on the CPU, {other} on the adapter");
         }
         // One model on both: no such accident.
-        let files = "--out same.json --scores same.npz";
+        let files = "--force --out same.json --scores same.npz";
         work.ok(&format!("predict --model {run} --data pool {files} --device {}", adapter()));
         for array in ["scores", "w", "a"] {
             let (cpu, other) = (work.matrix(&format!("{run}/s.npz"), array), work.matrix("same.npz", array));

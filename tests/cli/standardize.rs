@@ -31,7 +31,7 @@ fn write(path: &Path, x: ndarray::Array2<f32>, names: &[String]) {
 /// Largest difference of the scores that a run gives the test clips of two pools.
 fn difference(work: &Workspace, run: &str) -> f32 {
     for pool in ["pool", "moved"] {
-        work.ok(&format!("predict --model {run} --data {pool} --out p.json --scores {pool}.npz --device cpu"));
+        work.ok(&format!("predict --model {run} --data {pool} --force --out p.json --scores {pool}.npz --device cpu"));
     }
     let [a, b] = ["pool.npz", "moved.npz"].map(|npz| work.matrix(npz, "scores"));
     a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
@@ -52,11 +52,11 @@ fn predictions_do_not_depend_on_a_shift_of_the_test_clips() {
     let found = difference(&work, "own");
     assert!(found < 1e-4, "{found:.1e}");
     // Training clips keep the training clips' statistics, in an ensemble every member has its own setting.
-    let line = "predict --data pool --split train --device cpu --out p.json";
+    let line = "predict --data pool --split train --device cpu --force --out p.json";
     work.ok(&format!("{line} --model plain --scores a.npz"));
     work.ok(&format!("{line} --model own --scores b.npz"));
     assert!(work.bytes("a.npz") == work.bytes("b.npz"));
-    let line = "predict --data pool --device cpu --out p.json";
+    let line = "predict --data pool --device cpu --force --out p.json";
     for (models, npz) in [("--model plain", "a.npz"), ("--model own", "b.npz"), ("--model plain --model own", "c.npz")]
     {
         work.ok(&format!("{line} {models} --scores {npz}"));
@@ -105,7 +105,7 @@ fn one_test_clip_has_no_statistics() {
     let labels = work.text("pool/test_metadata.csv");
     work.write("pool/test_metadata.csv", &labels.lines().take(2).map(|line| format!("{line}\n")).collect::<String>());
     let message = ["data.standardize = \"per_split\": found 1 test clip, expected at least 2"];
-    work.fails("predict --model run --data pool --device cpu --out p.json", &message);
+    work.fails("predict --model run --data pool --device cpu --force --out p.json", &message);
     work.fails(
         &format!("train --data pool --out other --fold 0 --device cpu {SMALL} --set adaptation.enabled=true {OWN}"),
         &message,

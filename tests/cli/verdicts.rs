@@ -199,7 +199,7 @@ fn a_report_claims_only_what_a_test_shows() {
         "baselines --data pool --device cpu {SMALL} --out base --folds 0,1 --set data.encoders=[\"clip\"]"
     ));
     let report = |folders: &str| {
-        work.ok(&format!("report {folders} --out page.html"));
+        work.ok(&format!("report {folders} --force --out page.html"));
         work.text("page.html")
     };
     let page = report("a b");

@@ -44,6 +44,10 @@ impl Running {
     pub fn id(&self) -> u32 {
         self.0.id()
     }
+
+    pub fn is_running(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
 }
 
 impl Drop for Running {

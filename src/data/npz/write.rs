@@ -5,7 +5,7 @@ use crate::host::files::Partial;
 use anyhow::{Context as _, Result};
 use ndarray::ArrayView2;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -17,7 +17,7 @@ const LARGE: usize = u32::MAX as usize;
 pub struct NpzWriter {
     path: PathBuf,
     partial: Partial,
-    zip: ZipWriter<BufWriter<File>>,
+    zip: ZipWriter<Quiet>,
     compression: CompressionMethod,
 }
 
@@ -41,7 +41,8 @@ impl NpzWriter {
     fn with_compression(path: &Path, compression: CompressionMethod) -> Result<Self> {
         let partial = Partial::of(path);
         let file = partial.create()?;
-        Ok(Self { path: path.to_owned(), partial, zip: ZipWriter::new(file), compression })
+        let zip = ZipWriter::new(Quiet { file, has_failed: false, position: 0 });
+        Ok(Self { path: path.to_owned(), partial, zip, compression })
     }
 
     /// Adds text, one string per row, as a `<U` array (N,).
@@ -84,7 +85,7 @@ impl NpzWriter {
     /// If the disk is full or the file cannot be renamed.
     pub fn finish(self) -> Result<()> {
         let file = self.zip.finish().with_context(|| format!("{}: cannot be finished", self.path.display()))?;
-        self.partial.publish(file)
+        self.partial.publish(file.file)
     }
 
     fn start(&mut self, name: &str, bytes: usize) -> Result<()> {
@@ -97,5 +98,49 @@ impl NpzWriter {
 
     fn failed(&self, name: &str) -> String {
         format!("{}: `{name}` cannot be written; is the disk full?", self.path.display())
+    }
+}
+
+/// The file of an archive. After its first error it accepts and drops whatever follows: a [`ZipWriter`] that is dropped still
+/// completes its archive, and would report that this fails a second time on stderr.
+struct Quiet {
+    file: BufWriter<File>,
+    has_failed: bool,
+    /// Where the archive believes to be
+    position: u64,
+}
+
+impl Quiet {
+    /// The result of `work`, or `pretended` once something has failed.
+    fn attempt<T>(&mut self, pretended: T, work: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> io::Result<T> {
+        if self.has_failed {
+            return Ok(pretended);
+        }
+        let done = work(&mut self.file);
+        self.has_failed = done.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        done
+    }
+}
+
+impl Write for Quiet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.attempt(bytes.len(), |file| file.write(bytes))?;
+        self.position += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.attempt((), Write::flush)
+    }
+}
+
+impl Seek for Quiet {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let pretended = match to {
+            SeekFrom::Start(position) => position,
+            SeekFrom::Current(offset) | SeekFrom::End(offset) => self.position.saturating_add_signed(offset),
+        };
+        self.position = self.attempt(pretended, |file| file.seek(to))?;
+        Ok(self.position)
     }
 }
