@@ -204,7 +204,7 @@ fn per_split_takes_the_clips_that_have_the_encoder() {
     for line in [&predict("moved"), &adapted] {
         let said = work.run(line);
         assert!(
-            said.code == 1 && said.stderr.contains("encoder `clip`: found 1 test clip that has it"),
+            said.code == 1 && said.stderr.contains("encoder `clip`: found rows for 1 test clip"),
             "{}",
             said.stderr
         );
