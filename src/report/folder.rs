@@ -32,7 +32,9 @@ pub enum Kind {
 pub struct Folder {
     /// Unique name in the report: the last part of the path, or the whole path
     pub name: String,
+    /// Path of the folder
     pub path: PathBuf,
+    /// The command that wrote it
     pub kind: Kind,
     /// The run or cross-validation; for a sweep, its best trial
     pub experiment: Option<Experiment>,
@@ -46,10 +48,15 @@ pub struct Folder {
     pub rank_by: Option<RankBy>,
     /// Out-of-fold scores of baselines, by name
     pub baselines: Vec<(String, System)>,
+    /// Command line that wrote it
     pub command: Option<String>,
+    /// Versions of the software
     pub versions: Option<Versions>,
+    /// Device of the runs
     pub device: Option<DeviceInfo>,
+    /// Wall time, in seconds
     pub seconds: Option<f64>,
+    /// Missing or unreadable parts
     pub missing: Vec<Missing>,
     /// Kind of labels; `None` if unknown
     pub task: Option<Task>,
