@@ -58,9 +58,8 @@ impl<'a> Models<'a> {
             [] => vec![0.0; pool.encoders[k].features.ncols()],
             rows => columns(pool.encoders[k].features.view(), rows).0.to_vec(),
         };
-        if pool.present.is_some() {
-            let means: Vec<_> = (0..pool.encoders.len()).map(means).collect();
-            let present = pool.present.as_ref().expect("just seen");
+        let means = pool.present.is_some().then(|| (0..pool.encoders.len()).map(means).collect::<Vec<_>>());
+        if let (Some(present), Some(means)) = (&pool.present, means) {
             fill_missing(&mut pool.encoders, present, &means);
         }
         // Networks are built with a mask, so that encoders can be removed.
