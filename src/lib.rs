@@ -55,6 +55,8 @@
 //!
 //! Before relu and dropout, behind a batch norm, the gradients are `dnorm` (of h) and `dz` (of z); `dfuse` is that of `U q`.
 
+#![warn(missing_docs)]
+
 pub mod host;
 
 pub mod config;
