@@ -1,5 +1,5 @@
-//! The one reader and writer of result folders: a run, a cross-validation, where their parts lie, what their files hold.
-//! It knows pools, scores and checkpoints, and nothing of how a model is trained.
+//! Reading and writing result folders of runs and cross-validations: file names, formats, claims.
+//! It may know pools, scores and checkpoints, not how a model is trained.
 
 mod cv;
 mod epoch;

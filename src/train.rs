@@ -50,7 +50,7 @@ pub struct Trainer {
     scaler: Scaler,
     batches: Batches,
     validation: Validation,
-    /// Of a nested selection: looked at when training is over
+    /// The untouched fold of a nested selection, scored after training
     scored: Option<Validation>,
     steps: HashMap<usize, Vec<Call>>,
     state: State,
@@ -65,7 +65,7 @@ impl Trainer {
     /// Prepares the only run on a pool: rows, standardisation, network, initial weights.
     ///
     /// # Errors
-    /// Settings that the pool or the device cannot meet; each says what to change.
+    /// Settings that do not fit the pool or the device; the message says what to change.
     pub fn new(
         engine: &Arc<Engine>,
         pool: Pool,
@@ -179,7 +179,7 @@ impl Trainer {
         let (epoch, lr, begun) = (self.state.epoch, self.lr(), Instant::now());
         self.set_temperature(epoch);
         let order = self.batches.epoch(epoch);
-        // Above 0 where a run goes on that stopped within an epoch.
+        // Above 0 for a run resumed within an epoch.
         let (first_step, done) = (self.state.step, self.step_in_epoch());
         let asked = done..done + self.steps_left(order.steps.len() - done);
         let steps = self.run_steps(&order, asked.clone())?;
@@ -230,7 +230,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Ends an epoch: the next learning rate, and whether to stop. True where the epoch is the best so far.
+    /// Ends an epoch: updates learning rate and early stopping. True if the epoch is the best so far.
     fn advance(&mut self, judged: Option<&Judged>) -> bool {
         self.state.epoch += 1;
         self.state.losses.clear();
@@ -269,7 +269,7 @@ impl Trainer {
         if let Some(init) = &self.init {
             model.load(init)?;
         }
-        // A τ that is not learned is a setting, and no file's to choose.
+        // A fixed τ comes from the configuration, not from the checkpoint.
         if self.config.model.temperature.mode == TemperatureMode::Fixed {
             let at = model.layout.at.temperature as usize;
             model.engine.write(&model.weights.packed_params, at, &[self.config.model.temperature.initial]);

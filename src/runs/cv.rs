@@ -20,7 +20,7 @@ use std::path::Path;
 pub struct CvSummary {
     /// "cv"
     pub kind: String,
-    /// What to type to repeat it
+    /// The command that repeats it
     pub command: String,
     pub versions: Versions,
     pub device: DeviceInfo,
@@ -29,41 +29,41 @@ pub struct CvSummary {
     pub seeds: Vec<u64>,
     /// Seed by seed, fold by fold
     pub runs: Vec<CvRun>,
-    /// What leads for these labels
+    /// The leading metric for these labels
     #[serde(default)]
     pub leading: Option<Leading>,
     /// Over all runs; thresholds searched on the fold that is scored
     pub official: Scores,
-    /// Thresholds from the other folds' validation scores, with --nested from the fold that chose the epoch; `None` with a single
+    /// Thresholds from the other folds' validation scores, with --nested from the fold that chose the epoch; `None` for a single
     /// fold without --nested
     pub honest: Option<Scores>,
-    /// Score of all validation clips together, mean over seeds, with its interval; `None` of older versions
+    /// Score of all validation clips together, mean over seeds, with its confidence interval; `None` in summaries of older versions
     #[serde(default)]
     pub estimate: Option<Estimate>,
-    /// What the mean of the seeds' scores reaches, fold by fold; `None` of a single seed
+    /// Scores of the ensemble: the mean of the seeds' scores, fold by fold; `None` for a single seed
     #[serde(default)]
     pub ensemble: Option<Row>,
-    /// Of a nested cross-validation: score on the fold that chose epoch and thresholds, minus score on the untouched fold
+    /// For a nested cross-validation: score on the fold that chose epoch and thresholds, minus score on the untouched fold
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nested: Option<Optimism>,
     /// Over all runs; metrics of the largest class, which depend on no threshold
     #[serde(default)]
     pub labels: Option<LabelScores>,
-    /// Searched on the validation scores of all runs together: for the final model
+    /// Searched on the validation scores of all runs together; used by the final model
     pub thresholds: Thresholds,
-    /// Mean over all runs, for the final model
+    /// Mean over all runs; used by the final model
     pub best_epoch: f64,
-    /// Reached without looking, over the same clips: the same answer for every clip
+    /// Constant-prediction baselines on the same clips
     pub trivial: Vec<Row>,
-    /// Wall time; of a cross-validation that was interrupted, since it went on
+    /// Wall time; for a resumed cross-validation, since it was resumed
     pub seconds: f64,
 }
 
-/// The metric that fits the labels best, and its value.
+/// The metric that leads for the labels, and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leading {
     pub metric: RankBy,
-    /// The honest value where there is one
+    /// The honest value if there is one
     #[serde(flatten)]
     pub value: Spread,
 }
@@ -73,7 +73,7 @@ pub struct Leading {
 pub struct CvRun {
     pub seed: u64,
     pub fold: u32,
-    /// Its run folder, below that of the cross-validation
+    /// Its run folder, relative to that of the cross-validation
     pub folder: String,
     pub epochs: u32,
     pub best_epoch: u32,
@@ -83,7 +83,7 @@ pub struct CvRun {
     /// Every metric, by the official thresholds; `None` in summaries of older versions
     #[serde(default)]
     pub metrics: Option<Measures>,
-    /// Of a nested cross-validation; `honest` then has the thresholds of the fold that chose
+    /// For a nested cross-validation; `honest` then has the thresholds of the choosing fold
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nested: Option<NestedRun>,
     pub seconds: f64,
@@ -109,15 +109,15 @@ impl CvRun {
 }
 
 impl CvSummary {
-    /// Reads the summary of a cross-validation that has ended.
+    /// Reads the summary of a finished cross-validation.
     ///
     /// # Errors
-    /// It is not there, or not one.
+    /// A file that is missing, or is no such summary.
     pub fn read(dir: &Path) -> Result<Self> {
         read_json(&dir.join("summary.json"), "the summary of a `blendfuse cv`", "give the folder of one that has ended")
     }
 
-    /// It as a line of a table.
+    /// The cross-validation as a table row.
     pub fn row(&self, name: &str) -> Row {
         let estimate = self.estimate.clone();
         let Self { official, honest, labels, .. } = *self;

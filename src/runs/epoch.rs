@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct EpochLog {
     /// From 1
     pub epoch: u32,
-    /// Steps done in all
+    /// Steps done in total
     pub steps: u64,
     pub loss: f64,
     pub presence_loss: f64,
@@ -18,7 +18,7 @@ pub struct EpochLog {
     pub validation_loss: Option<f64>,
     /// ACC_presence and ACC_salience on the validation rows, thresholds searched on them
     pub presence: Option<f64>,
-    /// `None` where no training label has exactly two positive classes
+    /// `None` if no training label has exactly two positive classes
     pub salience: Option<f64>,
     /// Of the largest class
     #[serde(default)]

@@ -1,15 +1,15 @@
-//! Where runs lie: `seed-S/fold-F` in a cross-validation, `model.safetensors` in a run.
+//! Paths in result folders: `seed-S/fold-F` in a cross-validation, `model.safetensors` in a run.
 
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A run's folder below that of the cross-validation.
+/// A run's folder, relative to that of its cross-validation.
 pub fn folder(seed: u64, fold: u32) -> String {
     format!("seed-{seed}/fold-{fold}")
 }
 
-/// Seeds and folds of the run folders below that of a cross-validation, ended or not: seed by seed, fold by fold.
+/// Seeds and folds of the run folders of a cross-validation, finished or not, in ascending order.
 pub fn run_folders(dir: &Path) -> Vec<(u64, u32)> {
     fn numbers<T: FromStr + Ord>(dir: &Path, prefix: &str) -> Vec<T> {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
@@ -25,10 +25,10 @@ pub fn run_folders(dir: &Path) -> Vec<(u64, u32)> {
     numbers(dir, "seed-").into_iter().flat_map(of_seed).collect()
 }
 
-/// The model file that a path means: itself, or the one in a run folder.
+/// Returns the model file of a run folder; a file's path is returned unchanged.
 ///
 /// # Errors
-/// There is none.
+/// A folder without a `model.safetensors`.
 pub fn model_file(path: &Path) -> Result<PathBuf> {
     if path.is_dir() {
         let file = path.join("model.safetensors");

@@ -1,4 +1,4 @@
-//! Nested selection: what epoch and thresholds reach on the fold that chose them, and on the one they never saw.
+//! Nested selection: scores on the fold that chose epoch and thresholds, and on the untouched fold.
 
 use super::outcome::Outcome;
 use super::validation::ValidationClips;
@@ -9,12 +9,12 @@ use crate::scoring::metrics::{Measures, RankBy};
 use crate::scoring::scores::Spread;
 use serde::{Deserialize, Serialize};
 
-/// A run that one fold chose and another scores.
+/// A run whose epoch and thresholds were chosen on one fold and scored on another.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct NestedRun {
     /// The fold that chose the epoch and the thresholds
     pub choice: u32,
-    /// Every metric on it, by the thresholds that were chosen on it
+    /// Every metric on the choosing fold, by the thresholds chosen on it
     pub on_choice: Measures,
     /// Every metric on the scored fold, by the same thresholds
     pub on_scored: Measures,
@@ -30,7 +30,7 @@ pub struct Optimism {
     pub difference: Spread,
 }
 
-/// The thresholds that are best on the fold that chose; `None` of a run that is not nested.
+/// The best thresholds on the choosing fold; `None` for a run that is not nested.
 pub(crate) fn thresholds(outcome: &Outcome, decode: &DecodeConfig, neutral: Option<usize>) -> Option<Thresholds> {
     let (choice, clips) = outcome.choice.as_ref()?;
     let scored =
@@ -39,7 +39,7 @@ pub(crate) fn thresholds(outcome: &Outcome, decode: &DecodeConfig, neutral: Opti
 }
 
 impl NestedRun {
-    /// `None` of a run that is not nested, or has no thresholds.
+    /// `None` for a run that is not nested, or has no thresholds.
     pub(crate) fn of(
         outcome: &Outcome,
         chosen: Option<Judgement>,
@@ -56,7 +56,7 @@ impl NestedRun {
 }
 
 impl Optimism {
-    /// `None` unless all runs are nested and have the metric.
+    /// The optimism over runs; `None` unless all are nested and have the metric.
     pub fn of<'a>(runs: impl IntoIterator<Item = Option<&'a NestedRun>>, metric: RankBy) -> Option<Self> {
         let values = |run: Option<&NestedRun>| {
             let nested = run?;

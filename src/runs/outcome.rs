@@ -1,4 +1,4 @@
-//! What a run that held clips out came to, read back from its folder.
+//! The results of a finished run with validation clips.
 
 use super::summary::RunSummary;
 use super::validation::ValidationClips;
@@ -7,19 +7,19 @@ use crate::scoring::judge::Judgement;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 
-/// `summary.json`, `validation.npz`, and `scored.npz` of a nested selection.
+/// The contents of `summary.json`, `validation.npz`, and, for a nested selection, `scored.npz`.
 pub struct Outcome {
     pub summary: RunSummary,
-    /// With the thresholds that were searched on these very clips
+    /// With thresholds searched on the same clips
     pub official: Judgement,
-    /// Clips that are scored
+    /// The scored clips
     pub clips: ValidationClips,
-    /// Of a nested selection: the fold that chose the epoch and the thresholds, and its clips
+    /// For a nested selection: the fold that chose epoch and thresholds, and its clips
     pub choice: Option<(u32, ValidationClips)>,
 }
 
 impl Outcome {
-    /// Reads a run that has ended.
+    /// Reads a finished run.
     ///
     /// # Errors
     /// A file that is missing, damaged or of another kind of run.

@@ -12,19 +12,19 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// The release that Cargo.toml names; wgpu does not tell its own.
+/// The release in Cargo.toml; wgpu does not report its own.
 const WGPU_VERSION: &str = "30";
 
-/// `summary.json`.
+/// The contents of `summary.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunSummary {
-    /// What to type to repeat it
+    /// The command that repeats it
     pub command: String,
     pub versions: Versions,
     pub device: DeviceInfo,
     /// "all", {"fold": F}, or {"nested": {"fold": F, "choice": V}}: F is scored, V chose the epoch and the thresholds
     pub selection: FoldChoice,
-    /// n, resolved
+    /// n, resolved to a number
     pub top_n: usize,
     pub seed: u64,
     pub epochs: u32,
@@ -32,7 +32,7 @@ pub struct RunSummary {
     /// Why training ended; `None` in summaries of versions that did not record it
     #[serde(default)]
     pub stopped: Option<Stopped>,
-    /// What set the learning rate of each epoch; `None` in summaries of versions that did not record it
+    /// What determined the learning rate of each epoch; `None` in summaries of versions that did not record it
     #[serde(default)]
     pub lr_schedule: Option<LrSchedule>,
     /// `train.lr_factors`
@@ -41,13 +41,13 @@ pub struct RunSummary {
     /// The epoch whose weights are kept
     pub best_epoch: Option<u32>,
     pub validation_loss: Option<f64>,
-    /// Whether a clip may be given two classes: `decode.blends`, resolved
+    /// Whether a decision may have two classes: `decode.blends`, resolved
     #[serde(default = "yes")]
     pub blends: bool,
     pub thresholds: Option<Thresholds>,
-    /// On the validation rows under the official rule: thresholds searched on those very rows
+    /// On the validation rows under the official rule: thresholds searched on the same rows
     pub presence: Option<f64>,
-    /// This and the mean are `None` where no training label has exactly two positive classes
+    /// This and the mean are `None` if no training label has exactly two positive classes
     pub salience: Option<f64>,
     pub mean: Option<f64>,
     /// On the validation rows: metrics of the largest class, which depend on no threshold
@@ -61,26 +61,26 @@ pub struct RunSummary {
     pub log_loss: Option<f64>,
     #[serde(default)]
     pub ece: Option<f64>,
-    /// Of the weights that are kept, on the validation rows or, with `--all`, on the training rows; `None` without a gate, and
+    /// Gate statistics of the best weights on the validation rows or, with `--all`, the training rows; `None` without a gate, and
     /// in summaries of versions that did not record it
     #[serde(flatten)]
     pub gate: Option<GateState>,
-    /// On the scored fold of a nested selection; everything else above is then of the fold that chose
+    /// On the scored fold of a nested selection; everything else above then refers to the choosing fold
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scored: Option<ScoredFold>,
-    /// Wall time; of a resumed run, since it went on
+    /// Wall time; for a resumed run, since it was resumed
     pub seconds: f64,
 }
 
-/// What sets the learning rate of each epoch.
+/// What determines the learning rate of each epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LrSchedule {
-    /// The validation loss, by `train.plateau`
+    /// `train.plateau`, from the validation loss
     Plateau,
     /// `train.lr_factors`
     Replayed,
-    /// Nothing: no clips validate
+    /// Constant: there are no validation clips
     Constant,
 }
 
@@ -106,21 +106,21 @@ pub enum Stopped {
     MaxSteps,
 }
 
-/// The fold that neither trained nor chose, scored when training was over.
+/// Scores of the untouched fold of a nested selection, computed after training.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ScoredFold {
-    /// By the thresholds that were chosen on the other held-out fold
+    /// By the thresholds of the choosing fold
     pub measures: Measures,
-    /// With thresholds searched on these very clips, for comparison with an ordinary run's
+    /// With thresholds searched on the same clips, to compare with an ordinary run
     pub official: Judgement,
 }
 
-/// Versions that do not tell decoded blends.
+/// Default for summaries of versions that did not record the key: they decoded blends.
 fn yes() -> bool {
     true
 }
 
-/// Of the program and the library that talks to the GPU.
+/// Versions of blendfuse and wgpu.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Versions {
     pub blendfuse: String,
@@ -128,13 +128,13 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Of this program.
+    /// The versions of this program.
     pub fn here() -> Self {
         Self { blendfuse: env!("CARGO_PKG_VERSION").into(), wgpu: WGPU_VERSION.into() }
     }
 }
 
-/// What fits the labels: presence and salience where there are pairs, else accuracy and UAR.
+/// Presence and salience if there are pairs, otherwise accuracy and UAR, as text.
 pub(super) fn figures(
     presence: Option<f64>,
     salience: Option<f64>,
@@ -146,7 +146,7 @@ pub(super) fn figures(
 }
 
 impl RunSummary {
-    /// The scores of its scored fold in a line, else its validation scores; `None` of a run that held no clips out.
+    /// The scores of the scored fold, otherwise the validation scores, as text; `None` without validation clips.
     pub fn figures(&self) -> Option<String> {
         if let Some(ScoredFold { measures, .. }) = &self.scored {
             let salience = self.salience.map(|_| measures.salience);
@@ -158,18 +158,18 @@ impl RunSummary {
     /// Reads a run's `summary.json`.
     ///
     /// # Errors
-    /// It is not there, or cannot be understood.
+    /// A file that is missing, or is no such summary.
     pub fn read(run: &Path) -> Result<Self> {
         read_json(&run.join("summary.json"), "the summary of a run", "give the folder of one that has ended")
     }
 
-    /// Of a nested selection: the scored clips by the thresholds that were chosen on the other fold.
+    /// The scored clips of a nested selection, by the thresholds of the choosing fold.
     pub fn nested(&self) -> Option<Judgement> {
         let score = self.scored.as_ref()?.measures.score();
         Some(Judgement::of(self.thresholds?, score, self.salience.is_some()))
     }
 
-    /// Thresholds searched on the scored clips, and their scores; `None` of a run that held none out.
+    /// Scores with thresholds searched on the scored clips; `None` without validation clips.
     pub fn official(&self) -> Option<Judgement> {
         if let Some(scored) = &self.scored {
             return Some(scored.official);

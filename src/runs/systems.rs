@@ -22,7 +22,7 @@ impl FoldScores {
 }
 
 impl System {
-    /// Of a cross-validation that has ended.
+    /// Reads a finished cross-validation.
     ///
     /// # Errors
     /// Its summary, its configuration or the scores of a run cannot be read.

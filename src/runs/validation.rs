@@ -1,4 +1,4 @@
-//! `validation.npz` and `scored.npz`: what a run predicts for clips that it was not trained on.
+//! `validation.npz` and `scored.npz`: a run's predictions for held-out clips.
 
 use super::summary::RunSummary;
 use crate::data::npz::{NpzReader, NpzWriter};
@@ -8,20 +8,20 @@ use anyhow::{Context as _, Result, bail, ensure};
 use ndarray::Array2;
 use std::path::{Path, PathBuf};
 
-/// The file of the scored fold of a nested selection.
+/// File name of the scored fold of a nested selection.
 const SCORED: &str = "scored.npz";
 
-/// `validation.npz` or `scored.npz`: clips that were not trained on.
+/// The contents of `validation.npz` or `scored.npz`.
 pub struct ValidationClips {
     /// N
     pub names: Vec<String>,
-    /// N actors or speakers, empty where a clip has none; `None` where none is told, as by older versions
+    /// N groups (actors, speakers), empty for clips without one; `None` if no clip has one, and in files of older versions
     pub groups: Option<Vec<String>>,
     /// (N, C), rows summing to 1
     pub scores: Array2<f32>,
     /// (N, K), weight of every encoder
     pub w: Array2<f32>,
-    /// (N, K), the gate's weights before selection; `None` of a run of an older version
+    /// (N, K), gate weights before selection; `None` in files of older versions
     pub a: Option<Array2<f32>>,
     /// (N, C), soft
     pub targets: Array2<f32>,
@@ -30,16 +30,16 @@ pub struct ValidationClips {
 }
 
 impl ValidationClips {
-    /// The file of the clips that score a run: of a nested selection not those that chose its epoch.
+    /// Path of the scored clips; for a nested selection, not those that chose the epoch.
     pub fn file(run: &Path) -> PathBuf {
         let nested = RunSummary::read(run).is_ok_and(|summary| summary.selection.is_nested());
         run.join(if nested { SCORED } else { "validation.npz" })
     }
 
-    /// The clips that score a run.
+    /// Reads the scored clips of a run.
     ///
     /// # Errors
-    /// A file that is missing or damaged, or written by a version that kept no targets.
+    /// A file that is missing or damaged, or written by a version that recorded no targets.
     pub fn read(run: &Path) -> Result<Self> {
         Self::read_file(&Self::file(run))
     }
@@ -78,7 +78,7 @@ impl ValidationClips {
         Ok(Self { names, groups, scores, w, a, targets, truths })
     }
 
-    /// Writes those that chose the epoch, or with `scored` those of the untouched fold of a nested selection.
+    /// Writes the validation clips, or with `scored` those of the untouched fold of a nested selection.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -1,16 +1,16 @@
-//! Which rows each step of an epoch sees. Depends on the seed and the epoch alone, so a resumed run goes on alike.
+//! The rows of each step of an epoch. They depend on seed and epoch only, so a resumed run sees the same ones.
 
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
-/// Rows to draw from, and how.
+/// The rows of a run, and how they are drawn.
 pub struct Batches {
     /// Labelled rows in metadata order
     pub sources: Vec<u32>,
-    /// Unlabelled rows; as many as labelled ones join each step where there are any
+    /// Unlabelled rows for adaptation; if there are any, each step takes as many as labelled ones
     pub target_rows: Vec<u32>,
-    /// Labelled rows of a step
+    /// Labelled rows per step
     pub size: usize,
     pub shuffle: bool,
     pub seed: u64,
@@ -18,9 +18,9 @@ pub struct Batches {
 
 /// One epoch's rows.
 pub struct Order {
-    /// Step after step: its labelled rows, then its target rows
+    /// For each step its labelled rows, then its target rows
     pub rows: Vec<u32>,
-    /// Labelled rows of each step
+    /// Number of labelled rows of each step
     pub steps: Vec<usize>,
 }
 
@@ -58,7 +58,7 @@ impl Batches {
 }
 
 impl Order {
-    /// Where step `index`'s rows begin, with `per_source` rows for each labelled one.
+    /// Offset of the rows of step `index`, with `per_source` rows for each labelled one.
     pub fn first(&self, index: usize, per_source: usize) -> usize {
         self.steps[..index].iter().sum::<usize>() * per_source
     }

@@ -1,4 +1,4 @@
-//! A model on all training clips, by what a cross-validation found.
+//! The final model of a cross-validation, trained on all clips.
 
 use crate::config::{Config, ReversalSchedule, TemperatureMode};
 use crate::data::{DataInfo, Pool};
@@ -7,10 +7,10 @@ use crate::runs::CvSummary;
 use anyhow::{Result, ensure};
 use std::path::Path;
 
-/// The configuration of a model on all training clips, as the cross-validation in `dir` found it.
+/// The configuration of the final model of the cross-validation in `dir`, with the overrides `set`.
 ///
 /// # Errors
-/// It has not ended, or its files or `set` cannot be read.
+/// A cross-validation that is unfinished, or whose files cannot be read; an invalid override.
 pub fn config_of_final(dir: &Path, set: &[String]) -> Result<Config> {
     let found = CvSummary::read(dir)?;
     // Half an epoch more or less is within the noise; none at all would leave the initial weights.
@@ -30,7 +30,7 @@ pub fn config_of_final(dir: &Path, set: &[String]) -> Result<Config> {
     Config::load_recorded(&path, &[&values, set].concat())
 }
 
-/// They run over `train.max_epochs`, which are fewer here than in the cross-validation.
+/// Warns of schedules over `train.max_epochs`, which is smaller than in the cross-validation.
 pub fn warn_of_schedules(config: &Config, ui: Ui) {
     let annealed = config.model.temperature.mode == TemperatureMode::Anneal;
     let ramped = config.adaptation.enabled && config.adaptation.schedule == ReversalSchedule::Dann;
@@ -42,7 +42,7 @@ pub fn warn_of_schedules(config: &Config, ui: Ui) {
     }
 }
 
-/// Epochs, thresholds and learning rates that were found on other labels say nothing about the pool's.
+/// Checks that epochs, thresholds and learning rates were found on the same clips, folds and labels.
 pub(super) fn check_found_on(dir: &Path, data: &Path, pool: &Pool) -> Result<()> {
     let (found, now) = (CvSummary::read(dir)?.data, DataInfo::of(data, pool));
     let (cv, data) = (dir.display(), data.display());

@@ -1,4 +1,4 @@
-//! The end of a run: its best weights, scored on the held-out clips, and what the folder keeps.
+//! The end of a run: scores the best weights on the held-out clips and writes the results.
 
 use super::Trainer;
 use crate::config::Threshold;
@@ -33,7 +33,7 @@ impl Trainer {
         Ok(summary)
     }
 
-    /// Scores the fold that a nested selection left untouched, by the weights that are loaded.
+    /// Scores the untouched fold of a nested selection with the loaded weights.
     fn score(&mut self, folder: &mut RunFolder, thresholds: Thresholds) -> Result<Option<ScoredFold>> {
         let Some(scored) = &self.scored else { return Ok(None) };
         let output = self.network.infer(&scored.rows)?;

@@ -1,4 +1,4 @@
-//! A run under way on a terminal: a bar of the epoch's steps and, below it, how the last epoch went, redrawn in place.
+//! Live view of a run on a terminal: a progress bar of the epoch's steps and the results of the last epoch, redrawn in place.
 
 use super::Trainer;
 use super::state::Best;
@@ -10,28 +10,28 @@ use indicatif::{FormattedDuration, ProgressBar};
 use ndarray::{ArrayView2, Axis};
 use std::time::{Duration, Instant};
 
-/// Encoders that are named.
+/// Number of encoders listed.
 const NAMED: usize = 5;
 
-/// What is on the terminal.
+/// The view on the terminal.
 pub(super) struct Live {
     bar: ProgressBar,
     begun: Instant,
-    /// Steps that were done when it began
+    /// Steps done before it began
     first_step: u64,
-    /// Steps of the whole run at most
+    /// Maximum number of steps of the whole run
     most: u64,
     text: String,
 }
 
-/// What there is to tell of an epoch.
+/// The results of an epoch to show.
 struct View<'a> {
     log: &'a EpochLog,
     best: Option<Best>,
-    /// Epochs without a better one after which training ends
+    /// `train.patience`
     patience: u32,
     max_epochs: u32,
-    /// The encoders selected most; none where nothing was validated or nothing selects
+    /// The encoders selected most often; empty without validation or without a gate
     selected: Vec<Selected>,
 }
 
@@ -46,7 +46,7 @@ struct Selected {
 }
 
 impl Trainer {
-    /// From now on shows the run in place, where stderr is a terminal; for a run that has the terminal to itself.
+    /// Turns on the live view if stderr is a terminal; for a single run only.
     pub fn show_live(&mut self) {
         let train = &self.config.train;
         let per_epoch = self.batches.epoch(0).steps.len() as u64;
@@ -55,7 +55,7 @@ impl Trainer {
         self.live = Live::new(self.ui, self.state.step, per_epoch, most);
     }
 
-    /// Says how an epoch went: in place, or by a line.
+    /// Reports an epoch: in the live view, or as a line.
     pub(super) fn tell(&mut self, log: &EpochLog, judged: Option<&Judged>) {
         let Some(live) = &mut self.live else { return self.ui.say(log.line()) };
         self.ui.detail(log.line());
@@ -74,7 +74,7 @@ impl Trainer {
 }
 
 impl Live {
-    /// `None` where `ui` is not live.
+    /// `None` if `ui` is not live.
     fn new(ui: Ui, first_step: u64, per_epoch: u64, most: u64) -> Option<Self> {
         if !ui.is_live() {
             return None;
@@ -83,7 +83,7 @@ impl Live {
         Some(Self { bar, begun: Instant::now(), first_step, most, text: String::new() })
     }
 
-    /// The bar, set to an epoch (from 1) of which some steps may be done.
+    /// The bar, set to an epoch (from 1) and its steps done.
     pub fn epoch(&self, epoch: u32, done: usize) -> ProgressBar {
         self.bar.set_position(done as u64);
         self.bar.set_prefix(format!("epoch {epoch}"));
@@ -96,7 +96,7 @@ impl Live {
         self.text = text;
     }
 
-    /// Leaves the last epoch on the terminal, as lines like any other.
+    /// Ends the view and prints the last epoch as ordinary lines.
     pub fn finish(self, ui: Ui) {
         self.bar.finish_and_clear();
         if !self.text.is_empty() {
@@ -128,7 +128,7 @@ fn most_selected(w: ArrayView2<f32>, names: &[&str]) -> Vec<Selected> {
 }
 
 impl View<'_> {
-    /// A line per matter, its name at the left.
+    /// One line per topic, its name on the left.
     fn text(&self) -> String {
         let log = self.log;
         let mut lines = Vec::new();

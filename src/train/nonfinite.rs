@@ -16,8 +16,8 @@ use crate::runs::RunFolder;
 use anyhow::{Result, bail};
 
 impl Trainer {
-    /// Writes the last good weights and reports at which step and in which tensor it began. `step`: the first whose
-    /// loss is not finite, from 0; `None` where what the last step left is not.
+    /// Saves the last good weights and returns an error with the step and the tensor of the first non-finite value. `step`: the
+    /// first step with a non-finite loss, from 0; `None` if the values after the last step are non-finite.
     pub(super) fn stop_non_finite(&mut self, folder: &mut RunFolder, step: Option<u64>) -> Result<()> {
         // The run ends here: a requested stop changes nothing.
         self.stop = Stop::never();
@@ -70,9 +70,9 @@ impl Trainer {
         write_state(folder, &self.header, &mut state, &good.into_iter().chain(moments).collect(), Some(&best))
     }
 
-    /// Back to the last saved state, or to the start.
+    /// Restores the last saved state, or the initial one.
     fn rewind(&mut self, folder: &RunFolder) -> Result<()> {
-        // What the bad steps left must not be mistaken for what a replayed one computes.
+        // Non-finite values of earlier steps must not be attributed to a replayed one.
         let engine = &self.network.model.engine;
         for call in self.steps.values().flatten() {
             for (slot, buffer) in call.kernel.slots.iter().zip(&call.buffers) {
@@ -91,7 +91,7 @@ impl Trainer {
         self.set_initial_weights()
     }
 
-    /// Replays steps until `target` would be next.
+    /// Replays steps until `target` is the next one.
     fn replay_to(&mut self, target: u64) -> Result<()> {
         while self.state.step < target {
             let order = self.batches.epoch(self.state.epoch);
@@ -106,7 +106,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Runs the next step kernel by kernel; the first tensor with a value that is not finite.
+    /// Runs the next step kernel by kernel; returns the first tensor with a non-finite value.
     fn first_in_step(&mut self) -> Result<Option<String>> {
         let mut index = self.step_in_epoch();
         let mut order = self.batches.epoch(self.state.epoch);
@@ -129,7 +129,7 @@ impl Trainer {
         Ok(None)
     }
 
-    /// Runs the validation rows kernel by kernel; the first tensor with a value that is not finite.
+    /// Runs the validation rows kernel by kernel; returns the first tensor with a non-finite value.
     fn first_in_inference(&mut self) -> Result<Option<String>> {
         let rows = self.validation.rows.clone();
         self.network.trace(&rows, first_output)
@@ -144,7 +144,7 @@ impl Trainer {
         }
     }
 
-    /// What follows an epoch's last step, without keeping its results: validation sets the learning rate.
+    /// Ends a replayed epoch: validation sets the next learning rate; its results are dropped.
     fn close_epoch(&mut self) -> Result<()> {
         let judged = self.validate()?;
         self.advance(judged.as_ref());

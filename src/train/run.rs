@@ -1,4 +1,4 @@
-//! One model from a pool's folder into a run folder.
+//! Trains one model from a pool into a run folder.
 
 use super::Trainer;
 use super::final_model::check_found_on;
@@ -13,11 +13,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a run is made from and where it goes.
+/// Inputs and output folder of a run.
 pub struct Options<'a> {
     pub data: &'a Path,
     pub out: &'a Path,
-    /// `None`: the first fold there is, or that of the resumed run
+    /// `None`: the first fold of the pool, or that of the resumed run
     pub selection: Option<FoldChoice>,
     pub init: Option<&'a Path>,
     /// The cross-validation that the configuration comes from
@@ -33,7 +33,7 @@ pub fn train(engine: &Arc<Engine>, config: &Config, options: &Options, ui: Ui) -
     let init = options.init.map(|path| Checkpoint::read(&model_file(path)?)).transpose()?;
     let resumed = if options.resume { Some(RunFolder::open(options.out)?) } else { None };
     let last = resumed.as_ref().map(RunFolder::last).transpose()?.flatten();
-    // Test clips are only of use to adaptation.
+    // Only adaptation uses test clips.
     let split = if config.adaptation.enabled { None } else { Some(Split::Train) };
     let config = Config { data: config.data.resolved(options.data)?, ..config.clone() };
     let pool = Pool::load(options.data, &config.data.options(split, options.reading), ui)?;

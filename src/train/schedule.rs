@@ -1,4 +1,4 @@
-//! When to lower the learning rate, and when to stop: both watch the validation loss.
+//! Learning rate schedule and early stopping, both from the validation loss.
 
 use crate::config;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ impl Plateau {
         Self { lr, best: None, bad_epochs: 0 }
     }
 
-    /// Takes note of an epoch's loss; lowers `lr` after more than `patience` epochs without improvement.
+    /// Records an epoch's loss; lowers `lr` after more than `patience` epochs without improvement.
     pub fn step(&mut self, loss: f64, config: &config::PlateauConfig) {
         if self.best.is_none_or(|best| loss < best * (1.0 - config.threshold)) {
             self.best = Some(loss);
@@ -35,7 +35,7 @@ impl Plateau {
     }
 }
 
-/// Keeps the best epoch, and ends training after `patience` epochs that did not beat it by `min_delta`.
+/// Early stopping: ends training after `patience` epochs without an improvement of at least `min_delta`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EarlyStop {
     best: Option<f64>,
@@ -43,7 +43,7 @@ pub struct EarlyStop {
 }
 
 impl EarlyStop {
-    /// Takes note of an epoch's loss; true where it is the best so far.
+    /// Records an epoch's loss; true if it is the best so far.
     pub fn step(&mut self, loss: f64, min_delta: f64) -> bool {
         let better = self.best.is_none_or(|best| loss < best - min_delta);
         if better {

@@ -1,4 +1,4 @@
-//! A pool for several runs on one engine: read once, standardised for each, and on the device once.
+//! A pool shared by several runs on one engine: read once, copied to the device once, standardised per run.
 
 use crate::config::{Config, Standardize};
 use crate::data::standardize::align_test;
@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 use ndarray::Array2;
 use std::sync::{Arc, Mutex};
 
-/// What runs share; a run takes its network from it.
+/// A pool from which runs take their networks.
 pub struct SharedPool {
     pub classes: Vec<String>,
     pub neutral: Option<usize>,
@@ -24,11 +24,11 @@ pub struct SharedPool {
     state: Mutex<State>,
 }
 
-/// The clips of one selection.
+/// The clips of one fold choice.
 #[derive(Clone)]
 pub struct Rows {
     pub parts: Parts,
-    /// Of the training rows
+    /// Standardisation of the training rows
     pub scaler: Scaler,
 }
 
@@ -48,18 +48,18 @@ fn check_encoders(pool: &Pool, train: &[usize], selection: FoldChoice) -> Result
 }
 
 struct State {
-    /// Until they are on the device; with f16 there, until the last run has taken its own
+    /// Kept until they are on the device; with f16, until the last run has its own copy
     features: Vec<Encoder>,
     placed: Option<Placed>,
-    /// Networks to come
+    /// Networks still to be made
     runs: usize,
 }
 
 impl SharedPool {
-    /// For `runs` runs over each of the given selections.
+    /// Prepares a pool for `runs` runs over each of the given fold choices.
     ///
     /// # Errors
-    /// A fold that is not there, or too few clips to train on.
+    /// A fold that does not exist, or too few clips to train on.
     pub fn new(pool: Pool, selections: &[FoldChoice], runs: usize) -> Result<Self> {
         let rows = |&selection: &FoldChoice| {
             let parts = selection.parts(&pool)?;
@@ -80,7 +80,7 @@ impl SharedPool {
         Ok(Self { classes, neutral, clips, encoders, present, selected, state })
     }
 
-    /// The clips of a selection that it was made for.
+    /// The clips of one of the fold choices that the pool was prepared for.
     pub fn rows(&self, selection: FoldChoice) -> &Rows {
         let found = self.selected.iter().find(|(made_for, _)| *made_for == selection);
         &found.unwrap_or_else(|| panic!("the pool was not prepared for {selection}")).1
@@ -91,8 +91,7 @@ impl SharedPool {
         (0..self.clips.len()).filter(|&row| self.clips[row].split == split).collect()
     }
 
-    /// Fingerprint of the clips of a selection, in their order, with the encoders that they lack, and of those that
-    /// adaptation takes.
+    /// Fingerprint of a fold choice's clips and those of adaptation, in order, with the encoders that each lacks.
     pub fn fingerprint(&self, selection: FoldChoice, config: &Config) -> u64 {
         let Parts { train, validation, scored } = &self.rows(selection).parts;
         let target_rows = if config.adaptation.enabled { self.indices(Split::Test) } else { Vec::new() };
@@ -104,7 +103,7 @@ impl SharedPool {
         fnv1a(used.flat_map(|&row| self.clips[row].name.bytes().chain([0]).chain(lacking(row))))
     }
 
-    /// Fingerprint of the classes, and of the targets of a selection's clips, in their order.
+    /// Fingerprint of the classes and of the labels of a fold choice's clips, in order.
     pub fn label_fingerprint(&self, selection: FoldChoice) -> u64 {
         let Parts { train, validation, scored } = &self.rows(selection).parts;
         let classes = self.classes.iter().flat_map(|class| class.bytes().chain([0]));
@@ -113,10 +112,10 @@ impl SharedPool {
         fnv1a(classes.chain(targets.flat_map(|share| share.to_le_bytes())))
     }
 
-    /// Sizes of a network for it.
+    /// Sizes of a network for the pool.
     ///
     /// # Errors
-    /// Settings that the pool cannot meet.
+    /// Settings that do not fit the pool.
     pub fn dims(&self, config: &Config) -> Result<Dims> {
         ensure!(
             !config.adaptation.enabled || !self.indices(Split::Test).is_empty(),
@@ -133,13 +132,13 @@ impl SharedPool {
         Ok(Dims { masked: self.present.is_some(), ..Dims::new(config, &widths, self.classes.len())? })
     }
 
-    /// Rows of a batch at most; alike for all folds, so that they can share streamed features.
+    /// Maximum rows per batch; equal for all folds, so that they can share streamed features.
     pub fn capacity(&self, config: &Config) -> usize {
         let labelled = config.train.batch.min(self.indices(Split::Train).len());
         if config.adaptation.enabled { 2 * labelled } else { labelled }
     }
 
-    /// A network for one run, in batches of at most `capacity` rows. The first one takes the features to the device.
+    /// A network for one run, in batches of at most `capacity` rows. The first call copies the features to the device.
     ///
     /// # Errors
     /// As [`Network::new`].

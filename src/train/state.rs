@@ -14,7 +14,7 @@ pub(super) struct State {
     pub selection: FoldChoice,
     /// Fingerprint of the clips it trains and validates on, in their order
     pub clips: u64,
-    /// Fingerprint of their classes and targets; older versions wrote none
+    /// Fingerprint of their classes and labels; `None` in files of older versions
     #[serde(default)]
     pub labels: Option<u64>,
     /// Epochs done
@@ -70,7 +70,7 @@ impl State {
     }
 }
 
-/// The epoch whose weights are kept.
+/// The best epoch, whose weights `model.safetensors` holds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     /// From 1

@@ -1,4 +1,4 @@
-//! The steps of an epoch: their rows, their values, their submission.
+//! The steps of an epoch: their rows, parameters and submission.
 
 use super::Trainer;
 use super::batches::Order;
@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use std::ops::Range;
 
 impl Trainer {
-    /// Of an epoch's `steps`, how many `train.max_steps` still allows.
+    /// The number of an epoch's `steps` that `train.max_steps` still allows.
     pub(super) fn steps_left(&self, steps: usize) -> usize {
         match self.config.train.max_steps {
             0 => steps,
@@ -39,7 +39,7 @@ impl Trainer {
         Ok(first..done)
     }
 
-    /// Of the epoch under way: that of the live view, or one that is there until its steps are done.
+    /// The progress bar of the current epoch: that of the live view, or one until its steps are done.
     fn steps_bar(&self, range: &Range<usize>) -> ProgressBar {
         let epoch = self.state.epoch + 1;
         match &self.live {
@@ -48,7 +48,7 @@ impl Trainer {
         }
     }
 
-    /// Records the step's calls if they are not yet, brings its rows to the device, and gives its values.
+    /// Records the step's calls on first use, copies its rows to the device, and returns its parameters.
     pub(super) fn prepare(&mut self, order: &Order, index: usize) -> Result<Step> {
         let sources = order.steps[index];
         let target_rows = if self.batches.target_rows.is_empty() { 0 } else { sources };
@@ -77,7 +77,7 @@ impl Trainer {
         .with_update(self.state.step, self.lr()))
     }
 
-    /// Learning rate of the epoch under way.
+    /// Learning rate of the current epoch.
     pub(super) fn lr(&self) -> f64 {
         let train = &self.config.train;
         let factor = train.lr_factors.get(self.state.epoch as usize).or(train.lr_factors.last());
@@ -95,7 +95,7 @@ impl Trainer {
     }
 }
 
-/// Means of the losses over an epoch's steps, weighted by their rows.
+/// Mean losses over an epoch's steps, weighted by their rows.
 pub(super) fn mean_losses(losses: &[[f32; 4]], rows: &[usize]) -> [f64; 4] {
     let total: f64 = rows.iter().zip(losses).map(|(&rows, _)| rows as f64).sum();
     std::array::from_fn(|i| {

@@ -1,4 +1,4 @@
-//! What a run that has ended says of itself.
+//! The summary of a finished run.
 
 use super::Trainer;
 use super::state::Best;
@@ -9,7 +9,7 @@ use crate::runs::{LrSchedule, RunSummary, Versions};
 use crate::scoring::metrics::Score;
 
 impl RunSummary {
-    /// `judged`: the weights that are kept on the validation rows, or on the training rows where no clips were held out.
+    /// `judged`: the best weights on the validation rows, or on the training rows if no clips were held out.
     pub(super) fn new(trainer: &Trainer, judged: &Judged, seconds: f64) -> Self {
         let gate = judged.gate;
         let judged = trainer.validation.held_out.then_some(judged);

@@ -1,4 +1,4 @@
-//! τ over a run: set for each epoch where it is annealed, read for the log.
+//! The gate temperature τ: set for each epoch if it is annealed, read for the log.
 
 use super::Trainer;
 use crate::config::TemperatureMode;

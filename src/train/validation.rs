@@ -1,4 +1,4 @@
-//! How good an epoch is: loss and metrics on the rows that were held out.
+//! Validation: loss and metrics on the held-out rows.
 
 use super::shared::SharedPool;
 use crate::config::{Config, PresenceLoss};
@@ -14,15 +14,15 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 
 /// The rows that judge an epoch.
 pub(super) struct Validation {
-    /// Not trained on; otherwise they are the training rows, and judge no epoch
+    /// False if no clips are held out; the rows are then the training rows, and do not choose the epoch
     pub held_out: bool,
     pub rows: Vec<usize>,
     pub names: Vec<String>,
-    /// N actors or speakers, empty where a clip has none; `None` where none of them has one
+    /// N groups (actors, speakers), empty for clips without one; `None` if no clip has one
     pub groups: Option<Vec<String>>,
     pub targets: Array2<f32>,
     pub truths: Vec<Truth>,
-    /// A training label has exactly two positive classes, so that there is salience to score
+    /// Whether a training label has exactly two positive classes, so that salience can be scored
     pub pairs: bool,
     pub neutral: Option<usize>,
 }
@@ -61,7 +61,7 @@ impl Validation {
     }
 
     /// Loss as in training (mean over rows, in f64), and the two metrics under the official rule: thresholds searched
-    /// on these very rows.
+    /// on the same rows.
     pub fn judge(&self, output: Output, config: &Config) -> Judged {
         let loss = mean_loss(&output, self.targets.view(), config);
         let scores = decode::scores(output.presence.view(), output.salience.view(), &config.decode);
@@ -75,7 +75,7 @@ impl Validation {
 }
 
 impl Validation {
-    /// What the run folder keeps of them.
+    /// The contents of the run folder's `validation.npz` or `scored.npz`.
     pub fn clips(&self, judged: &Judged) -> ValidationClips {
         ValidationClips {
             names: self.names.clone(),
@@ -88,7 +88,7 @@ impl Validation {
         }
     }
 
-    /// Every metric of judged scores, decided by other thresholds than their own.
+    /// Every metric, with other thresholds than the searched ones.
     pub fn measures(&self, judged: &Judged, thresholds: Thresholds, config: &Config) -> Measures {
         let (scored, targets) = (judged.scores.view(), self.targets.view());
         judge::measures(scored, targets, &self.truths, thresholds, &config.decode, self.neutral)
