@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 /// One encoder's files, not yet opened.
 #[derive(Clone, Debug)]
 pub struct Source {
+    /// Name of the encoder
     pub name: String,
+    /// Modality of the encoder
     pub modality: Modality,
     /// Of `features/`, `features/train/` and `features/test/`, those that have a file of this encoder.
     pub files: Vec<PathBuf>,

@@ -16,16 +16,22 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// `summary.json` of a cross-validation
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CvSummary {
     /// "cv"
     pub kind: String,
     /// The command that repeats it
     pub command: String,
+    /// Versions that wrote it
     pub versions: Versions,
+    /// Device of all runs
     pub device: DeviceInfo,
+    /// Pool
     pub data: DataInfo,
+    /// Folds that were validated on, ascending
     pub folds: Vec<u32>,
+    /// Seeds, in the order of the runs
     pub seeds: Vec<u64>,
     /// Seed by seed, fold by fold
     pub runs: Vec<CvRun>,
@@ -62,6 +68,7 @@ pub struct CvSummary {
 /// The metric that leads for the labels, and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leading {
+    /// Metric
     pub metric: RankBy,
     /// The honest value if there is one
     #[serde(flatten)]
@@ -71,14 +78,21 @@ pub struct Leading {
 /// One fold with one seed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CvRun {
+    /// Seed
     pub seed: u64,
+    /// Fold that is scored
     pub fold: u32,
     /// Its run folder, relative to that of the cross-validation
     pub folder: String,
+    /// Epochs trained
     pub epochs: u32,
+    /// Epoch whose weights are kept, from 1
     pub best_epoch: u32,
+    /// Mean loss per clip of the fold that chose the epoch
     pub validation_loss: f64,
+    /// Thresholds searched on the scored clips, and their scores
     pub official: Judgement,
+    /// Thresholds from other folds, and their scores; `None` with a single fold
     pub honest: Option<Judgement>,
     /// Every metric, by the official thresholds; `None` in summaries of older versions
     #[serde(default)]
@@ -86,6 +100,7 @@ pub struct CvRun {
     /// For a nested cross-validation; `honest` then has the thresholds of the choosing fold
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nested: Option<NestedRun>,
+    /// Wall time in seconds
     pub seconds: f64,
 }
 

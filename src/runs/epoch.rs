@@ -11,10 +11,15 @@ pub struct EpochLog {
     pub epoch: u32,
     /// Steps done in total
     pub steps: u64,
+    /// Training loss, mean per row
     pub loss: f64,
+    /// Training loss of the presence head, unweighted
     pub presence_loss: f64,
+    /// Training loss of the salience head, unweighted
     pub salience_loss: f64,
+    /// Training loss of the domain head, unweighted; `None` without adaptation
     pub domain_loss: Option<f64>,
+    /// Loss on the validation rows; `None` without validation
     pub validation_loss: Option<f64>,
     /// ACC_presence and ACC_salience on the validation rows, thresholds searched on them
     pub presence: Option<f64>,
@@ -23,15 +28,21 @@ pub struct EpochLog {
     /// Of the largest class
     #[serde(default)]
     pub accuracy: Option<f64>,
+    /// Unweighted average recall of the largest class
     #[serde(default)]
     pub uar: Option<f64>,
+    /// Learning rate
     pub lr: f64,
+    /// τ at the end of the epoch
     pub temperature: f32,
     /// On the validation rows; `None` without a gate or validation, and in logs of versions that did not record it
     #[serde(flatten)]
     pub gate: Option<GateState>,
+    /// True where its weights are kept so far
     pub best: bool,
+    /// Wall time in seconds
     pub seconds: f64,
+    /// Training rows per second
     pub rows_per_second: f64,
 }
 

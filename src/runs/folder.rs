@@ -29,6 +29,7 @@ const CLAIM: &str = ".training";
 
 /// A folder that one run writes, claimed by this process.
 pub struct RunFolder {
+    /// Path of the folder
     pub path: PathBuf,
     claim: Claim,
     /// When this process last saved the state

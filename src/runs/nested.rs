@@ -23,8 +23,11 @@ pub struct NestedRun {
 /// Score on the fold that chose epoch and thresholds, minus score on the untouched fold: mean and deviation over runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Optimism {
+    /// Metric
     pub metric: RankBy,
+    /// Score on the fold that chose
     pub on_choice: Spread,
+    /// Score on the untouched fold
     pub on_scored: Spread,
     /// `on_choice` − `on_scored`, run by run
     pub difference: Spread,

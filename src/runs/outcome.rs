@@ -9,6 +9,7 @@ use std::path::Path;
 
 /// The contents of `summary.json`, `validation.npz`, and, for a nested selection, `scored.npz`.
 pub struct Outcome {
+    /// `summary.json`
     pub summary: RunSummary,
     /// With thresholds searched on the same clips
     pub official: Judgement,

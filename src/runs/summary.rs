@@ -20,14 +20,19 @@ const WGPU_VERSION: &str = "30";
 pub struct RunSummary {
     /// The command that repeats it
     pub command: String,
+    /// Versions that wrote it
     pub versions: Versions,
+    /// Device that trained
     pub device: DeviceInfo,
     /// "all", {"fold": F}, or {"nested": {"fold": F, "choice": V}}: F is scored, V chose the epoch and the thresholds
     pub selection: FoldChoice,
     /// n, resolved to a number
     pub top_n: usize,
+    /// `train.seed`
     pub seed: u64,
+    /// Epochs trained
     pub epochs: u32,
+    /// Steps trained
     pub steps: u64,
     /// Why training ended; `None` in summaries of versions that did not record it
     #[serde(default)]
@@ -40,25 +45,32 @@ pub struct RunSummary {
     pub lr_factors: Vec<f64>,
     /// The epoch whose weights are kept
     pub best_epoch: Option<u32>,
+    /// Loss of the kept weights on the validation rows
     pub validation_loss: Option<f64>,
     /// Whether a decision may have two classes: `decode.blends`, resolved
     #[serde(default = "yes")]
     pub blends: bool,
+    /// Thresholds that the model decides with
     pub thresholds: Option<Thresholds>,
     /// On the validation rows under the official rule: thresholds searched on the same rows
     pub presence: Option<f64>,
     /// This and the mean are `None` if no training label has exactly two positive classes
     pub salience: Option<f64>,
+    /// Mean of presence and salience
     pub mean: Option<f64>,
     /// On the validation rows: metrics of the largest class, which depend on no threshold
     #[serde(default)]
     pub accuracy: Option<f64>,
+    /// Unweighted average recall
     #[serde(default)]
     pub uar: Option<f64>,
+    /// Mean F1 over classes
     #[serde(default)]
     pub macro_f1: Option<f64>,
+    /// Mean negative log of the score of the label, in nats
     #[serde(default)]
     pub log_loss: Option<f64>,
+    /// Expected calibration error of the largest score
     #[serde(default)]
     pub ece: Option<f64>,
     /// Gate statistics of the best weights on the validation rows or, with `--all`, the training rows; `None` without a gate, and
@@ -85,6 +97,7 @@ pub enum LrSchedule {
 }
 
 impl LrSchedule {
+    /// Returns what sets the learning rate of a run with these settings.
     pub fn of(train: &config::TrainConfig, selection: FoldChoice) -> Self {
         match selection {
             _ if !train.lr_factors.is_empty() => Self::Replayed,
@@ -123,7 +136,9 @@ fn yes() -> bool {
 /// Versions of blendfuse and wgpu.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Versions {
+    /// Version of this program
     pub blendfuse: String,
+    /// Major version of wgpu
     pub wgpu: String,
 }
 

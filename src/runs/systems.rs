@@ -8,6 +8,7 @@ use anyhow::Result;
 use std::path::Path;
 
 impl FoldScores {
+    /// Returns the scores of one fold by a model of one seed.
     pub fn of(seed: u64, fold: u32, clips: &ValidationClips) -> Self {
         Self {
             seed,

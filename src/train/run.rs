@@ -15,16 +15,21 @@ use std::sync::Arc;
 
 /// Inputs and output folder of a run.
 pub struct Options<'a> {
+    /// Folder of the pool
     pub data: &'a Path,
+    /// Run folder
     pub out: &'a Path,
     /// `None`: the first fold of the pool, or that of the resumed run
     pub selection: Option<FoldChoice>,
+    /// Checkpoint or run folder with the initial weights
     pub init: Option<&'a Path>,
     /// The cross-validation that the configuration comes from
     pub epochs_from: Option<&'a Path>,
+    /// Resume the run in `out`
     pub resume: bool,
     /// Asked before each step
     pub stop: Stop,
+    /// Labels and policy for missing rows
     pub reading: &'a Reading,
 }
 

@@ -14,9 +14,13 @@ use std::sync::{Arc, Mutex};
 
 /// A pool from which runs take their networks.
 pub struct SharedPool {
+    /// C class names
     pub classes: Vec<String>,
+    /// Index of the class that never blends
     pub neutral: Option<usize>,
+    /// N clips
     pub clips: Vec<Clip>,
+    /// K encoders
     pub encoders: Vec<EncoderInfo>,
     /// (N, K), as [`Pool::present`]
     pub present: Option<Array2<bool>>,
@@ -27,6 +31,7 @@ pub struct SharedPool {
 /// The clips of one fold choice.
 #[derive(Clone)]
 pub struct Rows {
+    /// Rows by their part in the run
     pub parts: Parts,
     /// Standardisation of the training rows
     pub scaler: Scaler,
