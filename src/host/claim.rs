@@ -5,6 +5,7 @@
 //! folder beside the file is the claim: it appears complete by a rename, which succeeds for one process only, and the claim of
 //! a process of this machine that has ended is taken over.
 
+use super::files::{folder_of, remove_stale};
 use super::system::{Process, hostname, pid_space, process};
 use super::ui::note;
 use anyhow::{Context as _, Result, bail};
@@ -61,7 +62,7 @@ impl Claim {
         if !by_folder && let Err(holder) = claim.lock()? {
             return Ok(Err(holder));
         }
-        let folder = folder_of(path);
+        let folder = claim_folder(path);
         if claim.lock.is_none() {
             // Processes elsewhere may have locks.
             if let Some(owner) = Owner::read(path).filter(|owner| *owner != claim.owner && !owner.has_ended()) {
@@ -94,7 +95,7 @@ impl Claim {
 
     /// The process that holds a claim; changes nothing.
     pub fn holder(path: &Path) -> Option<Holder> {
-        let folder = folder_of(path);
+        let folder = claim_folder(path);
         let owner = Owner::read(&folder.join(OWNER)).filter(|owner| !owner.has_ended());
         if owner.is_some() {
             return Some(Holder { owner, left: Some(folder) });
@@ -148,6 +149,9 @@ impl Claim {
     fn make_folder(&self, folder: &Path) -> Result<Result<(), Holder>> {
         let cannot = || format!("{}: cannot be created, so its folder cannot be claimed", folder.display());
         let own = with_suffix(folder, &format!(".{}.{}.partial", self.owner.host, self.owner.pid));
+        if let Some(name) = folder.file_name() {
+            remove_stale(folder_of(folder), name);
+        }
         fs::create_dir_all(&own).with_context(cannot)?;
         let made = fs::write(own.join(OWNER), self.owner.json()).and_then(|()| fs::rename(&own, folder));
         let Err(error) = made else { return Ok(Ok(())) };
@@ -256,7 +260,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+fn claim_folder(path: &Path) -> PathBuf {
     with_suffix(path, ".d")
 }
 

@@ -125,7 +125,8 @@ pub const PARTIAL: &str = ".partial";
 /// Deletes the temporary files of killed processes in a folder, which this process must have claimed.
 pub fn remove_partials(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if is_partial(&entry.file_name()) {
+        // Another process may be about to claim the folder, and learn that it is claimed.
+        if is_partial(&entry.file_name()) && !is_partial_claim(&entry.file_name()) {
             // A leftover file that cannot be deleted does no harm.
             let path = entry.path();
             let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
@@ -160,7 +161,18 @@ pub fn folder_of(path: &Path) -> &Path {
 }
 
 /// Names of the claims that processes hold while they write a folder; a killed process leaves its claim behind.
-pub const CLAIMS: [&str; 2] = [".running", ".training"];
+const CLAIMS: [&str; 2] = [".running", ".training"];
+
+/// Whether a file or folder is a claim on a folder of results, or one that a process is about to make.
+fn is_claim(name: &OsStr) -> bool {
+    let rest = |claim: &&str| name.to_str()?.strip_prefix(*claim).map(str::to_owned);
+    CLAIMS.iter().filter_map(rest).any(|rest| rest.is_empty() || rest.starts_with(".d"))
+}
+
+/// Whether it is a claim that a process is about to make: a partial `.training.d` or `lock.d`.
+fn is_partial_claim(name: &OsStr) -> bool {
+    is_partial(name) && (is_claim(name) || name.as_encoded_bytes().starts_with(b"lock.d."))
+}
 
 /// Creates an output folder.
 ///
@@ -180,8 +192,7 @@ pub fn check_new_folder(path: &Path) -> Result<()> {
     if let Ok(entries) = std::fs::read_dir(path) {
         for entry in entries {
             let entry = entry?.file_name();
-            let is_claim = entry.to_str().is_some_and(|name| CLAIMS.contains(&name.trim_end_matches(".d")));
-            if !is_partial(&entry) && !is_claim {
+            if !is_partial(&entry) && !is_claim(&entry) {
                 bail!(
                     "{}: found a folder that is not empty (it contains {}), expected a new or empty one; choose another name",
                     path.display(),

@@ -227,7 +227,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    #[should_panic(expected = "rows 3..9 of an order that has 8")]
+    #[should_panic(expected = "rows 3..9 exceed the 8 rows of the order")]
     fn rows_behind_the_order_are_refused() {
         let engine = Arc::new(Engine::Cpu);
         let (_, mut features) = cases()[0].build(&engine, Mode::Training).expect("it fits");

@@ -2,7 +2,6 @@
 
 use super::Trainer;
 use crate::runs::{EpochLog, Log, RunFolder};
-use anyhow::Result;
 
 /// A loss this many times that of equal scores for every class.
 const TIMES_CHANCE: f64 = 100.0;
@@ -12,9 +11,10 @@ const TIMES_FIRST: f64 = 1e4;
 
 impl Trainer {
     /// Warns if the last epoch's training or validation loss shows that the run diverged.
-    pub(super) fn warn_of_divergence(&self, folder: &RunFolder) -> Result<()> {
-        let epochs = Log::read(&folder.path)?.epochs;
-        let (Some(first), Some(last)) = (epochs.first(), epochs.last()) else { return Ok(()) };
+    pub(super) fn warn_of_divergence(&self, folder: &RunFolder) {
+        // A log that was lost is no reason to lose the run; resuming has warned of it.
+        let epochs = Log::read(&folder.path).unwrap_or_default().epochs;
+        let (Some(first), Some(last)) = (epochs.first(), epochs.last()) else { return };
         let loss = |epoch: &EpochLog| epoch.validation_loss.map_or(epoch.loss, |loss| loss.max(epoch.loss));
         let weights = f64::from(self.config.loss.presence) + f64::from(self.config.loss.salience);
         let chance = weights * (self.header.classes.len() as f64).ln();
@@ -31,6 +31,5 @@ impl Trainer {
                 first.epoch
             ));
         }
-        Ok(())
     }
 }

@@ -120,5 +120,7 @@ fn a_folder_that_disappears_ends_the_run() {
         fs::create_dir(work.path("run")).unwrap();
     });
     said.is_failure(&line, &["run: the run folder was deleted, moved or replaced during training"]);
-    assert_eq!(fs::read_dir(work.path("run")).unwrap().count(), 0);
+    // The line of the epoch that was being logged may be there; a state, a model or a summary is not.
+    let left: Vec<_> = fs::read_dir(work.path("run")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name == "metrics.jsonl"), "{left:?}");
 }

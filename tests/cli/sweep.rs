@@ -191,7 +191,7 @@ fn any_scheduler_can_run_the_trials() {
     work.ok(&collect);
     assert_eq!(statuses(&work), ["done", "done"]);
     assert!(work.bytes("sweep/trials/0001/summary.json") == summary, "what was collected was not run again");
-    work.fails("trial sweep/trials/0002 --device cpu", &["trial.toml: cannot be read; give the folder of a trial"]);
+    work.fails("trial sweep/trials/0002 --device cpu", &["trial.toml: cannot be read; pass the folder of a trial"]);
 }
 
 #[test]
