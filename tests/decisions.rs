@@ -535,7 +535,7 @@ fn evaluate_refuses_what_does_not_belong_together() {
         "{error}"
     );
     let error = stderr(evaluate("filename,fold,ang,hap\nx,test,,\n", other, &[]));
-    assert!(error.contains("labels.csv: found no clip with a label"), "{error}");
+    assert!(error.contains("labels.csv: found no labelled clip"), "{error}");
     let error = stderr(evaluate("filename,fold,calm,hap\nx,0,1,0\n", other, &[]));
     assert!(error.contains(r#"found emotion "ang", expected one of calm, hap"#), "{error}");
 }

@@ -343,7 +343,7 @@ fn specs_that_contradict_themselves() {
         ),
         (
             "method = \"random\"\ntrials = 3\n[search]\ntrain.batch = { min = 1.5, max = 3, integer = true }",
-            "whole numbers",
+            "expected integers",
         ),
         ("[search]\ndata.encoders = { choose = 5 }", "found 5 of 4 encoders, which are 0 combinations"),
         ("[search]\ntrain.seed = [1, 2]", "list seeds = [0, 1, …] instead"),
