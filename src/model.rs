@@ -21,7 +21,7 @@
 //!
 //! Without a gate (3) is omitted and w_k = 1/K. Since (4) is a softmax over the n largest u / τ, a itself is never computed.
 //!
-//! Backward; the numbers continue the paper's. dv is ∂total/∂v; [v > 0] is 1 where relu and dropout pass v, else 0; s is
+//! Backward; the numbers continue the paper's. dv is ∂total/∂v; `[v > 0]` is 1 where relu and dropout pass v, else 0; s is
 //! dropout's 1 / (1 − rate). The choice of encoders in (4) counts as constant.
 //!
 //! ```text

@@ -377,8 +377,8 @@ fn the_command_says_what_it_wrote() {
     };
     let wrote = synth(&["--out", "pool", "--preset", "tiny", "--seed", "5"]).success();
     let stdout = String::from_utf8(wrote.get_output().stdout.clone()).unwrap();
-    assert!(stdout.contains("486 clips (270 blends) of 18 actors"), "{stdout}");
-    assert!(stdout.contains("8 with 279 columns"), "{stdout}");
+    assert!(stdout.contains("486 clips (270 blends), 18 actors"), "{stdout}");
+    assert!(stdout.contains("8, 279 columns"), "{stdout}");
     synth(&["--out", "pool"])
         .code(1)
         .stderr(predicates::str::contains("error: pool: found a folder that is not empty"));

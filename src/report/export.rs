@@ -94,7 +94,7 @@ pub fn slug(text: &str) -> String {
     if words.is_empty() { "unnamed".into() } else { words.join("-") }
 }
 
-/// The files of [`write`].
+/// The files of [`write()`].
 pub struct Written {
     /// Paths of the files
     pub files: Vec<PathBuf>,

@@ -114,7 +114,7 @@ impl SweepSummary {
     /// Reads the status of all trials.
     ///
     /// # Errors
-    /// As [`TrialFolder::state`].
+    /// A trial has a summary that cannot be read.
     pub fn collect(plan: &SweepPlan, folders: &[TrialFolder], command: &str) -> Result<Self> {
         let trial = |(id, planned): (usize, &PlannedTrial)| {
             let (name, set) = (planned.name.clone(), planned.set.clone());
@@ -140,7 +140,7 @@ impl SweepSummary {
     /// Reads the status of a trial that was pending or had failed.
     ///
     /// # Errors
-    /// As [`TrialFolder::state`].
+    /// A trial has a summary that cannot be read.
     pub fn read_trial(&mut self, id: usize, folder: &TrialFolder) -> Result<()> {
         let trial = &mut self.trials[id];
         (trial.status, trial.error) = (TrialStatus::Pending, None);
