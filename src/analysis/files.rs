@@ -1,9 +1,11 @@
 //! The files of an analysis: `analysis.json`, and its tables as CSV.
 
 use super::{Analysis, Contributions, EncoderPair, Removal};
-use crate::host::files::{write_atomically, write_json};
+use crate::host::files::Partial;
 use crate::host::outputs;
 use anyhow::{Context as _, Result};
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 /// All files of an analysis.
@@ -57,35 +59,36 @@ impl Analysis {
     /// A folder that cannot be created, or a file that cannot be written.
     pub fn write(&self, dir: &Path) -> Result<Vec<PathBuf>> {
         std::fs::create_dir_all(dir).with_context(|| format!("{}: cannot be created", dir.display()))?;
-        let (cka, json) = (dir.join("cka.csv"), dir.join("analysis.json"));
-        let mut written = vec![
-            csv(&dir.join("importance.csv"), self.importance_table())?,
-            csv(&dir.join("importance_by_run.csv"), self.by_run_table())?,
-            csv(&dir.join("modalities.csv"), self.modality_table())?,
-            csv(&dir.join("stability.csv"), self.stability_table())?,
-            csv(&dir.join("distribution.csv"), self.distribution_table())?,
-            csv(&dir.join("co_selection.csv"), self.matrix_table(&self.co_selection))?,
-            csv(&dir.join("pairs.csv"), self.pair_table())?,
-        ];
-        // Removes files of an earlier analysis that this one does not write.
         let removals = self.contributions.as_ref().map(|found| &found.removals[..]).filter(|all| !all.is_empty());
-        let optional = [
-            (cka, self.cka.as_ref().map(|matrix| self.matrix_table(matrix))),
-            (dir.join("contributions.csv"), self.contributions.as_ref().map(Contributions::table)),
-            (dir.join("removal.csv"), removals.map(Removal::table)),
+        let tables = [
+            ("importance.csv", Some(self.importance_table())),
+            ("importance_by_run.csv", Some(self.by_run_table())),
+            ("modalities.csv", Some(self.modality_table())),
+            ("stability.csv", Some(self.stability_table())),
+            ("distribution.csv", Some(self.distribution_table())),
+            ("co_selection.csv", Some(self.matrix_table(&self.co_selection))),
+            ("pairs.csv", Some(self.pair_table())),
+            ("cka.csv", self.cka.as_ref().map(|matrix| self.matrix_table(matrix))),
+            ("contributions.csv", self.contributions.as_ref().map(Contributions::table)),
+            ("removal.csv", removals.map(Removal::table)),
         ];
-        for (path, table) in optional {
+        // All are on the disk before the first replaces that of an earlier analysis, whose files stay together otherwise.
+        let (mut staged, mut outdated) = (Vec::new(), Vec::new());
+        for (name, table) in tables {
+            let path = dir.join(name);
             match table {
-                Some(table) => written.push(csv(&path, table)?),
-                None if path.exists() => {
-                    std::fs::remove_file(&path).with_context(|| format!("{}: cannot be removed", path.display()))?;
-                }
+                Some(table) => staged.push((stage(&path, |file| write_csv(file, &table))?, path)),
+                None if path.exists() => outdated.push(path),
                 None => {}
             }
         }
-        write_json(&json, self)?;
-        written.push(json);
-        Ok(written)
+        let json = serde_json::to_string_pretty(self)?;
+        let path = dir.join("analysis.json");
+        staged.push((stage(&path, |file| Ok(writeln!(file, "{json}")?))?, path));
+        for path in outdated {
+            std::fs::remove_file(&path).with_context(|| format!("{}: cannot be removed", path.display()))?;
+        }
+        staged.into_iter().map(|((partial, file), path)| partial.publish(file).map(|()| path)).collect()
     }
 
     fn importance_table(&self) -> Vec<Vec<String>> {
@@ -162,11 +165,17 @@ fn text(figure: Option<f64>) -> String {
     figure.map(|figure| figure.to_string()).unwrap_or_default()
 }
 
-fn csv(path: &Path, table: Vec<Vec<String>>) -> Result<PathBuf> {
-    write_atomically(path, |file| {
-        let mut csv = csv::Writer::from_writer(file);
-        table.iter().try_for_each(|row| csv.write_record(row))?;
-        Ok(csv.flush()?)
-    })?;
-    Ok(path.to_owned())
+fn write_csv(file: &mut BufWriter<File>, table: &[Vec<String>]) -> Result<()> {
+    let mut csv = csv::Writer::from_writer(file);
+    table.iter().try_for_each(|row| csv.write_record(row))?;
+    Ok(csv.flush()?)
+}
+
+/// A complete file, on the disk under its temporary name.
+fn stage(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<(Partial, BufWriter<File>)> {
+    let partial = Partial::of(path);
+    let mut file = partial.create()?;
+    let written = write(&mut file).and_then(|()| Ok(file.flush()?)).and_then(|()| Ok(file.get_ref().sync_all()?));
+    written.with_context(|| format!("{}: cannot be written", path.display()))?;
+    Ok((partial, file))
 }

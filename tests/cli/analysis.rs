@@ -308,3 +308,26 @@ fn one_encoder_and_equal_weights() {
     assert!(analysis.importance.iter().all(|encoder| encoder.mean == 0.125 && encoder.std == 0.0));
     assert_eq!(analysis.stability[0].spearman, None, "nothing is ranked");
 }
+
+/// A disk that has room for all files but the last; here a limit on the size of a file.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_analysis_that_cannot_be_written_whole_changes_no_file() {
+    let work = Workspace::with_pool();
+    work.train("cpu", "--out run --fold 0");
+    work.ok("analyze run --encoders clip");
+    let files =
+        || listing(&work, "run/analysis").into_iter().map(|name| (work.bytes(&format!("run/analysis/{name}")), name));
+    let before: Vec<_> = files().collect();
+    let (json, tables): (Vec<_>, Vec<_>) = before.iter().partition(|(_, name)| name.ends_with(".json"));
+    let largest = tables.iter().map(|(bytes, _)| bytes.len()).max().unwrap();
+    let limit = largest / 1024 + 1;
+    assert!(1024 * limit < json[0].0.len(), "analysis.json is too small for this test");
+    let program = env!("CARGO_BIN_EXE_blendfuse");
+    let line = format!("trap '' XFSZ; ulimit -f {limit}; {program} analyze run --encoders hicmae");
+    let output = std::process::Command::new("bash").args(["-c", &line]).current_dir(work.path("")).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("analysis.json: cannot be written"), "{stderr}");
+    assert!(files().eq(before), "files of two analyses are mixed, or partial files were left");
+}
