@@ -26,7 +26,7 @@ impl Header {
     /// Reads a header; returns it and how many bytes it took.
     ///
     /// # Errors
-    /// Text that follows `found` in a message: what is there instead of a header.
+    /// A text for messages, to follow `found`: the data in place of a header.
     pub fn read(mut file: impl Read) -> Result<(Self, u64), String> {
         let cut = |_| "a header that is cut short".to_owned();
         let mut start = [0; 8];
@@ -123,7 +123,7 @@ impl<'a> Text<'a> {
         if self.takes(character) { Ok(()) } else { Err(self.instead(&format!("`{character}`"))) }
     }
 
-    /// What is there, for a message.
+    /// Returns a message: the next characters, and what was expected in their place.
     fn instead(&mut self, expected: &str) -> String {
         let rest = self.rest();
         let shown: String = rest.chars().take(20).collect();
